@@ -66,10 +66,11 @@ DEFINE_CLEANUP(struct store *, store_free);
 int store_load(struct store *store, struct secret *out);
 
 /*
- * Replaces the blob. When it returns 0 the new blob is on the disk. On an error the caller cannot
- * know which of the two a power cut would leave and must act on neither: stop, and load again.
+ * Replaces the blob. When it returns 0 the new blob is on the disk. After -EIO nobody can know which
+ * of the two a power cut would leave: the store refuses every later call with -EIO, and the caller
+ * stops. After any other error the old blob stands and the store works on.
  *
- * Return: 0, -EMSGSIZE longer than STORE_BLOB_MAX, or the system's error.
+ * Return: 0, -EIO, -EMSGSIZE longer than STORE_BLOB_MAX, or what the system said (-ENOSPC).
  */
 int store_commit(struct store *store, struct bytes blob);
 
@@ -77,6 +78,6 @@ int store_commit(struct store *store, struct bytes blob);
  * A file for people beside the state (a certificate), replaced in the same atomic manner. @name is
  * a plain file name that is not one of the store's own.
  *
- * Return: 0, -EINVAL bad name, or the system's error.
+ * Return: as store_commit(), and -EINVAL for a bad name.
  */
 int store_put_file(struct store *store, const char *name, struct bytes content, mode_t mode);
