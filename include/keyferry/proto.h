@@ -1,0 +1,1328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * keyferry/proto.h - the request protocol: what travels between a client and the broker, and in the
+ * same form between the broker and a driver. docs/protocol.md tells the story; this file is the
+ * contract.
+ *
+ * One SOCK_SEQPACKET packet is one request, one reply or one event:
+ *
+ *	struct kf_header | the request's struct | its parts, back to back
+ *
+ * - Numbers are little-endian (the byte order of every host we run on), fixed-width, naturally
+ *   aligned inside their struct; no padding, no pointers, no bitfields.
+ * - Requests are numbered like ioctls. The size in the number is the size of the struct *the
+ *   sender* knew, and that many bytes follow the header. A reply repeats the number, so it carries
+ *   a struct of the size the asker knew: cut, or filled up with zeros.
+ * - Growth: a struct grows at its end, under the same number. One that is longer than the receiver
+ *   knows is fine if the rest is zero (else E2BIG); one that is shorter is taken as followed by
+ *   zeros, down to the last field the first version had (else EINVAL).
+ * - A variable part is a struct kf_part, {off, len}, off counted from the first byte of the
+ *   request's struct (so that the body can one day be an ioctl argument as it stands). Parts follow
+ *   the struct in the order of their fields, without gap or overlap, up to the end of the packet;
+ *   an absent part is {0, 0}. "in" parts are empty in replies, "out" parts in requests.
+ * - A field marked [in] is set by the asker, [out] by the answerer, and is ignored in the other
+ *   direction. Reserved fields are 0, else EINVAL. A flag bit nobody knows is EINVAL.
+ * - A reply whose result is negative ends after the header.
+ * - Strings are UTF-8 in fixed arrays, NUL-padded, always NUL-terminated.
+ */
+#ifndef KEYFERRY_PROTO_H
+#define KEYFERRY_PROTO_H
+
+#include <assert.h>
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KF_TYPE			'K'
+#define KF_MAGIC		0x464b	/* "KF" */
+#define KF_VERSION		1	/* a packet of another version is refused: EPROTO */
+#define KF_PACKET_MAX		131072	/* bytes, header included; larger is EMSGSIZE */
+#define KF_SOCKET_DEFAULT	"/run/keyferry/broker.sock"
+
+#define KF_NAME_MAX		64	/* reader names, with the NUL */
+#define KF_LABEL_MAX		32	/* client, transaction, driver and version names, with the NUL */
+#define KF_ATR_MAX		33	/* [7816-3 ATR]: TS and at most 32 more */
+#define KF_SERIAL_MAX		32
+#define KF_AID_MAX		16
+#define KF_NONCE_SIZE		32
+#define KF_SID_SIZE		16
+#define KF_DIGEST_SIZE		32	/* SHA-256 */
+#define KF_PINS_MAX		8
+
+#define KF_DEADLINE_DEFAULT_MS	30000	/* where deadline_ms is 0 */
+#define KF_DEADLINE_MAX_MS	600000	/* on-card RSA-4096 generation takes minutes; longer is cut */
+
+#define KF_CONTAINER_ANY	0xffffffffu	/* the card or driver chooses; the reply says which */
+
+/*
+ * What an errno means, everywhere in keyferry. Header.reason says which of several rules it was,
+ * header.detail a number that goes with it.
+ *
+ * ENOTTY	request number unknown (to this broker, or to this driver)
+ * E2BIG	struct longer than we know, extra bytes not zero
+ * EINVAL	a field is out of range, or a part is out of place
+ * EOPNOTSUPP	understood; this card or reader cannot
+ * EMSGSIZE	reply does not fit; detail: bytes needed
+ * EACCES	policy refuses; detail: the missing right
+ * EPERM	the card wants a PIN first; detail: its id. Reason tells "never given" from "lost"
+ * EKEYREJECTED	PIN wrong; detail: tries left
+ * EKEYREVOKED	PIN blocked
+ * ENODEV	the reader is gone
+ * ENOMEDIUM	the slot is empty
+ * ESTALE	this connection's own handle, from before a close, a removal, a reset or a driver crash
+ * EBADF	not this client's handle, or the wrong kind
+ * EBADMSG	malformed bytes from reader or card
+ * EPROTO	well formed, but out of turn
+ * EREMOTEIO	card said no; header.sw has its status word
+ * ENOENT	no such reader name, PIN, container, certificate, receipt or request to cancel
+ * EEXIST	the container is occupied
+ * ENOSPC	the card has no room left
+ * EDQUOT	this uid has reached a limit; reason says which, detail its value
+ * EBUSY	held by another client's transaction with no end in sight before the deadline
+ * ECANCELED	cancelled; if it had reached the card the outcome is unknown
+ * ETIMEDOUT	the deadline passed; if it had reached the card the outcome is unknown
+ * EIO		the reader failed, or its driver died; the outcome is unknown
+ * ESHUTDOWN	the broker is going away
+ */
+
+/* Header.reason: which rule it was, for the words a person reads. Only ever appended to. */
+enum kf_reason {
+	KF_REASON_NONE = 0,
+	KF_REASON_NO_RULE = 1,		/* EACCES: no rule admits this uid at all */
+	KF_REASON_RIGHT = 2,		/* EACCES: detail is the right that is missing */
+	KF_REASON_APDU_CLASS = 3,	/* EACCES: raw APDUs never carry PIN commands; detail INS */
+	KF_REASON_NO_HELLO = 4,		/* EPROTO: KF_HELLO comes first */
+	KF_REASON_QUOTA_CONNECTIONS = 5,	/* EDQUOT: detail is the limit, here and below */
+	KF_REASON_QUOTA_CONTEXTS = 6,
+	KF_REASON_QUOTA_KEYS = 7,
+	KF_REASON_QUOTA_REQUESTS = 8,
+	KF_REASON_QUOTA_BYTES = 9,
+	KF_REASON_QUOTA_PIN = 10,	/* EDQUOT: too many wrong PINs; detail: seconds to wait */
+	KF_REASON_PIN_WRONG = 11,	/* EKEYREJECTED: detail is the number of tries left */
+	KF_REASON_PIN_LAST_TRY = 12,	/* EPERM: would spend the last try; KF_PIN_LAST_TRY allows */
+	KF_REASON_PIN_NEEDED = 13,	/* EPERM: detail is the PIN id */
+	KF_REASON_PIN_LOST = 14,	/* EPERM: was given, but another client had a turn since */
+	KF_REASON_TXN_OTHER = 15,	/* EBUSY: another client's transaction */
+	KF_REASON_TXN_NONE = 16,	/* EPROTO: no transaction of this context to end */
+	KF_REASON_TXN_EXPIRED = 17,	/* EPROTO: it was ended at its deadline */
+	KF_REASON_CLOSED = 18,		/* ESTALE: closed or destroyed by its owner */
+	KF_REASON_REMOVED = 19,		/* ESTALE: the card was removed */
+	KF_REASON_RESET = 20,		/* ESTALE: the card was reset */
+	KF_REASON_READER_GONE = 21,	/* ESTALE, ENODEV: the reader went */
+	KF_REASON_DRIVER_DIED = 22,	/* ESTALE, EIO: its driver process ended */
+	KF_REASON_DRIVER_STARTING = 23,	/* ENOMEDIUM: the reader has no driver yet */
+	KF_REASON_QUEUED = 24,		/* ETIMEDOUT, ECANCELED: had not reached the card */
+	KF_REASON_ON_CARD = 25,		/* ETIMEDOUT, ECANCELED, EIO: had; outcome unknown */
+	KF_REASON_KEY_PURPOSE = 26,	/* EREMOTEIO: the key's purpose forbids this use */
+	KF_REASON_SENDER = 27,		/* EREMOTEIO: the card asks for an injector signature */
+};
+
+enum kf_kind {
+	KF_KIND_REQUEST = 1,
+	KF_KIND_REPLY = 2,
+	KF_KIND_EVENT = 3,
+};
+
+/**
+ * struct kf_header - the front of every packet
+ * @magic:	%KF_MAGIC
+ * @version:	%KF_VERSION
+ * @kind:	enum kf_kind
+ * @size:	of the whole packet, this header included; must equal what was received
+ * @request:	KF_ number; the reply repeats the asker's
+ * @seq:	request: chosen by the asker, not 0, not one that is still outstanding; reply: the
+ *		same; event: 0
+ * @result:	reply: 0 or a negative errno; else 0
+ * @deadline_ms: request: how long it may take, from its arrival; 0 means
+ *		%KF_DEADLINE_DEFAULT_MS; longer than %KF_DEADLINE_MAX_MS is cut. To a driver: what
+ *		is left of that. Else 0
+ * @sw:		reply: the card's last status word where it matters (EREMOTEIO, PIN errors), else 0
+ * @reason:	reply: enum kf_reason, else 0
+ * @detail:	reply: the number that goes with @result or @reason, else 0
+ */
+struct kf_header {
+	__u16 magic;
+	__u8 version;
+	__u8 kind;
+	__u32 size;
+	__u32 request;
+	__u32 seq;
+	__s32 result;
+	__u32 deadline_ms;
+	__u16 sw;
+	__u16 reason;
+	__u32 detail;
+};
+static_assert(sizeof(struct kf_header) == 32, "kf_header");
+
+/**
+ * struct kf_part - where a variable part lies
+ * @off:	from the first byte of the struct that follows the header; 0 if absent
+ * @len:	bytes; 0 if absent
+ */
+struct kf_part {
+	__u32 off;
+	__u32 len;
+};
+static_assert(sizeof(struct kf_part) == 8, "kf_part");
+
+/* ---------------------------------------------------------------- vocabulary */
+
+/* What a uid may do. The broker's table gives each request one of these. */
+#define KF_RIGHT_LOOK		0x00000001u	/* list readers, read public card data */
+#define KF_RIGHT_USE		0x00000002u	/* PIN, sign, decrypt, agree, transactions */
+#define KF_RIGHT_INJECT		0x00000004u	/* offer, session import, process */
+#define KF_RIGHT_CREATE		0x00000008u	/* generate keys, store certificates */
+#define KF_RIGHT_DELETE		0x00000010u	/* delete containers */
+#define KF_RIGHT_ADMIN		0x00000020u	/* see every client, unblock PINs, reset the card */
+#define KF_RIGHT_RAW		0x00000040u	/* raw APDUs */
+#define KF_RIGHT_RELAY		0x00000080u	/* relay protected APDUs: full rights on the card */
+#define KF_RIGHT_INIT		0x00000100u	/* initialise a card */
+#define KF_RIGHT_KEK		0x00000200u	/* create key-encryption keys */
+
+enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */
+	KF_KEY_NONE = 0,
+	KF_KEY_RSA_2048 = 1,
+	KF_KEY_RSA_3072 = 2,
+	KF_KEY_RSA_4096 = 3,
+	KF_KEY_EC_P256 = 4,
+	KF_KEY_EC_P384 = 5,
+	KF_KEY_EC_P521 = 6,
+	KF_KEY_X25519 = 7,
+	KF_KEY_AES_128 = 8,
+	KF_KEY_AES_192 = 9,
+	KF_KEY_AES_256 = 10,
+	KF_KEY_3DES_112 = 11,
+	KF_KEY_3DES_168 = 12,
+};
+
+enum kf_purpose {		/* one for the life of a key (SECURITY section 2); also bit numbers */
+	KF_PURPOSE_NONE = 0,
+	KF_PURPOSE_DEVICE = 1,
+	KF_PURPOSE_EXCHANGE = 2,
+	KF_PURPOSE_KEK = 3,
+	KF_PURPOSE_SHARED = 4,
+	KF_PURPOSE_SESSION = 5,
+	KF_PURPOSE_SIGN = 6,
+	KF_PURPOSE_DECRYPT = 7,
+	KF_PURPOSE_DERIVE = 8,
+	KF_PURPOSE_CIPHER = 9,
+};
+
+enum kf_origin {
+	KF_ORIGIN_NONE = 0,
+	KF_ORIGIN_GENERATED = 1,	/* on this card, never outside */
+	KF_ORIGIN_INJECTED = 2,		/* opened only inside the card, from a known sender */
+	KF_ORIGIN_INJECTED_OPEN = 3,	/* opened only inside the card, sender unauthenticated */
+	KF_ORIGIN_FACTORY = 4,
+	KF_ORIGIN_UNKNOWN = 5,		/* the card cannot tell */
+};
+
+enum kf_method {		/* how S1 is established (SECURITY section 9); also bit numbers */
+	KF_METHOD_NONE = 0,
+	KF_METHOD_SHARED = 1,
+	KF_METHOD_RSA = 2,
+	KF_METHOD_DERIVED = 3,
+	KF_METHOD_ECDH = 4,
+};
+
+enum kf_function {		/* what an item is for; also bit numbers */
+	KF_FUNCTION_NONE = 0,
+	KF_FUNCTION_IMPORT_KEYPAIR = 1,		/* CSF_IMPORT_KEYPAIR */
+	KF_FUNCTION_CHANGE_AUTHENTICATOR = 2,	/* CSF_CHANGE_AUTHENTICATOR */
+	KF_FUNCTION_AUTHENTICATE = 3,		/* CSF_AUTHENTICATE */
+	KF_FUNCTION_IMPORT_SECRET = 4,		/* an AES key */
+};
+
+enum kf_hash {			/* also bit numbers */
+	KF_HASH_NONE = 0,
+	KF_HASH_SHA1 = 1,
+	KF_HASH_SHA256 = 2,
+	KF_HASH_SHA384 = 3,
+	KF_HASH_SHA512 = 4,
+};
+
+/* Values and mask bits at once, as in CP_PADDING_SCHEMES (CARD_PADDING_*, not BCRYPT_PAD_*). */
+#define KF_PADDING_NONE		0x1u	/* ECDSA, ECDH, CBC without padding; never RSA */
+#define KF_PADDING_PKCS1	0x2u
+#define KF_PADDING_PSS		0x4u
+#define KF_PADDING_OAEP		0x8u
+#define KF_PADDING_BLOCK	0x10u	/* block cipher padding, 80 00.. */
+
+/* CP_KEY_IMPORT_SUPPORT, same values. */
+#define KF_IMPORT_PLAIN		0x1u
+#define KF_IMPORT_RSA		0x2u
+#define KF_IMPORT_ECC		0x4u
+#define KF_IMPORT_SHARED	0x8u
+
+/* CP_CHAINING_MODES as a mask; one bit is the value of KF_PROP_CHAINING_MODE. */
+#define KF_CHAIN_CBC		0x1u
+#define KF_CHAIN_ECB		0x2u
+#define KF_CHAIN_GCM		0x4u
+
+enum kf_level {			/* the card's attested security level */
+	KF_LEVEL_UNKNOWN = 0,
+	KF_LEVEL_CHIP = 1,
+	KF_LEVEL_VIRTUAL = 2,
+};
+
+/* PIN ids are the minidriver's roles. */
+#define KF_PIN_USER		1u	/* ROLE_USER */
+#define KF_PIN_PUK		2u	/* ROLE_ADMIN; unblocks, never logs in */
+#define KF_TRIES_UNKNOWN	0xffu
+
+/* ---------------------------------------------------------------- connection: 0x00 to 0x0f */
+
+/**
+ * struct kf_hello - first request on a connection, once; nothing else is served before it
+ * @version:	[in] %KF_VERSION
+ * @max_packet:	[in] largest packet the client takes, at least 4096; a reply that would be
+ *		larger is EMSGSIZE
+ *		[out] largest packet the broker takes
+ * @features:	[in] what the client understands, [out] what the broker serves too; bits as they
+ *		come, none defined yet
+ * @name:	[in] what to call this client in KF_CLIENTS and logs; never trusted
+ * @rights:	[out] KF_RIGHT_ mask of this connection's uid
+ * @uid:	[out] the uid the broker sees
+ * @client:	[out] the broker's number for this connection, as in KF_CLIENTS and logs
+ * @max_requests: [out] how many requests may be outstanding at once
+ * @broker:	[out] version of the broker program
+ */
+struct kf_hello {
+	__u32 version;
+	__u32 max_packet;
+	__u64 features;
+	char name[KF_LABEL_MAX];
+	__u32 rights;
+	__u32 uid;
+	__u32 client;
+	__u32 max_requests;
+	char broker[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_hello) == 96, "kf_hello");
+#define KF_HELLO		_IOWR(KF_TYPE, 0x00, struct kf_hello)
+
+#define KF_STATUS_DEV		0x1u	/* development: one uid may play several parts */
+
+/**
+ * struct kf_status - who we are and how we are doing
+ * @flags:	[out] KF_STATUS_
+ * @uptime_s:	[out] seconds since the broker started
+ * @n_clients:	[out] connected now
+ * @max_clients: [out] limit
+ * @n_readers:	[out] known now
+ * @max_readers: [out] limit
+ * @max_uid_connections: [out] limit per uid, here and below
+ * @max_uid_contexts: [out] open contexts
+ * @max_uid_keys: [out] live key handles
+ * @max_uid_bytes: [out] bytes queued in either direction
+ * @policy:	[out] version of the policy table in force
+ * @n_processes: [out] rows in @processes
+ * @processes:	[out] struct kf_process_entry, back to back
+ */
+struct kf_status {
+	__u32 flags;
+	__u32 uptime_s;
+	__u32 n_clients;
+	__u32 max_clients;
+	__u32 n_readers;
+	__u32 max_readers;
+	__u32 max_uid_connections;
+	__u32 max_uid_contexts;
+	__u32 max_uid_keys;
+	__u32 max_uid_bytes;
+	__u32 policy;
+	__u32 n_processes;
+	struct kf_part processes;
+};
+static_assert(sizeof(struct kf_status) == 56, "kf_status");
+#define KF_STATUS		_IOWR(KF_TYPE, 0x01, struct kf_status)
+
+enum kf_role {
+	KF_ROLE_MONITOR = 1,
+	KF_ROLE_BROKER = 2,
+	KF_ROLE_DRIVER = 3,
+};
+
+/**
+ * struct kf_process_entry - one process of ours, a row of &kf_status.processes
+ * @role:	enum kf_role
+ * @pid:	for people; nothing may rest on it
+ * @uid:	real uid
+ * @reader:	driver: its reader; else 0
+ * @restarts:	driver: how often the monitor had to start it again
+ * @reserved:	0
+ * @version:	program version
+ */
+struct kf_process_entry {
+	__u32 role;
+	__u32 pid;
+	__u32 uid;
+	__u32 reader;
+	__u32 restarts;
+	__u32 reserved;
+	char version[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_process_entry) == 56, "kf_process_entry");
+
+/**
+ * struct kf_clients - who holds what for how long. KF_RIGHT_ADMIN sees all, others their own uid
+ * @n_clients:	[out] rows
+ * @reserved:	0
+ * @clients:	[out] struct kf_client_entry, back to back; a client without a context has one row,
+ *		one with several has a row for each
+ */
+struct kf_clients {
+	__u32 n_clients;
+	__u32 reserved;
+	struct kf_part clients;
+};
+static_assert(sizeof(struct kf_clients) == 16, "kf_clients");
+#define KF_CLIENTS		_IOWR(KF_TYPE, 0x02, struct kf_clients)
+
+#define KF_CLIENT_TXN		0x1u	/* holds the reader's transaction */
+#define KF_CLIENT_TXN_WAITS	0x2u	/* waits for it */
+#define KF_CLIENT_PIN		0x4u	/* its verified PIN is in the card now */
+#define KF_CLIENT_RUNNING	0x8u	/* a request of it is at the card now */
+#define KF_CLIENT_HELD		0x10u	/* the card is held for its live session keys */
+
+/**
+ * struct kf_client_entry - one client with one context
+ * @client:	its number
+ * @uid:	who
+ * @pid:	at connect; for people only
+ * @flags:	KF_CLIENT_
+ * @reader:	of the context; 0 if it has none
+ * @n_keys:	live key handles under the context
+ * @n_waiting:	its requests queued for that reader
+ * @age_ms:	since connect
+ * @held_ms:	since it got the transaction; 0 if it has none
+ * @left_ms:	until the transaction is taken away
+ * @reader_name: as in the list
+ * @name:	from KF_HELLO
+ * @txn:	the transaction's name
+ */
+struct kf_client_entry {
+	__u32 client;
+	__u32 uid;
+	__u32 pid;
+	__u32 flags;
+	__u32 reader;
+	__u32 n_keys;
+	__u32 n_waiting;
+	__u32 age_ms;
+	__u32 held_ms;
+	__u32 left_ms;
+	char reader_name[KF_NAME_MAX];
+	char name[KF_LABEL_MAX];
+	char txn[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_client_entry) == 168, "kf_client_entry");
+
+#define KF_EVENTS_READER	0x1u	/* readers coming and going */
+#define KF_EVENTS_CARD		0x2u	/* cards inserted, removed, reset */
+
+/**
+ * struct kf_events - chooses which events this connection gets. Subscribe first, list afterwards:
+ *		then nothing is missed
+ * @mask:	[in] KF_EVENTS_; 0 ends them
+ * @reserved:	0
+ */
+struct kf_events {
+	__u32 mask;
+	__u32 reserved;
+};
+static_assert(sizeof(struct kf_events) == 8, "kf_events");
+#define KF_EVENTS		_IOWR(KF_TYPE, 0x03, struct kf_events)
+
+/**
+ * struct kf_cancel - asks that an earlier request of this connection be given up
+ * @seq:	[in] its sequence number
+ * @reserved:	0
+ *
+ * One that still waits is answered ECANCELED. One that is at the card is asked to stop; it is
+ * answered ECANCELED, or with its result if that came first. ENOENT: already answered, or never
+ * asked. Towards a driver this is the one request that may be sent while another is outstanding,
+ * and the one that has no reply.
+ */
+struct kf_cancel {
+	__u32 seq;
+	__u32 reserved;
+};
+static_assert(sizeof(struct kf_cancel) == 8, "kf_cancel");
+#define KF_CANCEL		_IOWR(KF_TYPE, 0x04, struct kf_cancel)
+
+/* ---------------------------------------------------------------- readers, contexts: 0x10 to 0x1f */
+
+enum kf_reader_state {
+	KF_READER_STARTING = 1,		/* no driver yet, or the reader did not answer yet */
+	KF_READER_EMPTY = 2,
+	KF_READER_CARD = 3,		/* a card that answered to reset */
+	KF_READER_MUTE = 4,		/* something is in the slot and does not answer */
+	KF_READER_GONE = 5,		/* only in events and for contexts that outlived it */
+};
+
+/**
+ * struct kf_reader_entry - one reader
+ * @reader:	the broker's number, never used again while it runs; survives a driver restart
+ * @state:	enum kf_reader_state
+ * @generation:	of the card: changes with every insertion and every reset
+ * @atr_len:	bytes of @atr; 0 without a card
+ * @vendor:	USB ids as the reader claims them
+ * @product:	likewise
+ * @name:	unique; virtual readers' names begin with "virtual:"
+ * @card:	what the driver takes the card for ("keyferry", ...); empty if it knows none
+ * @serial:	card serial number as text, upper-case hex; empty if unknown
+ * @atr:	[7816-3]
+ * @reserved:	0
+ */
+struct kf_reader_entry {
+	__u32 reader;
+	__u32 state;
+	__u32 generation;
+	__u32 atr_len;
+	__u16 vendor;
+	__u16 product;
+	char name[KF_NAME_MAX];
+	char card[KF_LABEL_MAX];
+	char serial[2 * KF_SERIAL_MAX + 4];
+	__u8 atr[KF_ATR_MAX];
+	__u8 reserved[3];
+};
+static_assert(sizeof(struct kf_reader_entry) == 220, "kf_reader_entry");
+
+/**
+ * struct kf_reader_list - all readers
+ * @n_readers:	[out] rows
+ * @reserved:	0
+ * @readers:	[out] struct kf_reader_entry, back to back
+ */
+struct kf_reader_list {
+	__u32 n_readers;
+	__u32 reserved;
+	struct kf_part readers;
+};
+static_assert(sizeof(struct kf_reader_list) == 16, "kf_reader_list");
+#define KF_READER_LIST		_IOWR(KF_TYPE, 0x10, struct kf_reader_list)
+
+#define KF_FEATURE_PIN_VERIFY	0x1u	/* reader has a PIN pad */
+#define KF_FEATURE_PIN_CHANGE	0x2u
+#define KF_FEATURE_DISPLAY	0x4u
+
+enum kf_exchange {
+	KF_EXCHANGE_UNKNOWN = 0,
+	KF_EXCHANGE_CHARACTER = 1,
+	KF_EXCHANGE_TPDU = 2,
+	KF_EXCHANGE_SHORT_APDU = 3,
+	KF_EXCHANGE_EXTENDED_APDU = 4,
+};
+
+/**
+ * struct kf_reader_info - one reader, in more detail
+ * @reader:	[in] number, or 0 to go by @entry.name
+ * @features:	[out] KF_FEATURE_
+ * @exchange:	[out] enum kf_exchange
+ * @max_message: [out] largest CCID message
+ * @entry:	[in] name, [out] the rest
+ * @product_name: [out] USB product string, or what stands for it
+ * @driver_version: [out] of the driver process
+ */
+struct kf_reader_info {
+	__u32 reader;
+	__u32 features;
+	__u32 exchange;
+	__u32 max_message;
+	struct kf_reader_entry entry;
+	char product_name[KF_NAME_MAX];
+	char driver_version[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_reader_info) == 332, "kf_reader_info");
+#define KF_READER_INFO		_IOWR(KF_TYPE, 0x11, struct kf_reader_info)
+
+#define KF_OPEN_WAIT		0x1u	/* answer only when a card is there, or at the deadline */
+
+/**
+ * struct kf_context_open - one client with one card, or with an empty slot it waits on
+ * @context:	[out] handle; the first field of all requests about a card
+ * @reader:	[in] number, or 0 to go by @name; both 0: the only reader there is, ENOENT if there
+ *		are none or several
+ * @flags:	[in] KF_OPEN_
+ * @name:	[in] reader name
+ * @state:	[out] enum kf_reader_state
+ * @generation:	[out] of the card
+ *
+ * A context opened on an empty slot belongs to the first card that comes. Removal of its card, or
+ * the end of its driver, makes it stale for good: another card never inherits a context.
+ */
+struct kf_context_open {
+	__u64 context;
+	__u32 reader;
+	__u32 flags;
+	char name[KF_NAME_MAX];
+	__u32 state;
+	__u32 generation;
+};
+static_assert(sizeof(struct kf_context_open) == 88, "kf_context_open");
+#define KF_CONTEXT_OPEN		_IOWR(KF_TYPE, 0x12, struct kf_context_open)
+
+/**
+ * struct kf_context_close - gives a context back, with its keys, transaction and PIN state
+ * @context:	[in] handle; a stale one can be closed, too
+ */
+struct kf_context_close {
+	__u64 context;
+};
+static_assert(sizeof(struct kf_context_close) == 8, "kf_context_close");
+#define KF_CONTEXT_CLOSE	_IOWR(KF_TYPE, 0x13, struct kf_context_close)
+
+/* ---------------------------------------------------------------- card: 0x20 to 0x2f */
+
+#define KF_CARD_OPEN_IMPORT	0x1u	/* no injector key: senders are unauthenticated */
+#define KF_CARD_RECEIPTS	0x2u	/* signs receipts */
+#define KF_CARD_ATTESTS		0x4u	/* signs statements */
+#define KF_CARD_SESSIONS_STAY	0x8u	/* session objects survive KF_DRV_DROP and SELECT */
+
+/**
+ * struct kf_card_info - what the card is and can
+ * @context:	[in] handle
+ * @flags:	[out] KF_CARD_
+ * @app_version: [out] of the card application: major << 16 | minor
+ * @level:	[out] enum kf_level; a claim until a statement is verified
+ * @key_import:	[out] KF_IMPORT_ mask (CP_KEY_IMPORT_SUPPORT)
+ * @key_types:	[out] bits by enum kf_key_type: may be generated or injected
+ * @exchange_types: [out] bits by enum kf_key_type: may be an exchange key
+ * @ciphers:	[out] bits by enum kf_key_type: session algorithms (CP_ENUM_ALGORITHMS, cipher)
+ * @chain_modes: [out] KF_CHAIN_ mask
+ * @paddings:	[out] KF_PADDING_ mask, asymmetric
+ * @cipher_paddings: [out] KF_PADDING_ mask, symmetric
+ * @hashes:	[out] bits by enum kf_hash
+ * @methods:	[out] bits by enum kf_method
+ * @functions:	[out] bits by enum kf_function
+ * @purposes:	[out] bits by enum kf_purpose: may be chosen for a container
+ * @n_containers: [out] how many numbered places
+ * @max_item:	[out] largest item, in bytes
+ * @free_bytes:	[out] room left; 0xffffffff unknown
+ * @pins:	[out] bit by PIN id: exists
+ * @verified:	[out] bit by PIN id: verified for *this client* now (CP_CARD_AUTHENTICATED_STATE)
+ * @generation:	[out] changes with insertion and reset
+ * @atr_len:	[out] of @atr
+ * @serial_len:	[out] of @serial
+ * @aid_len:	[out] of @aid
+ * @tries:	[out] tries left by PIN id; %KF_TRIES_UNKNOWN if unknown or no such PIN
+ * @atr:	[out] [7816-3]
+ * @reserved:	0
+ * @serial:	[out] card serial number
+ * @aid:	[out] of the card application
+ * @driver:	[out] name of the card driver
+ * @label:	[out] the card's own name, may be empty
+ */
+struct kf_card_info {
+	__u64 context;
+	__u32 flags;
+	__u32 app_version;
+	__u32 level;
+	__u32 key_import;
+	__u32 key_types;
+	__u32 exchange_types;
+	__u32 ciphers;
+	__u32 chain_modes;
+	__u32 paddings;
+	__u32 cipher_paddings;
+	__u32 hashes;
+	__u32 methods;
+	__u32 functions;
+	__u32 purposes;
+	__u32 n_containers;
+	__u32 max_item;
+	__u32 free_bytes;
+	__u32 pins;
+	__u32 verified;
+	__u32 generation;
+	__u32 atr_len;
+	__u32 serial_len;
+	__u32 aid_len;
+	__u32 reserved2;
+	__u8 tries[KF_PINS_MAX];
+	__u8 atr[KF_ATR_MAX];
+	__u8 reserved[7];
+	__u8 serial[KF_SERIAL_MAX];
+	__u8 aid[KF_AID_MAX];
+	char driver[KF_LABEL_MAX];
+	char label[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_card_info) == 264, "kf_card_info");
+#define KF_CARD_INFO		_IOWR(KF_TYPE, 0x20, struct kf_card_info)
+
+/**
+ * struct kf_device_cert - the DEVICE key's certificate
+ * @context:	[in] handle
+ * @chain:	[out] DER certificates back to back, the device's own first
+ */
+struct kf_device_cert {
+	__u64 context;
+	struct kf_part chain;
+};
+static_assert(sizeof(struct kf_device_cert) == 16, "kf_device_cert");
+#define KF_DEVICE_CERT		_IOWR(KF_TYPE, 0x21, struct kf_device_cert)
+
+/**
+ * struct kf_card_reset - cold reset. Every client's keys on this card become stale
+ * @context:	[in] handle
+ * @generation:	[out] after it
+ * @reserved:	0
+ */
+struct kf_card_reset {
+	__u64 context;
+	__u32 generation;
+	__u32 reserved;
+};
+static_assert(sizeof(struct kf_card_reset) == 16, "kf_card_reset");
+#define KF_CARD_RESET		_IOWR(KF_TYPE, 0x22, struct kf_card_reset)
+
+/* ---------------------------------------------------------------- PINs: 0x30 to 0x3f
+ * 0x35 to 0x37 are kept for PIN pads.
+ */
+
+#define KF_PIN_VERIFIED		0x1u	/* for this client, now */
+#define KF_PIN_BLOCKED		0x2u
+#define KF_PIN_DEFAULT		0x4u	/* still the transport PIN, must be changed */
+#define KF_PIN_UNBLOCKS		0x8u	/* this PIN only unblocks others */
+
+/**
+ * struct kf_pin_status - one PIN
+ * @context:	[in] handle
+ * @pin:	[in] PIN id
+ * @flags:	[out] KF_PIN_
+ * @tries_left:	[out] %KF_TRIES_UNKNOWN if the card does not say
+ * @tries_max:	[out] likewise
+ * @min_len:	[out] bytes
+ * @max_len:	[out] bytes
+ */
+struct kf_pin_status {
+	__u64 context;
+	__u32 pin;
+	__u32 flags;
+	__u32 tries_left;
+	__u32 tries_max;
+	__u32 min_len;
+	__u32 max_len;
+};
+static_assert(sizeof(struct kf_pin_status) == 32, "kf_pin_status");
+#define KF_PIN_STATUS		_IOWR(KF_TYPE, 0x30, struct kf_pin_status)
+
+#define KF_PIN_LAST_TRY		0x1u	/* go on even if this spends the last try */
+
+/**
+ * struct kf_pin_verify - gives a PIN for this client alone
+ * @context:	[in] handle
+ * @pin:	[in] PIN id
+ * @flags:	[in] %KF_PIN_LAST_TRY
+ * @value:	[in] the PIN
+ *
+ * It is good until another client has a turn at the card; a transaction keeps others away.
+ * EKEYREJECTED: wrong, detail has the tries left. EPERM with KF_REASON_PIN_LAST_TRY: not sent.
+ */
+struct kf_pin_verify {
+	__u64 context;
+	__u32 pin;
+	__u32 flags;
+	struct kf_part value;
+};
+static_assert(sizeof(struct kf_pin_verify) == 24, "kf_pin_verify");
+#define KF_PIN_VERIFY		_IOWR(KF_TYPE, 0x31, struct kf_pin_verify)
+
+/**
+ * struct kf_pin_change - replaces a PIN by its holder
+ * @context:	[in] handle
+ * @pin:	[in] PIN id
+ * @flags:	[in] %KF_PIN_LAST_TRY
+ * @old_value:	[in] the PIN as it is
+ * @new_value:	[in] the PIN as it shall be
+ */
+struct kf_pin_change {
+	__u64 context;
+	__u32 pin;
+	__u32 flags;
+	struct kf_part old_value;
+	struct kf_part new_value;
+};
+static_assert(sizeof(struct kf_pin_change) == 32, "kf_pin_change");
+#define KF_PIN_CHANGE		_IOWR(KF_TYPE, 0x32, struct kf_pin_change)
+
+/**
+ * struct kf_pin_unblock - sets a new PIN with the help of a PUK
+ * @context:	[in] handle
+ * @pin:	[in] the PIN to unblock
+ * @flags:	[in] %KF_PIN_LAST_TRY, about the PUK's tries
+ * @puk:	[in] the PUK
+ * @new_value:	[in] the new PIN
+ */
+struct kf_pin_unblock {
+	__u64 context;
+	__u32 pin;
+	__u32 flags;
+	struct kf_part puk;
+	struct kf_part new_value;
+};
+static_assert(sizeof(struct kf_pin_unblock) == 32, "kf_pin_unblock");
+#define KF_PIN_UNBLOCK		_IOWR(KF_TYPE, 0x33, struct kf_pin_unblock)
+
+/**
+ * struct kf_pin_logout - drops this client's verified state
+ * @context:	[in] handle
+ */
+struct kf_pin_logout {
+	__u64 context;
+};
+static_assert(sizeof(struct kf_pin_logout) == 8, "kf_pin_logout");
+#define KF_PIN_LOGOUT		_IOWR(KF_TYPE, 0x34, struct kf_pin_logout)
+
+/* ---------------------------------------------------------------- containers: 0x40 to 0x4f */
+
+#define KF_CONTAINER_CERT	0x1u	/* a certificate is stored */
+#define KF_CONTAINER_PIN	0x2u	/* use needs the PIN */
+#define KF_CONTAINER_USED	0x4u	/* has been used at least once */
+
+/**
+ * struct kf_container_entry - one numbered place for a key pair
+ * @container:	its number, from 0
+ * @key_type:	enum kf_key_type; %KF_KEY_NONE if empty
+ * @purpose:	enum kf_purpose
+ * @origin:	enum kf_origin
+ * @flags:	KF_CONTAINER_
+ * @pin:	id of the PIN its use needs
+ * @holds:	SHA-256 of the SubjectPublicKeyInfo; zero if empty. A replacing envelope names it
+ */
+struct kf_container_entry {
+	__u32 container;
+	__u32 key_type;
+	__u32 purpose;
+	__u32 origin;
+	__u32 flags;
+	__u32 pin;
+	__u8 holds[KF_DIGEST_SIZE];
+};
+static_assert(sizeof(struct kf_container_entry) == 56, "kf_container_entry");
+
+/**
+ * struct kf_container_list - all containers, the empty ones too
+ * @context:	[in] handle
+ * @n_containers: [out] rows
+ * @reserved:	0
+ * @containers:	[out] struct kf_container_entry, back to back, in order of their numbers
+ */
+struct kf_container_list {
+	__u64 context;
+	__u32 n_containers;
+	__u32 reserved;
+	struct kf_part containers;
+};
+static_assert(sizeof(struct kf_container_list) == 24, "kf_container_list");
+#define KF_CONTAINER_LIST	_IOWR(KF_TYPE, 0x40, struct kf_container_list)
+
+/**
+ * struct kf_container_info - one container and its public key
+ * @context:	[in] handle
+ * @entry:	[in] container, [out] the rest
+ * @spki:	[out] SubjectPublicKeyInfo, DER; absent if empty
+ */
+struct kf_container_info {
+	__u64 context;
+	struct kf_container_entry entry;
+	struct kf_part spki;
+};
+static_assert(sizeof(struct kf_container_info) == 72, "kf_container_info");
+#define KF_CONTAINER_INFO	_IOWR(KF_TYPE, 0x41, struct kf_container_info)
+
+/**
+ * struct kf_container_create - has the card generate a key pair
+ * @context:	[in] handle
+ * @container:	[in] number or %KF_CONTAINER_ANY, [out] which it was
+ * @key_type:	[in] enum kf_key_type
+ * @purpose:	[in] enum kf_purpose: sign, decrypt or derive
+ * @pin:	[in] PIN its use shall need; 0: the card's default
+ * @flags:	[in] 0
+ * @reserved:	0
+ * @spki:	[out] SubjectPublicKeyInfo, DER
+ */
+struct kf_container_create {
+	__u64 context;
+	__u32 container;
+	__u32 key_type;
+	__u32 purpose;
+	__u32 pin;
+	__u32 flags;
+	__u32 reserved;
+	struct kf_part spki;
+};
+static_assert(sizeof(struct kf_container_create) == 40, "kf_container_create");
+#define KF_CONTAINER_CREATE	_IOWR(KF_TYPE, 0x42, struct kf_container_create)
+
+/**
+ * struct kf_container_delete - destroys the key and its certificate
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @flags:	[in] 0
+ */
+struct kf_container_delete {
+	__u64 context;
+	__u32 container;
+	__u32 flags;
+};
+static_assert(sizeof(struct kf_container_delete) == 16, "kf_container_delete");
+#define KF_CONTAINER_DELETE	_IOWR(KF_TYPE, 0x43, struct kf_container_delete)
+
+/**
+ * struct kf_cert_store - stores a certificate beside a key; an absent part removes it
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @flags:	[in] 0
+ * @cert:	[in] DER
+ */
+struct kf_cert_store {
+	__u64 context;
+	__u32 container;
+	__u32 flags;
+	struct kf_part cert;
+};
+static_assert(sizeof(struct kf_cert_store) == 24, "kf_cert_store");
+#define KF_CERT_STORE		_IOWR(KF_TYPE, 0x44, struct kf_cert_store)
+
+/**
+ * struct kf_cert_read - reads it back; ENOENT if there is none
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @flags:	[in] 0
+ * @cert:	[out] DER
+ */
+struct kf_cert_read {
+	__u64 context;
+	__u32 container;
+	__u32 flags;
+	struct kf_part cert;
+};
+static_assert(sizeof(struct kf_cert_read) == 24, "kf_cert_read");
+#define KF_CERT_READ		_IOWR(KF_TYPE, 0x45, struct kf_cert_read)
+
+/* ---------------------------------------------------------------- key use: 0x50 to 0x5f
+ * 0x53 to 0x55 are kept for AES.
+ */
+
+/**
+ * struct kf_sign - a signature by a SIGN key
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @padding:	[in] %KF_PADDING_PKCS1 or %KF_PADDING_PSS for RSA, %KF_PADDING_NONE for EC
+ * @hash:	[in] enum kf_hash: what @digest is, and for PSS the MGF1 hash
+ * @salt_len:	[in] PSS: bytes, 0 means the length of the hash; else 0
+ * @flags:	[in] 0
+ * @reserved:	0
+ * @digest:	[in] the hash of the message, never the message
+ * @signature:	[out] RSA: as long as the modulus; EC: DER ECDSA-Sig-Value
+ */
+struct kf_sign {
+	__u64 context;
+	__u32 container;
+	__u32 padding;
+	__u32 hash;
+	__u32 salt_len;
+	__u32 flags;
+	__u32 reserved;
+	struct kf_part digest;
+	struct kf_part signature;
+};
+static_assert(sizeof(struct kf_sign) == 48, "kf_sign");
+#define KF_SIGN			_IOWR(KF_TYPE, 0x50, struct kf_sign)
+
+/**
+ * struct kf_decrypt - RSA decryption by a DECRYPT key
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @padding:	[in] %KF_PADDING_PKCS1 or %KF_PADDING_OAEP
+ * @hash:	[in] OAEP: hash, for MGF1 too; else 0
+ * @flags:	[in] 0
+ * @input:	[in] ciphertext, as long as the modulus
+ * @label:	[in] OAEP label, usually absent
+ * @output:	[out] plaintext
+ */
+struct kf_decrypt {
+	__u64 context;
+	__u32 container;
+	__u32 padding;
+	__u32 hash;
+	__u32 flags;
+	struct kf_part input;
+	struct kf_part label;
+	struct kf_part output;
+};
+static_assert(sizeof(struct kf_decrypt) == 48, "kf_decrypt");
+#define KF_DECRYPT		_IOWR(KF_TYPE, 0x51, struct kf_decrypt)
+
+/**
+ * struct kf_agree - ECDH by a DERIVE key
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @flags:	[in] 0
+ * @peer:	[in] the other side's point: 04 || x || y; X25519: 32 bytes
+ * @secret:	[out] x coordinate
+ */
+struct kf_agree {
+	__u64 context;
+	__u32 container;
+	__u32 flags;
+	struct kf_part peer;
+	struct kf_part secret;
+};
+static_assert(sizeof(struct kf_agree) == 32, "kf_agree");
+#define KF_AGREE		_IOWR(KF_TYPE, 0x52, struct kf_agree)
+
+/* ---------------------------------------------------------------- injection: 0x60 to 0x6f
+ * 0x67 to 0x6b are kept for PIN injection and channel set-up.
+ */
+
+#define KF_OFFER_EXISTING	0x1u	/* turn @exchange_container into EXCHANGE, irrevocably */
+
+/**
+ * struct kf_offer - the card's signed offer to take a sealed key
+ * @context:	[in] handle
+ * @container:	[in] target number or %KF_CONTAINER_ANY, [out] which it was
+ * @method:	[in] enum kf_method
+ * @exchange_type: [in] enum kf_key_type of the exchange key; 0: the card's default for @method
+ * @flags:	[in] KF_OFFER_; without, a fresh exchange key
+ * @exchange_container: [in] with %KF_OFFER_EXISTING: a generated, never used key; else 0.
+ *		[out] where the exchange key lies, or %KF_CONTAINER_ANY if it has no container
+ * @n_items:	[in] how many items the session may carry; 0 means 1
+ * @nonce:	[in] the server's challenge
+ * @sid:	[out] session id, a copy of what the statement says
+ * @statement:	[out] statement and signature, DER, as docs/formats.md has it
+ * @chain:	[out] device certificate chain, as in KF_DEVICE_CERT
+ */
+struct kf_offer {
+	__u64 context;
+	__u32 container;
+	__u32 method;
+	__u32 exchange_type;
+	__u32 flags;
+	__u32 exchange_container;
+	__u32 n_items;
+	__u8 nonce[KF_NONCE_SIZE];
+	__u8 sid[KF_SID_SIZE];
+	struct kf_part statement;
+	struct kf_part chain;
+};
+static_assert(sizeof(struct kf_offer) == 96, "kf_offer");
+#define KF_OFFER		_IOWR(KF_TYPE, 0x60, struct kf_offer)
+
+/**
+ * struct kf_session_import - establishes S1 in the card (CardImportSessionKey,
+ *		CardGetSharedKeyHandle, CardDeriveKey with CARD_RETURN_KEY_HANDLE)
+ * @context:	[in] handle
+ * @key:	[out] key handle; valid on this connection and context only
+ * @method:	[in] enum kf_method
+ * @algorithm:	[in] enum kf_key_type of S1; 0: what the statement says
+ * @padding:	[in] RSA: %KF_PADDING_OAEP; else %KF_PADDING_NONE
+ * @hash:	[in] RSA: OAEP hash; else 0
+ * @container:	[in] the exchange key's container, or %KF_CONTAINER_ANY: as the sid says
+ * @next_item:	[out] number of the item the card expects next, from 1
+ * @sid:	[in] from the offer
+ * @input:	[in] wrapped S1; the server's public key or derivation input for other methods
+ * @output:	[out] derivation output for methods that have one
+ */
+struct kf_session_import {
+	__u64 context;
+	__u64 key;
+	__u32 method;
+	__u32 algorithm;
+	__u32 padding;
+	__u32 hash;
+	__u32 container;
+	__u32 next_item;
+	__u8 sid[KF_SID_SIZE];
+	struct kf_part input;
+	struct kf_part output;
+};
+static_assert(sizeof(struct kf_session_import) == 72, "kf_session_import");
+#define KF_SESSION_IMPORT	_IOWR(KF_TYPE, 0x61, struct kf_session_import)
+
+enum kf_prop {
+	KF_PROP_CHAINING_MODE = 1,	/* __u32, one KF_CHAIN_ bit; set and get */
+	KF_PROP_IV = 2,			/* exactly one cipher block; set and get */
+	KF_PROP_BLOCK_LENGTH = 3,	/* __u32, bytes; get */
+	KF_PROP_ALGORITHM = 4,		/* __u32, enum kf_key_type; get */
+	KF_PROP_SID = 5,		/* 16 bytes; get */
+	KF_PROP_NEXT_ITEM = 6,		/* __u32, from 1; get */
+};
+
+/**
+ * struct kf_key_prop - one property of a session key (CardGetKeyProperty, CardSetKeyProperty)
+ * @key:	[in] handle
+ * @prop:	[in] enum kf_prop
+ * @reserved:	0
+ * @value:	set: [in], get: [out]; a __u32 as four bytes
+ */
+struct kf_key_prop {
+	__u64 key;
+	__u32 prop;
+	__u32 reserved;
+	struct kf_part value;
+};
+static_assert(sizeof(struct kf_key_prop) == 24, "kf_key_prop");
+#define KF_KEY_PROP_GET		_IOWR(KF_TYPE, 0x62, struct kf_key_prop)
+#define KF_KEY_PROP_SET		_IOWR(KF_TYPE, 0x63, struct kf_key_prop)
+
+/**
+ * struct kf_process - hands one sealed item to the card (CardProcessEncryptedData)
+ * @key:	[in] session key handle
+ * @function:	[in] enum kf_function; must be what the item says
+ * @flags:	[in] 0
+ * @container:	[out] where the key was installed
+ * @item_no:	[out] from 1
+ * @item:	[in] DER, as docs/formats.md has it
+ * @receipt:	[out] DER, signed by the card
+ * @output:	[out] the function's own output, usually absent
+ *
+ * After the last item the card consumes the session; the handle is still to be destroyed.
+ */
+struct kf_process {
+	__u64 key;
+	__u32 function;
+	__u32 flags;
+	__u32 container;
+	__u32 item_no;
+	struct kf_part item;
+	struct kf_part receipt;
+	struct kf_part output;
+};
+static_assert(sizeof(struct kf_process) == 48, "kf_process");
+#define KF_PROCESS		_IOWR(KF_TYPE, 0x64, struct kf_process)
+
+/**
+ * struct kf_key_destroy - drops a session key (CardDestroyKey)
+ * @key:	[in] handle
+ *
+ * The session object in the card goes; an unfinished sid stays pending, so that the same cargo can
+ * be tried again.
+ */
+struct kf_key_destroy {
+	__u64 key;
+};
+static_assert(sizeof(struct kf_key_destroy) == 8, "kf_key_destroy");
+#define KF_KEY_DESTROY		_IOWR(KF_TYPE, 0x65, struct kf_key_destroy)
+
+/**
+ * struct kf_receipt_get - the stored receipt of a finished item; ENOENT if there is none
+ * @context:	[in] handle
+ * @item_no:	[in] from 1
+ * @reserved:	0
+ * @sid:	[in] session id
+ * @receipt:	[out] DER
+ */
+struct kf_receipt_get {
+	__u64 context;
+	__u32 item_no;
+	__u32 reserved;
+	__u8 sid[KF_SID_SIZE];
+	struct kf_part receipt;
+};
+static_assert(sizeof(struct kf_receipt_get) == 40, "kf_receipt_get");
+#define KF_RECEIPT_GET		_IOWR(KF_TYPE, 0x66, struct kf_receipt_get)
+
+/* 0x70 to 0x7f: kept for key-encryption keys and BYOK unwrapping */
+
+/* ---------------------------------------------------------------- raw and exclusive: 0x80 to 0x8f
+ * 0x84 to 0x87 are kept for the relay.
+ */
+
+/**
+ * struct kf_apdu - one raw APDU. The broker refuses PIN commands and secure messaging around them
+ * @context:	[in] handle
+ * @flags:	[in] 0
+ * @reserved:	0
+ * @command:	[in] short or extended, at most 65544 bytes
+ * @response:	[out] data, SW1, SW2; 61xx and 6Cxx have been followed
+ */
+struct kf_apdu {
+	__u64 context;
+	__u32 flags;
+	__u32 reserved;
+	struct kf_part command;
+	struct kf_part response;
+};
+static_assert(sizeof(struct kf_apdu) == 32, "kf_apdu");
+#define KF_APDU			_IOWR(KF_TYPE, 0x80, struct kf_apdu)
+
+#define KF_TXN_MAX_MS		300000
+
+/**
+ * struct kf_txn_begin - the card for this context alone
+ * @context:	[in] handle
+ * @hold_ms:	[in] how long at most, from when it is granted; 0 means 30000, at most
+ *		%KF_TXN_MAX_MS. Then it ends by itself and the card's security state is dropped
+ * @flags:	[in] 0
+ * @name:	[in] what for; shown in KF_CLIENTS
+ *
+ * Answered when granted. Header.deadline_ms says how long to wait in line.
+ */
+struct kf_txn_begin {
+	__u64 context;
+	__u32 hold_ms;
+	__u32 flags;
+	char name[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_txn_begin) == 48, "kf_txn_begin");
+#define KF_TXN_BEGIN		_IOWR(KF_TYPE, 0x81, struct kf_txn_begin)
+
+#define KF_TXN_RESET		0x1u	/* and cold-reset the card */
+
+/**
+ * struct kf_txn_end - lets others have their turn
+ * @context:	[in] handle
+ * @flags:	[in] KF_TXN_; %KF_TXN_RESET needs no right beyond holding the transaction
+ * @reserved:	0
+ */
+struct kf_txn_end {
+	__u64 context;
+	__u32 flags;
+	__u32 reserved;
+};
+static_assert(sizeof(struct kf_txn_end) == 16, "kf_txn_end");
+#define KF_TXN_END		_IOWR(KF_TYPE, 0x82, struct kf_txn_end)
+
+/* ---------------------------------------------------------------- events: 0xe0 to 0xef */
+
+enum kf_change {
+	KF_CHANGE_READER_ADDED = 1,
+	KF_CHANGE_READER_REMOVED = 2,
+	KF_CHANGE_CARD_INSERTED = 3,
+	KF_CHANGE_CARD_REMOVED = 4,
+	KF_CHANGE_CARD_RESET = 5,
+	KF_CHANGE_CARD_MUTE = 6,	/* something in the slot that does not answer */
+};
+
+/**
+ * struct kf_event - something happened to a reader or its card
+ * @change:	enum kf_change
+ * @reserved:	0
+ * @entry:	the reader as it is after the change
+ */
+struct kf_event {
+	__u32 change;
+	__u32 reserved;
+	struct kf_reader_entry entry;
+};
+static_assert(sizeof(struct kf_event) == 228, "kf_event");
+#define KF_EVENT		_IOR(KF_TYPE, 0xe0, struct kf_event)
+
+/* ---------------------------------------------------------------- driver only: 0xc0 to 0xdf
+ *
+ * The broker asks, the driver answers, one request at a time, in the packets above. `context` is 0
+ * (a driver has one card) and `key` is the driver's own number for a session key, any value but 0:
+ * the broker replaces its handles by it on the way down and the other way round in
+ * kf_session_import.key. A reply that does not answer the outstanding request costs the driver its
+ * life. Events may be sent at any time, before the reply of a running request too.
+ *
+ * A driver is started by the monitor as
+ *
+ *	keyferry-driver --link-fd 3 --reader-fd 4 --transport socket --name NAME
+ *
+ * with the link (SOCK_SEQPACKET, to the broker) and the reader (for "socket": connected
+ * SOCK_SEQPACKET as docs/vreader.md has it) at these numbers, standard streams open, nothing else.
+ * It first waits for KF_DRV_HELLO. It leaves with 0 when the card was removed (after
+ * %KF_CHANGE_CARD_REMOVED; the monitor starts a fresh one for the next card), when the reader closes
+ * or the link does; with 1 on an error, after a line on standard error.
+ */
+
+/**
+ * struct kf_drv_hello - first request to a driver
+ * @version:	[in] %KF_VERSION, [out] the driver's
+ * @features:	[out] KF_FEATURE_
+ * @exchange:	[out] enum kf_exchange
+ * @max_message: [out] largest CCID message
+ * @vendor:	[out] idVendor
+ * @product:	[out] idProduct
+ * @reserved:	0
+ * @product_name: [out] for people
+ * @driver_version: [out] for people
+ *
+ * The driver has parsed the reader's descriptors when it answers. After the answer it power-cycles
+ * whatever is in the slot and tells by KF_DRV_EVENT what it found: always one event, %KF_CHANGE_CARD_INSERTED,
+ * _MUTE or _REMOVED (the slot is empty).
+ */
+struct kf_drv_hello {
+	__u32 version;
+	__u32 features;
+	__u32 exchange;
+	__u32 max_message;
+	__u16 vendor;
+	__u16 product;
+	__u32 reserved;
+	char product_name[KF_NAME_MAX];
+	char driver_version[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_drv_hello) == 120, "kf_drv_hello");
+#define KF_DRV_HELLO		_IOWR(KF_TYPE, 0xc0, struct kf_drv_hello)
+
+/**
+ * struct kf_drv_drop - drops the card's security state (verified PINs) between two clients, by
+ *		SELECT or whatever the card has; session objects stay where the card can
+ * @flags:	[in] 0; [out] %KF_DRV_DROPPED_KEYS
+ * @reserved:	0
+ */
+struct kf_drv_drop {
+	__u32 flags;
+	__u32 reserved;
+};
+static_assert(sizeof(struct kf_drv_drop) == 8, "kf_drv_drop");
+#define KF_DRV_DROPPED_KEYS	0x1u	/* could only be done by reset: session objects are gone */
+#define KF_DRV_DROP		_IOWR(KF_TYPE, 0xc1, struct kf_drv_drop)
+
+/**
+ * struct kf_drv_power_cycle - cold reset. Session keys are gone. Serves KF_CARD_RESET
+ * @reserved:	0
+ * @atr_len:	[out] of @atr
+ * @atr:	[out] [7816-3]
+ * @reserved2:	0
+ *
+ * No KF_CHANGE_CARD_RESET event for this one: the reply says it.
+ */
+struct kf_drv_power_cycle {
+	__u32 reserved;
+	__u32 atr_len;
+	__u8 atr[KF_ATR_MAX];
+	__u8 reserved2[3];
+};
+static_assert(sizeof(struct kf_drv_power_cycle) == 44, "kf_drv_power_cycle");
+#define KF_DRV_POWER_CYCLE	_IOWR(KF_TYPE, 0xc2, struct kf_drv_power_cycle)
+
+/**
+ * struct kf_drv_event - the driver's events
+ * @change:	enum kf_change: card inserted, removed, reset (unasked for), mute
+ * @flags:	KF_CARD_ bits the driver already knows; %KF_CARD_SESSIONS_STAY matters to the broker
+ * @atr_len:	of @atr
+ * @serial_len:	of @serial
+ * @card:	name of the card driver that matched, empty if none
+ * @serial:	card serial number, if known by then
+ * @atr:	[7816-3]
+ * @reserved:	0
+ */
+struct kf_drv_event {
+	__u32 change;
+	__u32 flags;
+	__u32 atr_len;
+	__u32 serial_len;
+	char card[KF_LABEL_MAX];
+	__u8 serial[KF_SERIAL_MAX];
+	__u8 atr[KF_ATR_MAX];
+	__u8 reserved[3];
+};
+static_assert(sizeof(struct kf_drv_event) == 116, "kf_drv_event");
+#define KF_DRV_EVENT		_IOR(KF_TYPE, 0xe8, struct kf_drv_event)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* KEYFERRY_PROTO_H */
