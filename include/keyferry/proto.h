@@ -28,6 +28,8 @@
 #ifndef KEYFERRY_PROTO_H
 #define KEYFERRY_PROTO_H
 
+#include "keyferry/types.h"
+
 #include <assert.h>
 #include <linux/ioctl.h>
 #include <linux/types.h>
@@ -45,11 +47,7 @@ extern "C" {
 #define KF_NAME_MAX		64	/* reader names, with the NUL */
 #define KF_LABEL_MAX		32	/* client, transaction, driver and version names, with the NUL */
 #define KF_ATR_MAX		33	/* [7816-3 ATR]: TS and at most 32 more */
-#define KF_SERIAL_MAX		32
 #define KF_AID_MAX		16
-#define KF_NONCE_SIZE		32
-#define KF_SID_SIZE		16
-#define KF_DIGEST_SIZE		32	/* SHA-256 */
 #define KF_PINS_MAX		8
 
 #define KF_DEADLINE_DEFAULT_MS	30000	/* where deadline_ms is 0 */
@@ -182,97 +180,6 @@ static_assert(sizeof(struct kf_part) == 8, "kf_part");
 #define KF_RIGHT_RELAY		0x00000080u	/* relay protected APDUs: full rights on the card */
 #define KF_RIGHT_INIT		0x00000100u	/* initialise a card */
 #define KF_RIGHT_KEK		0x00000200u	/* create key-encryption keys */
-
-enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */
-	KF_KEY_NONE = 0,
-	KF_KEY_RSA_2048 = 1,
-	KF_KEY_RSA_3072 = 2,
-	KF_KEY_RSA_4096 = 3,
-	KF_KEY_EC_P256 = 4,
-	KF_KEY_EC_P384 = 5,
-	KF_KEY_EC_P521 = 6,
-	KF_KEY_X25519 = 7,
-	KF_KEY_AES_128 = 8,
-	KF_KEY_AES_192 = 9,
-	KF_KEY_AES_256 = 10,
-	KF_KEY_3DES_112 = 11,
-	KF_KEY_3DES_168 = 12,
-};
-
-enum kf_purpose {		/* one for the life of a key (SECURITY section 2); also bit numbers */
-	KF_PURPOSE_NONE = 0,
-	KF_PURPOSE_DEVICE = 1,
-	KF_PURPOSE_EXCHANGE = 2,
-	KF_PURPOSE_KEK = 3,
-	KF_PURPOSE_SHARED = 4,
-	KF_PURPOSE_SESSION = 5,
-	KF_PURPOSE_SIGN = 6,
-	KF_PURPOSE_DECRYPT = 7,
-	KF_PURPOSE_DERIVE = 8,
-	KF_PURPOSE_CIPHER = 9,
-};
-
-enum kf_origin {
-	KF_ORIGIN_NONE = 0,
-	KF_ORIGIN_GENERATED = 1,	/* on this card, never outside */
-	KF_ORIGIN_INJECTED = 2,		/* opened only inside the card, from a known sender */
-	KF_ORIGIN_INJECTED_OPEN = 3,	/* opened only inside the card, sender unauthenticated */
-	KF_ORIGIN_FACTORY = 4,
-	KF_ORIGIN_UNKNOWN = 5,		/* the card cannot tell */
-};
-
-enum kf_method {		/* how S1 is established (SECURITY section 9); also bit numbers */
-	KF_METHOD_NONE = 0,
-	KF_METHOD_SHARED = 1,
-	KF_METHOD_RSA = 2,
-	KF_METHOD_DERIVED = 3,
-	KF_METHOD_ECDH = 4,
-};
-
-enum kf_function {		/* what an item is for; also bit numbers */
-	KF_FUNCTION_NONE = 0,
-	KF_FUNCTION_IMPORT_KEYPAIR = 1,		/* CSF_IMPORT_KEYPAIR */
-	KF_FUNCTION_CHANGE_AUTHENTICATOR = 2,	/* CSF_CHANGE_AUTHENTICATOR */
-	KF_FUNCTION_AUTHENTICATE = 3,		/* CSF_AUTHENTICATE */
-	KF_FUNCTION_IMPORT_SECRET = 4,		/* an AES key */
-};
-
-enum kf_hash {			/* also bit numbers */
-	KF_HASH_NONE = 0,
-	KF_HASH_SHA1 = 1,
-	KF_HASH_SHA256 = 2,
-	KF_HASH_SHA384 = 3,
-	KF_HASH_SHA512 = 4,
-};
-
-/* Values and mask bits at once, as in CP_PADDING_SCHEMES (CARD_PADDING_*, not BCRYPT_PAD_*). */
-#define KF_PADDING_NONE		0x1u	/* ECDSA, ECDH, CBC without padding; never RSA */
-#define KF_PADDING_PKCS1	0x2u
-#define KF_PADDING_PSS		0x4u
-#define KF_PADDING_OAEP		0x8u
-#define KF_PADDING_BLOCK	0x10u	/* block cipher padding, 80 00.. */
-
-/* CP_KEY_IMPORT_SUPPORT, same values. */
-#define KF_IMPORT_PLAIN		0x1u
-#define KF_IMPORT_RSA		0x2u
-#define KF_IMPORT_ECC		0x4u
-#define KF_IMPORT_SHARED	0x8u
-
-/* CP_CHAINING_MODES as a mask; one bit is the value of KF_PROP_CHAINING_MODE. */
-#define KF_CHAIN_CBC		0x1u
-#define KF_CHAIN_ECB		0x2u
-#define KF_CHAIN_GCM		0x4u
-
-enum kf_level {			/* the card's attested security level */
-	KF_LEVEL_UNKNOWN = 0,
-	KF_LEVEL_CHIP = 1,
-	KF_LEVEL_VIRTUAL = 2,
-};
-
-/* PIN ids are the minidriver's roles. */
-#define KF_PIN_USER		1u	/* ROLE_USER */
-#define KF_PIN_PUK		2u	/* ROLE_ADMIN; unblocks, never logs in */
-#define KF_TRIES_UNKNOWN	0xffu
 
 /* ---------------------------------------------------------------- connection: 0x00 to 0x0f */
 

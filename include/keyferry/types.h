@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * keyferry/types.h - The numbers that card, host and server share. They are the ones of
- * docs/card-application.md 1.1 and 1.2: the same value stands in a command to the card, in a
- * request to the broker and in a signed statement, so nothing ever translates them.
+ * keyferry/types.h - The vocabulary that card, host and server share. The same value stands in a
+ * command to our card application, in a request to the broker and in a signed statement
+ * (docs/card-application.md 1.2), so nothing on the way translates it.
  */
 #ifndef KEYFERRY_TYPES_H
 #define KEYFERRY_TYPES_H
@@ -11,116 +11,116 @@
 extern "C" {
 #endif
 
-/** enum kf_purpose - the one thing a card key does, for ever */
-enum kf_purpose {
-	KF_PURPOSE_DEVICE = 0,
-	KF_PURPOSE_EXCHANGE = 1,
-	KF_PURPOSE_KEK = 2,
-	KF_PURPOSE_SHARED = 3,
-	KF_PURPOSE_SESSION = 4,
-	KF_PURPOSE_SIGN = 5,
-	KF_PURPOSE_DECRYPT = 6,
-	KF_PURPOSE_DERIVE = 7,
-	KF_PURPOSE_CIPHER = 8,
+#define KF_SERIAL_MAX		32
+#define KF_NONCE_SIZE		32
+#define KF_SID_SIZE		16	/* names one establishment, made by the card with its offer */
+#define KF_DIGEST_SIZE		32	/* SHA-256 */
+#define KF_IV_SIZE		16
+#define KF_S1_SIZE		32	/* the session key S1 */
+#define KF_CERT_MAX		4096	/* certificate kept on a card */
+#define KF_ITEM_MAX		8192	/* one sealed item */
+#define KF_ITEMS_MAX		64	/* items under one sid */
+
+enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */
+	KF_KEY_NONE = 0,
+	KF_KEY_RSA_2048 = 1,
+	KF_KEY_RSA_3072 = 2,
+	KF_KEY_RSA_4096 = 3,
+	KF_KEY_EC_P256 = 4,
+	KF_KEY_EC_P384 = 5,
+	KF_KEY_EC_P521 = 6,
+	KF_KEY_X25519 = 7,
+	KF_KEY_AES_128 = 8,
+	KF_KEY_AES_192 = 9,
+	KF_KEY_AES_256 = 10,
+	KF_KEY_3DES_112 = 11,
+	KF_KEY_3DES_168 = 12,
 };
 
-/** enum kf_key_type - algorithm and size of a key */
-enum kf_key_type {
-	KF_KEY_RSA2048 = 0x01,
-	KF_KEY_RSA3072 = 0x02,
-	KF_KEY_RSA4096 = 0x03,
-	KF_KEY_P256 = 0x11,
-	KF_KEY_P384 = 0x12,
-	KF_KEY_P521 = 0x13,
-	KF_KEY_AES128 = 0x21,
-	KF_KEY_AES192 = 0x22,
-	KF_KEY_AES256 = 0x23,
+enum kf_purpose {		/* one for the life of a key (SECURITY section 2); also bit numbers */
+	KF_PURPOSE_NONE = 0,
+	KF_PURPOSE_DEVICE = 1,
+	KF_PURPOSE_EXCHANGE = 2,
+	KF_PURPOSE_KEK = 3,
+	KF_PURPOSE_SHARED = 4,
+	KF_PURPOSE_SESSION = 5,
+	KF_PURPOSE_SIGN = 6,
+	KF_PURPOSE_DECRYPT = 7,
+	KF_PURPOSE_DERIVE = 8,
+	KF_PURPOSE_CIPHER = 9,
 };
 
-/** enum kf_method - how server and card come to share S1 */
-enum kf_method {
+enum kf_origin {
+	KF_ORIGIN_NONE = 0,
+	KF_ORIGIN_GENERATED = 1,	/* on this card, never outside */
+	KF_ORIGIN_INJECTED = 2,		/* opened only inside the card, from a known sender */
+	KF_ORIGIN_INJECTED_OPEN = 3,	/* opened only inside the card, sender unauthenticated */
+	KF_ORIGIN_FACTORY = 4,
+	KF_ORIGIN_UNKNOWN = 5,		/* the card cannot tell */
+};
+
+enum kf_method {		/* how S1 is established (SECURITY section 9); also bit numbers */
+	KF_METHOD_NONE = 0,
 	KF_METHOD_SHARED = 1,
 	KF_METHOD_RSA = 2,
 	KF_METHOD_DERIVED = 3,
 	KF_METHOD_ECDH = 4,
 };
 
-/** enum kf_function - what an item does in the card; the minidriver's CSF_* names */
-enum kf_function {
-	KF_FUNCTION_IMPORT_KEYPAIR = 1,
-	KF_FUNCTION_CHANGE_AUTHENTICATOR = 2,
-	KF_FUNCTION_AUTHENTICATE = 3,
+enum kf_function {		/* what an item is for; also bit numbers */
+	KF_FUNCTION_NONE = 0,
+	KF_FUNCTION_IMPORT_KEYPAIR = 1,		/* CSF_IMPORT_KEYPAIR */
+	KF_FUNCTION_CHANGE_AUTHENTICATOR = 2,	/* CSF_CHANGE_AUTHENTICATOR */
+	KF_FUNCTION_AUTHENTICATE = 3,		/* CSF_AUTHENTICATE */
+	KF_FUNCTION_IMPORT_SECRET = 4,		/* an AES key */
 };
 
-/** enum kf_origin - where a private key came from */
-enum kf_origin {
-	KF_ORIGIN_GENERATED = 0,
-	KF_ORIGIN_IMPORTED = 1,
+enum kf_hash {			/* also bit numbers */
+	KF_HASH_NONE = 0,
+	KF_HASH_SHA1 = 1,
+	KF_HASH_SHA256 = 2,
+	KF_HASH_SHA384 = 3,
+	KF_HASH_SHA512 = 4,
 };
 
-/** enum kf_level - what stands behind the DEVICE key */
-enum kf_level {
-	KF_LEVEL_CHIP = 0,
-	KF_LEVEL_VIRTUAL = 1,
+/* Values and mask bits at once, as in CP_PADDING_SCHEMES (CARD_PADDING_*, not BCRYPT_PAD_*). */
+#define KF_PADDING_NONE		0x1u	/* ECDSA, ECDH, CBC without padding; never RSA */
+#define KF_PADDING_PKCS1	0x2u
+#define KF_PADDING_PSS		0x4u
+#define KF_PADDING_OAEP		0x8u
+#define KF_PADDING_BLOCK	0x10u	/* block cipher padding, 80 00.. */
+
+/* CP_KEY_IMPORT_SUPPORT, same values. */
+#define KF_IMPORT_PLAIN		0x1u
+#define KF_IMPORT_RSA		0x2u
+#define KF_IMPORT_ECC		0x4u
+#define KF_IMPORT_SHARED	0x8u
+
+/* CP_CHAINING_MODES as a mask; one bit is the value of KF_PROP_CHAINING_MODE. */
+#define KF_CHAIN_CBC		0x1u
+#define KF_CHAIN_ECB		0x2u
+#define KF_CHAIN_GCM		0x4u
+
+enum kf_level {			/* the card's attested security level */
+	KF_LEVEL_UNKNOWN = 0,
+	KF_LEVEL_CHIP = 1,
+	KF_LEVEL_VIRTUAL = 2,
 };
 
-/** enum kf_wrap_padding - how S1 is padded under the EXCHANGE key */
-enum kf_wrap_padding {
-	KF_WRAP_OAEP_SHA256 = 2,
-};
+/* PIN ids are the minidriver's roles. */
+#define KF_PIN_USER		1u	/* ROLE_USER */
+#define KF_PIN_PUK		2u	/* ROLE_ADMIN; unblocks, never logs in */
+#define KF_TRIES_UNKNOWN	0xffu
 
-/** enum kf_suite - cipher and MAC of an item */
-enum kf_suite {
-	KF_SUITE_AES256_CBC_CMAC = 1,
-};
-
-/** enum kf_chaining - the minidriver's chaining modes */
-enum kf_chaining {
-	KF_CHAINING_NONE = 0,
-	KF_CHAINING_CBC = 1,
-};
-
-/** enum kf_algorithm - what a key operation computes */
-enum kf_algorithm {
-	KF_ALG_RSA_PKCS1_SHA256 = 0x11,
-	KF_ALG_RSA_PKCS1_SHA384 = 0x12,
-	KF_ALG_RSA_PKCS1_SHA512 = 0x13,
-	KF_ALG_RSA_PSS_SHA256 = 0x21,
-	KF_ALG_RSA_PSS_SHA384 = 0x22,
-	KF_ALG_RSA_PSS_SHA512 = 0x23,
-	KF_ALG_ECDSA_SHA256 = 0x31,
-	KF_ALG_ECDSA_SHA384 = 0x32,
-	KF_ALG_ECDSA_SHA512 = 0x33,
-	KF_ALG_RSAES_PKCS1 = 0x41,
-	KF_ALG_RSAES_OAEP_SHA1 = 0x51,
-	KF_ALG_RSAES_OAEP_SHA256 = 0x52,
-	KF_ALG_RSAES_OAEP_SHA384 = 0x53,
-	KF_ALG_RSAES_OAEP_SHA512 = 0x54,
-	KF_ALG_ECDH = 0x61,
-};
-
-/** enum kf_grade - how far a key can be trusted never to have been seen; lowest first */
+/* How far a key can be trusted never to have been seen outside, lowest first (SECURITY section 5). */
 enum kf_grade {
-	KF_GRADE_U = 0,			/* unattested */
-	KF_GRADE_C = 1,			/* opened by a process on the host */
-	KF_GRADE_B = 2,			/* relayed through a channel that ends in card and server */
-	KF_GRADE_A_VIRTUAL = 3,		/* as A, but the card is virtual */
-	KF_GRADE_A = 4,			/* opened only inside the card */
+	KF_GRADE_NONE = 0,
+	KF_GRADE_U = 1,			/* unattested */
+	KF_GRADE_C = 2,			/* opened by a process on the host */
+	KF_GRADE_B = 3,			/* through a channel that ends in card and server */
+	KF_GRADE_A_VIRTUAL = 4,		/* as A, by a virtual card */
+	KF_GRADE_A = 5,			/* opened only inside the card */
 };
-
-#define KF_PIN_USER 0x81		/* reference of the user PIN */
-#define KF_PIN_PUK 0x82			/* reference of the PUK */
-
-#define KF_SID_LEN 16
-#define KF_NONCE_LEN 32
-#define KF_HASH_LEN 32			/* SHA-256 */
-#define KF_IV_LEN 16
-#define KF_SESSION_KEY_LEN 32		/* S1 */
-#define KF_CONTAINERS_MAX 16
-#define KF_SERIAL_MAX 32
-#define KF_CERT_MAX 4096
-#define KF_ITEM_MAX 8192
-#define KF_ITEMS_MAX 64
 
 #ifdef __cplusplus
 }
