@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Reads what tests/run collected: "program NAME STATUS", then its lines, each behind "ktap" or
+# "stderr". Says one line a program, all of a failed program's output, and the sum. A program that
+# breaks its plan, ends badly without a failed test, or speaks no KTAP counts as one more failure.
+
+function finish(    bad, why) {
+	if (program == "")
+		return
+	if (status == "lost")
+		why = "was killed before it could report"
+	else if (status == 124 || status == 137)
+		why = "ran longer than the limit for one program"
+	else if (!version)
+		why = "does not speak KTAP (exit status " status ")"
+	else if (plan == "")
+		why = "has no plan"
+	else if (plan + 0 == 0 && plan_reason == "")
+		why = "ran no test"
+	else if (plan + 0 != seen)
+		why = "planned " plan " tests and reported " seen " (exit status " status ")"
+	else if (misnumbered)
+		why = "numbers its results out of order"
+	else if (status != 0 && !p_failed)
+		why = "ended with status " status " although no test failed"
+	else if (status == 0 && p_failed)
+		why = "ended with status 0 although a test failed"
+	if (why == "" && plan + 0 == 0)
+		p_skipped++
+	bad = p_failed + (why != "")
+	passed += p_passed; skipped += p_skipped; failed += bad
+
+	printf "%-4s %s: %d passed, %d failed, %d skipped\n", bad ? "FAIL" : "ok", program,
+		p_passed, bad, p_skipped
+	if (plan_reason != "")
+		print "     skipped: " plan_reason
+	if (bad || verbose)
+		printf "%s", text
+	else
+		printf "%s", skips
+	if (why != "")
+		print "     " program " " why
+}
+
+/^program / {
+	finish()
+	program = $2; status = $3
+	version = seen = misnumbered = p_passed = p_failed = p_skipped = 0
+	plan = plan_reason = text = skips = ""
+	next
+}
+/^stderr / { text = text "     | " substr($0, 8) "\n"; next }
+{ sub(/^ktap ?/, ""); text = text "     " $0 "\n" }
+/^KTAP version 1$/ || /^TAP version 1[34]$/ { version = 1; next }
+/^1\.\.[0-9]+/ {
+	plan = substr($1, 4)
+	if (match($0, /# *SKIP */))
+		plan_reason = substr($0, RSTART + RLENGTH)
+	next
+}
+/^(not )?ok / {
+	seen++
+	number = $1 == "not" ? $3 : $2
+	if (number + 0 != seen)
+		misnumbered = 1
+	if ($1 == "not")
+		p_failed++
+	else if ($0 ~ /# *SKIP/) {
+		p_skipped++
+		skips = skips "     " $0 "\n"
+	} else
+		p_passed++
+	next
+}
+/^Bail out!/ { p_failed++ }
+
+END {
+	finish()
+	if (passed + failed == 0)
+		print "no test ran"
+	printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+	exit failed > 0 || passed == 0
+}
