@@ -40,7 +40,7 @@ extern "C" {
 
 #define KF_TYPE			'K'
 #define KF_MAGIC		0x464b	/* "KF" */
-#define KF_VERSION		1	/* a packet of another version is refused: EPROTO */
+#define KF_PROTO_VERSION	1	/* a packet of another version is cut off */
 #define KF_PACKET_MAX		131072	/* bytes, header included; larger is EMSGSIZE */
 #define KF_SOCKET_DEFAULT	"/run/keyferry/broker.sock"
 
@@ -127,7 +127,7 @@ enum kf_kind {
 /**
  * struct kf_header - the front of every packet
  * @magic:	%KF_MAGIC
- * @version:	%KF_VERSION
+ * @version:	%KF_PROTO_VERSION
  * @kind:	enum kf_kind
  * @size:	of the whole packet, this header included; must equal what was received
  * @request:	KF_ number; the reply repeats the asker's
@@ -185,7 +185,7 @@ static_assert(sizeof(struct kf_part) == 8, "kf_part");
 
 /**
  * struct kf_hello - first request on a connection, once; nothing else is served before it
- * @version:	[in] %KF_VERSION
+ * @version:	[in] %KF_PROTO_VERSION
  * @max_packet:	[in] largest packet the client takes, at least 4096; a reply that would be
  *		larger is EMSGSIZE
  *		[out] largest packet the broker takes
@@ -1144,7 +1144,7 @@ static_assert(sizeof(struct kf_event) == 228, "kf_event");
 
 /**
  * struct kf_drv_hello - first request to a driver
- * @version:	[in] %KF_VERSION, [out] the driver's
+ * @version:	[in] %KF_PROTO_VERSION, [out] the driver's
  * @features:	[out] KF_FEATURE_
  * @exchange:	[out] enum kf_exchange
  * @max_message: [out] largest CCID message
