@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * format/keys.h - Key pairs between OpenSSL's form and ours: SubjectPublicKeyInfo for public keys
+ * (docs/formats.md 3), RSAPrivateKey and ECPrivateKey for the plaintext of an item (6).
+ */
+#pragma once
+
+#include "base/secret.h"
+#include "format/numbers.h"
+
+#include <openssl/types.h>
+
+#define SPKI_MAX 600			/* DER of an RSA-4096 SubjectPublicKeyInfo: 550 */
+#define KEY_PLAIN_MAX 2560		/* DER of an RSA-4096 RSAPrivateKey: about 2350 */
+
+/* Return: 0, or -EOPNOTSUPP if the key is none of our types. */
+int key_type_of(EVP_PKEY *key, enum kf_key_type *out);
+
+/* Return: 0 and a key owned by the caller, -EOPNOTSUPP for a type not ours, -EIO. */
+int key_generate(enum kf_key_type type, EVP_PKEY **out);
+
+/* Writes the SubjectPublicKeyInfo. Return: 0, -EMSGSIZE, -EIO. */
+int key_spki(EVP_PKEY *key, struct packer *out);
+
+/*
+ * Reads a SubjectPublicKeyInfo in the one form of docs/formats.md 3: what comes back encodes to
+ * the same bytes.
+ *
+ * Return: 0 and a key owned by the caller; -EBADMSG; -EOPNOTSUPP for a type not ours.
+ */
+int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type);
+
+/* Writes the plaintext of an item into @out (KEY_PLAIN_MAX is enough). Return: 0, -EINVAL if @key
+ * has no private part or is multi-prime, -EOPNOTSUPP, -EMSGSIZE, -EIO. */
+int key_plain_encode(EVP_PKEY *key, struct secret *out);
+
+/*
+ * Reads the plaintext of an item and proves the pair consistent, as docs/card-application.md 5.4
+ * step 6 says. Only the card, and tests, call this.
+ *
+ * Return: 0 and a key owned by the caller; -EBADMSG whatever is wrong with it; -EIO.
+ */
+int key_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out);
+

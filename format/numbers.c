@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * format/numbers.c - One table a vocabulary; everything asked about a number is a look at its row.
+ */
+#include "format/numbers.h"
+
+static const struct key_row {
+	enum kf_key_type type;
+	unsigned bits;
+	const char *name, *group;
+} key_rows[] = {
+	{ KF_KEY_RSA_2048, 2048, "rsa2048", NULL },
+	{ KF_KEY_RSA_3072, 3072, "rsa3072", NULL },
+	{ KF_KEY_RSA_4096, 4096, "rsa4096", NULL },
+	{ KF_KEY_EC_P256, 256, "p256", "P-256" },
+	{ KF_KEY_EC_P384, 384, "p384", "P-384" },
+	{ KF_KEY_EC_P521, 521, "p521", "P-521" },
+};
+
+struct name_row {
+	int number;
+	const char *name;
+};
+
+static const struct name_row purpose_rows[] = {
+	{ KF_PURPOSE_DEVICE, "device" }, { KF_PURPOSE_EXCHANGE, "exchange" },
+	{ KF_PURPOSE_KEK, "kek" },	 { KF_PURPOSE_SHARED, "shared" },
+	{ KF_PURPOSE_SESSION, "session" }, { KF_PURPOSE_SIGN, "sign" },
+	{ KF_PURPOSE_DECRYPT, "decrypt" }, { KF_PURPOSE_DERIVE, "derive" },
+	{ KF_PURPOSE_CIPHER, "cipher" }, { 0, NULL },
+};
+
+static const struct name_row method_rows[] = {
+	{ KF_METHOD_SHARED, "shared" },
+	{ KF_METHOD_RSA, "rsa" },
+	{ KF_METHOD_DERIVED, "derived" },
+	{ KF_METHOD_ECDH, "ecdh" },
+	{ 0, NULL },
+};
+
+static const struct name_row function_rows[] = {
+	{ KF_FUNCTION_IMPORT_KEYPAIR, "import-keypair" },
+	{ KF_FUNCTION_CHANGE_AUTHENTICATOR, "change-authenticator" },
+	{ KF_FUNCTION_AUTHENTICATE, "authenticate" },
+	{ KF_FUNCTION_IMPORT_SECRET, "import-secret" },
+	{ 0, NULL },
+};
+
+static const struct name_row grade_rows[] = {
+	{ KF_GRADE_U, "U" },
+	{ KF_GRADE_C, "C" },
+	{ KF_GRADE_B, "B" },
+	{ KF_GRADE_A_VIRTUAL, "A-virtual" },
+	{ KF_GRADE_A, "A" },
+	{ 0, NULL },
+};
+
+static const struct algorithm_row {
+	enum algorithm algorithm;
+	enum kf_purpose purpose;
+	bool rsa;
+	size_t hash_size;
+} algorithm_rows[] = {
+	{ ALG_PKCS1_SHA256, KF_PURPOSE_SIGN, true, 32 },
+	{ ALG_PKCS1_SHA384, KF_PURPOSE_SIGN, true, 48 },
+	{ ALG_PKCS1_SHA512, KF_PURPOSE_SIGN, true, 64 },
+	{ ALG_PSS_SHA256, KF_PURPOSE_SIGN, true, 32 },
+	{ ALG_PSS_SHA384, KF_PURPOSE_SIGN, true, 48 },
+	{ ALG_PSS_SHA512, KF_PURPOSE_SIGN, true, 64 },
+	{ ALG_ECDSA_SHA256, KF_PURPOSE_SIGN, false, 32 },
+	{ ALG_ECDSA_SHA384, KF_PURPOSE_SIGN, false, 48 },
+	{ ALG_ECDSA_SHA512, KF_PURPOSE_SIGN, false, 64 },
+	{ ALG_RSAES_PKCS1, KF_PURPOSE_DECRYPT, true, 0 },
+	{ ALG_OAEP_SHA1, KF_PURPOSE_DECRYPT, true, 0 },
+	{ ALG_OAEP_SHA256, KF_PURPOSE_DECRYPT, true, 0 },
+	{ ALG_OAEP_SHA384, KF_PURPOSE_DECRYPT, true, 0 },
+	{ ALG_OAEP_SHA512, KF_PURPOSE_DECRYPT, true, 0 },
+	{ ALG_ECDH, KF_PURPOSE_DERIVE, false, 0 },
+};
+
+#define N_ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static const struct key_row *key_row(enum kf_key_type type)
+{
+	for (size_t i = 0; i < N_ROWS(key_rows); i++) {
+		if (key_rows[i].type == type)
+			return &key_rows[i];
+	}
+	return NULL;
+}
+
+static const struct algorithm_row *algorithm_row(enum algorithm algorithm)
+{
+	for (size_t i = 0; i < N_ROWS(algorithm_rows); i++) {
+		if (algorithm_rows[i].algorithm == algorithm)
+			return &algorithm_rows[i];
+	}
+	return NULL;
+}
+
+static const char *number_name(const struct name_row *rows, int number)
+{
+	for (; rows->name; rows++) {
+		if (rows->number == number)
+			return rows->name;
+	}
+	return NULL;
+}
+
+static int number_from_name(const struct name_row *rows, const char *name)
+{
+	for (; rows->name; rows++) {
+		if (strcmp(rows->name, name) == 0)
+			return rows->number;
+	}
+	return -EINVAL;
+}
+
+bool key_type_is_rsa(enum kf_key_type type)
+{
+	const struct key_row *row = key_row(type);
+
+	return row && !row->group;
+}
+
+bool key_type_is_ec(enum kf_key_type type)
+{
+	const struct key_row *row = key_row(type);
+
+	return row && row->group;
+}
+
+unsigned key_type_bits(enum kf_key_type type)
+{
+	const struct key_row *row = key_row(type);
+
+	return row ? row->bits : 0;
+}
+
+size_t key_type_size(enum kf_key_type type)
+{
+	return (key_type_bits(type) + 7) / 8;
+}
+
+const char *key_type_group(enum kf_key_type type)
+{
+	const struct key_row *row = key_row(type);
+
+	return row ? row->group : NULL;
+}
+
+bool key_type_suits(enum kf_key_type type, enum kf_purpose purpose)
+{
+	if (purpose == KF_PURPOSE_SIGN)
+		return key_row(type) != NULL;
+	if (purpose == KF_PURPOSE_DECRYPT)
+		return key_type_is_rsa(type);
+	return purpose == KF_PURPOSE_DERIVE && key_type_is_ec(type);
+}
+
+const char *key_type_name(enum kf_key_type type)
+{
+	const struct key_row *row = key_row(type);
+
+	return row ? row->name : NULL;
+}
+
+const char *purpose_name(enum kf_purpose purpose)
+{
+	return number_name(purpose_rows, (int)purpose);
+}
+
+const char *method_name(enum kf_method method)
+{
+	return number_name(method_rows, (int)method);
+}
+
+const char *function_name(enum kf_function function)
+{
+	return number_name(function_rows, (int)function);
+}
+
+const char *grade_name(enum kf_grade grade)
+{
+	return number_name(grade_rows, (int)grade);
+}
+
+int key_type_from_name(const char *name, enum kf_key_type *out)
+{
+	for (size_t i = 0; i < N_ROWS(key_rows); i++) {
+		if (strcmp(key_rows[i].name, name) == 0) {
+			*out = key_rows[i].type;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int purpose_from_name(const char *name, enum kf_purpose *out)
+{
+	int r = number_from_name(purpose_rows, name);
+
+	if (r < 0)
+		return r;
+	*out = (enum kf_purpose)r;
+	return 0;
+}
+
+int method_from_name(const char *name, enum kf_method *out)
+{
+	int r = number_from_name(method_rows, name);
+
+	if (r < 0)
+		return r;
+	*out = (enum kf_method)r;
+	return 0;
+}
+
+size_t algorithm_hash_size(enum algorithm algorithm)
+{
+	const struct algorithm_row *row = algorithm_row(algorithm);
+
+	return row ? row->hash_size : 0;
+}
+
+bool algorithm_suits(enum algorithm algorithm, enum kf_key_type type, enum kf_purpose purpose)
+{
+	const struct algorithm_row *row = algorithm_row(algorithm);
+
+	return row && row->purpose == purpose && row->rsa == key_type_is_rsa(type) &&
+	       key_type_suits(type, purpose);
+}
+
+bool serial_is_valid(struct bytes serial)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+
+	if (serial.n == 0 || serial.n > KF_SERIAL_MAX)
+		return false;
+	for (size_t i = 0; i < serial.n; i++) {
+		if (serial.p[i] == 0 || !strchr(allowed, serial.p[i]))
+			return false;
+	}
+	return true;
+}
