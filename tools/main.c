@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tools/main.c - keyferry: the table of subcommands. Keys and PINs pass through this process on
+ * the server's and on the user's side, so it is undumpable before it reads a byte.
+ */
+#include "tools/cmd.h"
+#include "tools/ui.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+static const struct cmd cmds[] = {
+};
+
+int main(int argc, char **argv)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0) {
+		perror("keyferry: cannot forbid core dumps, so no key is read");
+		return UI_FAILED;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("keyferry " KF_VERSION);
+		return UI_OK;
+	}
+	return cmd_dispatch("keyferry", cmds, sizeof(cmds) / sizeof(cmds[0]), argc, argv);
+}
