@@ -287,22 +287,23 @@ static void child_main(const struct harness_test *test, const void *variant)
 /* Grandchildren that left the group come to us, the subreaper, and go with the rest. */
 static void kill_strays(void)
 {
-	char path[64];
-	int pid;
+	char path[64], text[512];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	for (int round = 0; round < 100; round++) {
 		FILE *f = fopen(path, "re");
-		bool any = false;
+		char *p = text, *end;
 
-		while (f && fscanf(f, "%d", &pid) == 1) {
-			any = true;
-			(void)kill(pid, SIGKILL);
-			(void)waitpid(pid, NULL, 0);
-		}
+		if (!f || !fgets(text, sizeof(text), f))
+			*text = '\0';
 		if (f)
 			(void)fclose(f);
-		if (!any)
+		/* Only numbers seen whole: what fgets() cut off is somebody else's number. */
+		for (long pid; (pid = strtol(p, &end, 10)) > 0 && *end == ' '; p = end) {
+			(void)kill((pid_t)pid, SIGKILL);
+			(void)waitpid((pid_t)pid, NULL, 0);
+		}
+		if (p == text)
 			return;
 	}
 }
@@ -468,8 +469,10 @@ int main(int argc, char **argv)
 		else
 			return usage(argv[0]);
 	}
-	if (slower && atoi(slower) > 0 && atoi(slower) <= 1000)
-		h.slower = SLOWER_BY_BUILD * (unsigned int)atoi(slower);
+	long factor = slower ? strtol(slower, NULL, 10) : 1;
+
+	if (factor > 0 && factor <= 1000)
+		h.slower = SLOWER_BY_BUILD * (unsigned int)factor;
 
 	h.ktap = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100);
 	h.report = mmap(NULL, sizeof(*h.report), PROT_READ | PROT_WRITE,

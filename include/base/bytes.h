@@ -75,6 +75,7 @@ struct unpacker {
 
 static inline struct unpacker unpack_begin(struct bytes b)
 {
+	assert(b.p || b.n == 0);
 	return (struct unpacker){ .p = b.p, .left = b.n };
 }
 
@@ -110,10 +111,10 @@ static inline void unpack_skip(struct unpacker *u, size_t n)
 	(void)unpack_bytes(u, n);
 }
 
-/* The next byte without taking it; 0 at the end, which marks nothing. */
-static inline uint8_t unpack_peek(const struct unpacker *u)
+/* The next byte without taking it; -1 at the end, which marks nothing. */
+static inline int unpack_peek(const struct unpacker *u)
 {
-	return u->left != 0 ? u->p[0] : 0;
+	return u->left != 0 ? u->p[0] : -1;
 }
 
 static inline uint8_t unpack_u8(struct unpacker *u)
@@ -125,10 +126,10 @@ static inline uint8_t unpack_u8(struct unpacker *u)
 
 static inline uint64_t unpack_be(struct unpacker *u, size_t n)
 {
+	assert(n <= 8);
 	struct bytes b = unpack_bytes(u, n);
 	uint64_t v = 0;
 
-	assert(n <= 8);
 	for (size_t i = 0; i < b.n; i++)
 		v = v << 8 | b.p[i];
 	return v;
@@ -136,10 +137,10 @@ static inline uint64_t unpack_be(struct unpacker *u, size_t n)
 
 static inline uint64_t unpack_le(struct unpacker *u, size_t n)
 {
+	assert(n <= 8);
 	struct bytes b = unpack_bytes(u, n);
 	uint64_t v = 0;
 
-	assert(n <= 8);
 	for (size_t i = b.n; i > 0; i--)
 		v = v << 8 | b.p[i - 1];
 	return v;
@@ -147,6 +148,7 @@ static inline uint64_t unpack_le(struct unpacker *u, size_t n)
 
 static inline uint16_t unpack_be16(struct unpacker *u) { return (uint16_t)unpack_be(u, 2); }
 static inline uint32_t unpack_be32(struct unpacker *u) { return (uint32_t)unpack_be(u, 4); }
+static inline uint64_t unpack_be64(struct unpacker *u) { return unpack_be(u, 8); }
 static inline uint16_t unpack_le16(struct unpacker *u) { return (uint16_t)unpack_le(u, 2); }
 static inline uint32_t unpack_le32(struct unpacker *u) { return (uint32_t)unpack_le(u, 4); }
 static inline uint64_t unpack_le64(struct unpacker *u) { return unpack_le(u, 8); }
@@ -156,7 +158,8 @@ static inline void unpack_copy(struct unpacker *u, uint8_t *out, size_t n)
 {
 	struct bytes b = unpack_bytes(u, n);
 
-	memset(out, 0, n);
+	if (n != 0)
+		memset(out, 0, n);
 	if (b.n != 0)
 		memcpy(out, b.p, b.n);
 }
@@ -168,7 +171,8 @@ static inline int unpack_end(const struct unpacker *u)
 }
 
 /**
- * struct packer - fills a fixed buffer from front to back
+ * struct packer - fills a fixed buffer from front to back; never writes past it, and never writes
+ * a number that its field cannot hold: a length cut to 16 bits is as wrong as one over the edge
  * @p:		the buffer, borrowed
  * @cap:	its size in bytes
  * @n:		bytes written so far
@@ -183,6 +187,7 @@ struct packer {
 
 static inline struct packer pack_begin(uint8_t *buf, size_t cap)
 {
+	assert(buf || cap == 0);
 	return (struct packer){ .p = buf, .cap = cap };
 }
 
@@ -191,7 +196,7 @@ static inline void pack_fail(struct packer *p)
 	p->bad = true;
 }
 
-/* Room for @n bytes, to be filled by the caller; NULL once the cursor is bad. */
+/* Room for @n bytes, to be filled by the caller; NULL once the cursor is bad, or for no room. */
 static inline uint8_t *pack_reserve(struct packer *p, size_t n)
 {
 	uint8_t *at;
@@ -200,6 +205,8 @@ static inline uint8_t *pack_reserve(struct packer *p, size_t n)
 		p->bad = true;
 		return NULL;
 	}
+	if (n == 0)
+		return NULL;
 	at = p->p + p->n;
 	p->n += n;
 	return at;
@@ -209,7 +216,7 @@ static inline void pack_bytes(struct packer *p, struct bytes b)
 {
 	uint8_t *at = pack_reserve(p, b.n);
 
-	if (at && b.n != 0)
+	if (at)
 		memcpy(at, b.p, b.n);
 }
 
@@ -217,33 +224,42 @@ static inline void pack_zero(struct packer *p, size_t n)
 {
 	uint8_t *at = pack_reserve(p, n);
 
-	if (at && n != 0)
+	if (at)
 		memset(at, 0, n);
+}
+
+/* Room for the number @v in @n bytes, unless it needs more of them. */
+static inline uint8_t *pack_number(struct packer *p, uint64_t v, size_t n)
+{
+	assert(n <= 8);
+	if (n < 8 && v >> 8 * n != 0)
+		p->bad = true;
+	return pack_reserve(p, n);
 }
 
 static inline void pack_be(struct packer *p, uint64_t v, size_t n)
 {
-	uint8_t *at = pack_reserve(p, n);
+	uint8_t *at = pack_number(p, v, n);
 
-	assert(n <= 8);
 	for (size_t i = n; at && i > 0; i--, v >>= 8)
 		at[i - 1] = (uint8_t)v;
 }
 
 static inline void pack_le(struct packer *p, uint64_t v, size_t n)
 {
-	uint8_t *at = pack_reserve(p, n);
+	uint8_t *at = pack_number(p, v, n);
 
-	assert(n <= 8);
 	for (size_t i = 0; at && i < n; i++, v >>= 8)
 		at[i] = (uint8_t)v;
 }
 
-static inline void pack_u8(struct packer *p, uint8_t v) { pack_be(p, v, 1); }
-static inline void pack_be16(struct packer *p, uint16_t v) { pack_be(p, v, 2); }
-static inline void pack_be32(struct packer *p, uint32_t v) { pack_be(p, v, 4); }
-static inline void pack_le16(struct packer *p, uint16_t v) { pack_le(p, v, 2); }
-static inline void pack_le32(struct packer *p, uint32_t v) { pack_le(p, v, 4); }
+/* All take 64 bits, so that nothing is cut on the way in. */
+static inline void pack_u8(struct packer *p, uint64_t v) { pack_be(p, v, 1); }
+static inline void pack_be16(struct packer *p, uint64_t v) { pack_be(p, v, 2); }
+static inline void pack_be32(struct packer *p, uint64_t v) { pack_be(p, v, 4); }
+static inline void pack_be64(struct packer *p, uint64_t v) { pack_be(p, v, 8); }
+static inline void pack_le16(struct packer *p, uint64_t v) { pack_le(p, v, 2); }
+static inline void pack_le32(struct packer *p, uint64_t v) { pack_le(p, v, 4); }
 static inline void pack_le64(struct packer *p, uint64_t v) { pack_le(p, v, 8); }
 
 /* What has been written; empty once the cursor is bad. */
@@ -252,7 +268,7 @@ static inline struct bytes pack_done(const struct packer *p)
 	return p->bad ? BYTES_NONE : BYTES(p->p, p->n);
 }
 
-/* Return: 0 if everything fitted, else -EMSGSIZE. */
+/* Return: 0 if everything fitted, bytes and numbers alike, else -EMSGSIZE. */
 static inline int pack_end(const struct packer *p)
 {
 	return p->bad ? -EMSGSIZE : 0;

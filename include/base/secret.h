@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * base/secret.h - The only home of PINs, session keys and private key plaintext. A secret lives
- * in pages of its own: locked against swap, left out of core dumps, wiped in a forked child, and
- * wiped before they go back. Log and trace functions take no struct secret, on purpose.
+ * in pages of its own: locked against swap, left out of core dumps, wiped in a forked child, wiped
+ * before they go back, and with a page on either side that nobody may touch, so that running over
+ * an edge ends the process instead of meeting the next secret. Log and trace functions take no
+ * struct secret, on purpose.
  */
 #pragma once
 
@@ -18,13 +20,13 @@
  * @p:		the bytes; NULL until secret_init()
  * @n:		length in use
  * @cap:	length reserved; never grows
- * @mapped:	size of the mapping behind it
+ * @locked:	size of the locked pages, all of which are wiped
  */
 struct secret {
 	uint8_t *p;
 	size_t n;
 	size_t cap;
-	size_t mapped;
+	size_t locked;
 };
 
 #define SECRET_INIT ((struct secret){ 0 })
@@ -35,63 +37,101 @@ static inline void wipe(void *p, size_t n)
 		explicit_bzero(p, n);
 }
 
-/*
- * Reserves @cap bytes. A secret that cannot be locked is refused rather than swapped: raise
- * RLIMIT_MEMLOCK instead (Debian's default of 8 MiB is far above what keyferry holds).
- *
- * Return: 0, -ENOMEM, -EPERM or -EAGAIN when the pages cannot be locked.
- */
-static inline int secret_init(struct secret *s, size_t cap)
+#define SECRET_MAX ((size_t)1 << 20)
+
+static inline size_t secret_page(void)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t mapped;
-	void *p;
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
 
-	assert(!s->p);
-	if (cap == 0 || cap > (size_t)1 << 20)
-		return -EINVAL;
-	mapped = (cap + page - 1) / page * page;
-	p = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return -ENOMEM;
-	if (mlock(p, mapped) < 0) {
-		int r = -errno;
-
-		(void)munmap(p, mapped);
-		return r;
-	}
-	(void)madvise(p, mapped, MADV_DONTDUMP);
-	(void)madvise(p, mapped, MADV_WIPEONFORK);
-	*s = (struct secret){ .p = (uint8_t *)p, .cap = cap, .mapped = mapped };
+/* Locks and hides @n bytes at @p. Return: 0 or what refused. */
+static inline int secret_protect(void *p, size_t n)
+{
+	if (mprotect(p, n, PROT_READ | PROT_WRITE) < 0 || mlock(p, n) < 0 ||
+	    madvise(p, n, MADV_DONTDUMP) < 0 || madvise(p, n, MADV_WIPEONFORK) < 0)
+		return -errno;
 	return 0;
 }
 
+/*
+ * Reserves @cap bytes, 1 to SECRET_MAX; the length in use is 0. A secret that cannot be locked or
+ * hidden is refused rather than kept badly: raise RLIMIT_MEMLOCK instead (Debian's default of
+ * 8 MiB is far above what keyferry holds).
+ *
+ * Return: 0, -EINVAL for a bad @cap, -ENOMEM, -EPERM or -EAGAIN when pages cannot be had or locked.
+ */
+static inline int secret_init(struct secret *s, size_t cap)
+{
+	size_t page = secret_page(), locked;
+	uint8_t *p;
+	int r;
+
+	assert(!s->p);
+	if (cap == 0 || cap > SECRET_MAX)
+		return -EINVAL;
+	locked = (cap + page - 1) / page * page;
+	p = mmap(NULL, locked + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	r = secret_protect(p + page, locked);
+	if (r < 0) {
+		(void)munmap(p, locked + 2 * page);
+		return r;
+	}
+	*s = (struct secret){ .p = p + page, .cap = cap, .locked = locked };
+	return 0;
+}
+
+/* Wipes and gives back; takes one that was never initialised, and its own leftovers. */
 static inline void secret_deinit(struct secret *s)
 {
 	if (s->p) {
-		wipe(s->p, s->mapped);
-		(void)munmap(s->p, s->mapped);
+		size_t page = secret_page();
+
+		wipe(s->p, s->locked);
+		(void)munmap(s->p - page, s->locked + 2 * page);
 	}
 	*s = SECRET_INIT;
 }
 
-/* For _cleanup_(secret_deinit). */
+/* Take: the caller owns what @s held; @s is empty. */
+static inline struct secret secret_take(struct secret *s)
+{
+	struct secret taken = *s;
+
+	*s = SECRET_INIT;
+	return taken;
+}
 
 static inline struct bytes secret_bytes(const struct secret *s)
 {
 	return BYTES(s->p, s->n);
 }
 
-/* Return: 0, or -EMSGSIZE if @b does not fit. */
+/*
+ * Sets the length in use, for who fills or cuts s->p itself. What is cut off is wiped, what is
+ * added reads as zero.
+ *
+ * Return: 0, or -EMSGSIZE if @n is more than was reserved; then nothing changed.
+ */
+static inline int secret_resize(struct secret *s, size_t n)
+{
+	if (n > s->cap)
+		return -EMSGSIZE;
+	if (n < s->n)
+		wipe(s->p + n, s->n - n);
+	s->n = n;
+	return 0;
+}
+
+/* @b may be a part of @s. Return: 0, or -EMSGSIZE if it does not fit; then nothing changed. */
 static inline int secret_set(struct secret *s, struct bytes b)
 {
 	if (b.n > s->cap)
 		return -EMSGSIZE;
 	if (b.n != 0)
-		memcpy(s->p, b.p, b.n);
-	wipe(s->p + b.n, s->cap - b.n);
-	s->n = b.n;
-	return 0;
+		memmove(s->p, b.p, b.n);
+	return secret_resize(s, b.n);
 }
 
 static inline void secret_clear(struct secret *s)
@@ -100,7 +140,7 @@ static inline void secret_clear(struct secret *s)
 	s->n = 0;
 }
 
-/* Equality in time that depends on the lengths alone. */
+/* Equality in time that depends on the lengths alone; volatile, so that no compiler leaves early. */
 static inline bool bytes_equal_ct(struct bytes a, struct bytes b)
 {
 	volatile uint8_t diff = 0;
