@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * keyferry/server.h - libkeyferry-server: seal a private key for one smart card, on a server that
+ * has no card, no daemon and no root. A voyage, in order:
+ *
+ *	challenge   a nonce for one enrolled card               -> client
+ *	offer       the card's attested EXCHANGE key, verified  <- client
+ *	cargo       session key wrapped, key pair sealed        -> client
+ *	receipt     what the card installed, verified           <- client
+ *
+ * There are two ways in. A program with its own database uses the functions on plain bytes: it
+ * keeps nonces and tickets itself, and answers for spending a nonce once, durably, before it lets
+ * a cargo go. The kf_state_ functions at the end do all of that in a directory.
+ *
+ * The sealing calls (kf_md_) are the smart card minidriver's no-card mode, by its names: import a
+ * session key, set IV and chaining mode, encrypt data.
+ *
+ * Functions return 0 or a negative errno and take a struct kf_error for the words (NULL: none).
+ * Results come through the last arguments before it, written on success only; byte results are
+ * malloc()ed and the caller frees them; none of them holds a secret. Secrets given in are copied
+ * into locked memory and wiped; the caller wipes its own copy. An object is used by one thread at
+ * a time; two objects do not share anything.
+ *
+ * errnos one may act on, everywhere: EBADMSG malformed bytes, EACCES well formed but refused
+ * (words say by which rule), EINVAL an argument out of range, EPROTO out of turn, ENOMEM.
+ */
+#ifndef KEYFERRY_SERVER_H
+#define KEYFERRY_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keyferry/error.h"
+#include "keyferry/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+struct kf_server;
+struct kf_enrolled;
+struct kf_verified_offer;
+struct kf_keypair;
+struct kf_md_key;
+struct kf_archive_recipient;
+struct kf_receipt_report;
+struct kf_state;
+
+/* --- the no-card context: policy and sender --- */
+
+/**
+ * kf_server_new() - a context without a card [minidriver no-card mode]
+ * @out:	the context; the caller frees it
+ *
+ * Shipped policy: method RSA only, EXCHANGE keys of 3072 bits and more, OAEP with SHA-256, no
+ * virtual cards, no sender. Return: 0, -ENOMEM.
+ */
+int kf_server_new(struct kf_server **out, struct kf_error *e);
+struct kf_server *kf_server_free(struct kf_server *server);
+
+/**
+ * kf_server_set_methods() - the establishment methods this server accepts, best first
+ * @methods:	enum kf_method, a byte each
+ * @n:		how many, 1 at least
+ *
+ * An offer is served by the first of them that its statement attests; none: refused. This version
+ * speaks %KF_METHOD_RSA. Return: 0, -EINVAL an unknown or repeated one, -EOPNOTSUPP one this
+ * version does not speak.
+ */
+int kf_server_set_methods(struct kf_server *server, const uint8_t *methods, size_t n,
+			  struct kf_error *e);
+
+/* The smallest RSA EXCHANGE key, bits: 2048, 3072 (default) or 4096. Return: 0, -EINVAL. */
+int kf_server_set_exchange_bits(struct kf_server *server, unsigned int bits, struct kf_error *e);
+
+/* Whether cards whose certificate carries the virtual extension are accepted; default no. */
+void kf_server_allow_virtual(struct kf_server *server, int allow);
+
+/**
+ * kf_server_set_injector() - sign items as this sender
+ * @pem:	P-256 private key, PEM, encrypted or not
+ * @len:	its length in bytes
+ * @passphrase:	NULL if there is none
+ *
+ * Return: 0, -ENOKEY encrypted and no passphrase given, -EKEYREJECTED the passphrase is wrong,
+ * -EINVAL not a P-256 private key.
+ */
+int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len,
+			   const void *passphrase, size_t passphrase_len, struct kf_error *e);
+
+/* SHA-256 of the injector's SubjectPublicKeyInfo. Return: 0, -ENOENT none was set. */
+int kf_server_injector_hash(const struct kf_server *server, uint8_t hash[KF_HASH_LEN]);
+
+/* The injector's public key as PEM, for the card's maker. Return: 0, -ENOENT, -ENOMEM. */
+int kf_server_injector_public(const struct kf_server *server, char **pem, struct kf_error *e);
+
+/* --- the card a key is meant for --- */
+
+/**
+ * kf_enrolled_new() - take a card's DEVICE certificate, after checking it
+ * @server:	for its policy; borrowed during the call
+ * @cert:	device certificate, DER or PEM
+ * @root:	the maker's root, DER or PEM
+ * @crl:	revocation list of that root, DER or PEM; NULL: none is checked
+ *
+ * Checks all of docs/formats.md 2: path of one step, validity now, CA=FALSE, key usage, exactly
+ * our extended key usage, one serial number in the subject, P-256, no unknown critical extension;
+ * the virtual extension is refused unless kf_server_allow_virtual(). The same is checked again
+ * whenever an offer is verified.
+ *
+ * Return: 0, -EBADMSG not a certificate, -EACCES one of the rules.
+ */
+int kf_enrolled_new(const struct kf_server *server, const void *cert, size_t cert_len,
+		    const void *root, size_t root_len, const void *crl, size_t crl_len,
+		    struct kf_enrolled **out, struct kf_error *e);
+struct kf_enrolled *kf_enrolled_free(struct kf_enrolled *card);
+
+const char *kf_enrolled_serial(const struct kf_enrolled *card);
+/* SHA-256 of the certificate, 64 lower-case hexadecimal digits. */
+const char *kf_enrolled_fingerprint(const struct kf_enrolled *card);
+int kf_enrolled_is_virtual(const struct kf_enrolled *card);
+
+/* --- challenge --- */
+
+/* 32 fresh random bytes. Return: 0, -EIO no randomness. */
+int kf_nonce_new(uint8_t nonce[KF_NONCE_LEN]);
+
+/**
+ * kf_challenge_write() - a challenge file (docs/formats.md 8.1)
+ * @nonce:	from kf_nonce_new(); the caller remembers it with @card until @expires
+ * @issued:	seconds since 1970
+ * @expires:	seconds since 1970, after @issued
+ */
+int kf_challenge_write(const struct kf_enrolled *card, const uint8_t nonce[KF_NONCE_LEN],
+		       int64_t issued, int64_t expires, char **json, size_t *len,
+		       struct kf_error *e);
+
+/* --- offer --- */
+
+/**
+ * kf_offer_peek() - what an offer claims, unverified, to find what it is to be verified against
+ * @nonce:	to look up when and for which card it was issued
+ * @cert:	the certificate it brings, DER; NULL: not wanted
+ *
+ * Nothing here may be believed before kf_offer_verify(). Return: 0, -EBADMSG.
+ */
+int kf_offer_peek(const void *json, size_t len, uint8_t nonce[KF_NONCE_LEN], uint8_t **cert,
+		  size_t *cert_len, struct kf_error *e);
+
+/**
+ * kf_offer_verify() - every check of an offer
+ * @server:	policy and sender; borrowed, outlives @out
+ * @card:	the card it has to come from; borrowed during the call
+ * @nonce:	issued for that card, not spent, not expired: the caller has checked
+ * @json:	the offer file
+ *
+ * The certificate in the offer is byte for byte the enrolled one, which is checked anew; the
+ * statement is signed by it, names serial, level, this nonce, purpose EXCHANGE, origin generated
+ * and the hash of the EXCHANGE key that came along; JSON copies equal the signed bytes; method,
+ * padding, suite and key size fit the policy; if the card knows injectors, ours is one of them.
+ *
+ * Return: 0, -EBADMSG, -EACCES.
+ */
+int kf_offer_verify(const struct kf_server *server, const struct kf_enrolled *card,
+		    const uint8_t nonce[KF_NONCE_LEN], const void *json, size_t len,
+		    struct kf_verified_offer **out, struct kf_error *e);
+struct kf_verified_offer *kf_verified_offer_free(struct kf_verified_offer *offer);
+
+const char *kf_verified_offer_serial(const struct kf_verified_offer *offer);
+const char *kf_verified_offer_fingerprint(const struct kf_verified_offer *offer);
+unsigned int kf_verified_offer_container(const struct kf_verified_offer *offer);
+enum kf_method kf_verified_offer_method(const struct kf_verified_offer *offer);
+enum kf_key_type kf_verified_offer_exchange_type(const struct kf_verified_offer *offer);
+/* The grade of a key sealed for this offer, computed from the signed facts alone. */
+enum kf_grade kf_verified_offer_grade(const struct kf_verified_offer *offer);
+/* Session id, statement hash H, nonce: KF_SID_LEN, KF_HASH_LEN, KF_NONCE_LEN bytes, borrowed. */
+const uint8_t *kf_verified_offer_sid(const struct kf_verified_offer *offer);
+const uint8_t *kf_verified_offer_hash(const struct kf_verified_offer *offer);
+const uint8_t *kf_verified_offer_nonce(const struct kf_verified_offer *offer);
+/* Hash of the key the target container holds, KF_HASH_LEN bytes; NULL: the container is empty. */
+const uint8_t *kf_verified_offer_holds(const struct kf_verified_offer *offer);
+/* Whether items will carry our injector signature; 0: the card takes unauthenticated senders. */
+int kf_verified_offer_is_signed(const struct kf_verified_offer *offer);
+/* Whether the card can take a key of @type; enum kf_key_type. */
+int kf_verified_offer_takes(const struct kf_verified_offer *offer, enum kf_key_type type);
+
+/* "A", "A-virtual", "B", "C", "U". */
+const char *kf_grade_name(enum kf_grade grade);
+
+/* --- the key pair to inject: the minidriver's CARD_IMPORT_KEYPAIR --- */
+
+/**
+ * kf_keypair_from_pem() - RSA 2048/3072/4096 or P-256/384/521, checked for consistency
+ * @pem:	PKCS#8, RSAPrivateKey or ECPrivateKey; encrypted or not; one key only
+ * @passphrase:	NULL if there is none
+ *
+ * The purpose is SIGN until kf_keypair_set_purpose(); a PIN is needed for use until
+ * kf_keypair_set_policy() says otherwise.
+ *
+ * Return: 0, -EBADMSG not a private key, -ENOKEY encrypted and no passphrase given, -EKEYREJECTED
+ * the passphrase is wrong, -EOPNOTSUPP a key type the card does not know, -EINVAL the key is not
+ * consistent in itself.
+ */
+int kf_keypair_from_pem(const void *pem, size_t len, const void *passphrase,
+			size_t passphrase_len, struct kf_keypair **out, struct kf_error *e);
+struct kf_keypair *kf_keypair_free(struct kf_keypair *key);
+
+enum kf_key_type kf_keypair_type(const struct kf_keypair *key);
+enum kf_purpose kf_keypair_purpose(const struct kf_keypair *key);
+/* SHA-256 of the SubjectPublicKeyInfo, KF_HASH_LEN bytes, borrowed. */
+const uint8_t *kf_keypair_hash(const struct kf_keypair *key);
+
+/* SIGN, DECRYPT (RSA) or DERIVE (EC). Return: 0, -EINVAL does not fit the key. */
+int kf_keypair_set_purpose(struct kf_keypair *key, enum kf_purpose purpose, struct kf_error *e);
+
+/* @not_after: seconds since 1970, advisory, 0: none. Return: 0, -EINVAL. */
+int kf_keypair_set_policy(struct kf_keypair *key, int pin_needed, int64_t not_after,
+			  struct kf_error *e);
+
+/* The key in the target container that this one may replace; NULL: none, as at first. */
+void kf_keypair_set_replaces(struct kf_keypair *key, const uint8_t hash[KF_HASH_LEN]);
+
+/* --- the minidriver's no-card calls --- */
+
+/**
+ * kf_session_key_wrap() - S1 under the card's attested EXCHANGE key [use case step 16]
+ * @s1:		KF_SESSION_KEY_LEN random bytes, fresh for each offer
+ * @wrapped:	RSA-OAEP, SHA-256, label H
+ *
+ * For programs that make S1 themselves; kf_md_wrap_session_key() is the same on a handle.
+ */
+int kf_session_key_wrap(const struct kf_verified_offer *offer,
+			const uint8_t s1[KF_SESSION_KEY_LEN], uint8_t **wrapped, size_t *len,
+			struct kf_error *e);
+
+/**
+ * kf_md_import_session_key() - MDImportSessionKey [use case steps 22, 23]
+ * @server:	borrowed, outlives the handle
+ * @offer:	verified; borrowed, outlives the handle
+ * @s1:		KF_SESSION_KEY_LEN bytes, copied; NULL: fresh ones, which never leave the handle
+ * @len:	their number; 0 with NULL
+ * @items:	how many items will be made with it: 1 to what the card attested
+ * @out:	the handle; the caller ends it with kf_md_destroy_key()
+ */
+int kf_md_import_session_key(const struct kf_server *server,
+			     const struct kf_verified_offer *offer, const void *s1, size_t len,
+			     unsigned int items, struct kf_md_key **out, struct kf_error *e);
+/* CardDestroyKey: wipes. */
+struct kf_md_key *kf_md_destroy_key(struct kf_md_key *key);
+
+/* The session key of the handle, wrapped for the card. */
+int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_t *len,
+			   struct kf_error *e);
+
+/* CKP_CHAINING_MODE. Return: 0, -EOPNOTSUPP anything but %KF_CHAINING_CBC. */
+int kf_md_set_chaining_mode(struct kf_md_key *key, enum kf_chaining mode, struct kf_error *e);
+
+/* CKP_INITIALIZATION_VECTOR: serves one item. @iv NULL: random. Return: 0, -EINVAL @len not 16. */
+int kf_md_set_iv(struct kf_md_key *key, const void *iv, size_t len, struct kf_error *e);
+
+/* CKP_BLOCK_LENGTH, bytes. */
+size_t kf_md_block_length(const struct kf_md_key *key);
+
+/**
+ * kf_md_encrypt_data() - MDEncryptData [use case steps 24, 25]
+ * @function:	%KF_FUNCTION_IMPORT_KEYPAIR
+ * @pair:	what to seal
+ * @item:	the whole item, DER (docs/formats.md 5): the next number of this handle
+ *
+ * IV and mode must have been set; the IV is used up. Without it: -EPROTO; and so is an item more
+ * than the handle was imported for. Return: 0, -EOPNOTSUPP another function, or the card did not
+ * attest this key type, -EACCES the target container is occupied and @pair does not say that it
+ * replaces what it holds.
+ */
+int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
+		       const struct kf_keypair *pair, uint8_t **item, size_t *len,
+		       struct kf_error *e);
+
+/* The cargo file (docs/formats.md 8.3) of all items. Return: 0, -EPROTO items are missing. */
+int kf_md_cargo(const struct kf_md_key *key, char **json, size_t *len, struct kf_error *e);
+
+/*
+ * The ticket (docs/formats.md 9): what receipts will be compared with. Durable before the cargo
+ * leaves, and never given away. Return: 0, -EPROTO items are missing.
+ */
+int kf_md_ticket(const struct kf_md_key *key, char **json, size_t *len, struct kf_error *e);
+
+/* --- archive --- */
+
+/**
+ * kf_archive_recipient_new() - who may open the archive
+ * @cert:	RSA certificate, DER or PEM, at least 2048 bits, valid now, with keyEncipherment
+ *		among its key usages
+ * @root:	what its path ends in, DER or PEM; NULL: @cert has to be self-signed, and whoever
+ *		names it vouches for it
+ *
+ * Return: 0, -EBADMSG not a certificate, -EACCES one of the rules.
+ */
+int kf_archive_recipient_new(const void *cert, size_t cert_len, const void *root, size_t root_len,
+			     struct kf_archive_recipient **out, struct kf_error *e);
+struct kf_archive_recipient *kf_archive_recipient_free(struct kf_archive_recipient *recipient);
+
+/**
+ * kf_archive_seal() - the key for safekeeping, as CMS (docs/formats.md 9)
+ * @allow_signing_key: a copy of a key that only signs makes its signatures deniable: refused
+ *		unless this is set
+ * @der:	CMS AuthEnvelopedData; the caller makes it durable before it lets a cargo go
+ *
+ * Return: 0, -EACCES a signing key.
+ */
+int kf_archive_seal(const struct kf_archive_recipient *recipient,
+		    const struct kf_verified_offer *offer, const struct kf_keypair *pair,
+		    int allow_signing_key, uint8_t **der, size_t *len, struct kf_error *e);
+
+/* --- receipt --- */
+
+/**
+ * kf_receipt_verify() - prove what a card installed
+ * @ticket:	what kf_md_ticket() gave
+ * @json:	the receipt file (docs/formats.md 8.4)
+ *
+ * Every receipt is signed by the card of the ticket, and every field of it equals the ticket.
+ *
+ * Return: 0 all items are proved, -ENODATA those that are there are right but some are missing
+ * (@out is written), -EBADMSG, -EACCES something differs or a signature does not hold.
+ */
+int kf_receipt_verify(const void *ticket, size_t ticket_len, const void *json, size_t len,
+		      struct kf_receipt_report **out, struct kf_error *e);
+/* Session id an (unverified) receipt file claims, to find its ticket. Return: 0, -EBADMSG. */
+int kf_receipt_peek(const void *json, size_t len, uint8_t sid[KF_SID_LEN], struct kf_error *e);
+struct kf_receipt_report *kf_receipt_report_free(struct kf_receipt_report *report);
+
+const char *kf_receipt_report_serial(const struct kf_receipt_report *report);
+/* The grade of a key is proved only for proved items. */
+enum kf_grade kf_receipt_report_grade(const struct kf_receipt_report *report);
+/* Items of the ticket, and how many of them are proved. */
+unsigned int kf_receipt_report_items(const struct kf_receipt_report *report);
+unsigned int kf_receipt_report_proved(const struct kf_receipt_report *report);
+/* Item @i, counted from 0. Hash of the key it holds: KF_HASH_LEN bytes, borrowed. */
+int kf_receipt_report_item_is_proved(const struct kf_receipt_report *report, unsigned int i);
+unsigned int kf_receipt_report_item_container(const struct kf_receipt_report *report,
+					      unsigned int i);
+const uint8_t *kf_receipt_report_item_key(const struct kf_receipt_report *report, unsigned int i);
+/* The public key the card computed, DER; NULL if not proved. Borrowed. */
+const uint8_t *kf_receipt_report_item_public(const struct kf_receipt_report *report,
+					     unsigned int i, size_t *len);
+/* Whether the card checked an injector signature on it. */
+int kf_receipt_report_item_is_signed(const struct kf_receipt_report *report, unsigned int i);
+
+/* --- the state directory: nonces spent once, tickets kept --- */
+
+/**
+ * kf_state_init() - a new directory with a fresh injector key
+ * @dir:	created with mode 0700, or empty and already of that mode and ours
+ * @passphrase:	encrypts the injector key; NULL: the file's mode alone protects it
+ *
+ * Return: 0, -EEXIST there is a state already, -EACCES the directory is open to others.
+ */
+int kf_state_init(const char *dir, const void *passphrase, size_t passphrase_len,
+		  struct kf_error *e);
+
+/**
+ * kf_state_open() - open it, and hold its lock until kf_state_close()
+ * @passphrase:	of the injector key; NULL if there is none, or it is not going to be used
+ *
+ * Waits for another process that holds the lock. Without its passphrase the state opens, but
+ * kf_state_server() has no sender and kf_state_offer() answers -ENOKEY.
+ *
+ * Return: 0, -ENOENT no state there, -EACCES open to others, -EKEYREJECTED wrong passphrase,
+ * -EBADMSG damaged.
+ */
+int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len,
+		  struct kf_state **out, struct kf_error *e);
+struct kf_state *kf_state_close(struct kf_state *state);
+
+/* Whether the injector key is encrypted; for asking before kf_state_open(). 1, 0, -errno. */
+int kf_state_needs_passphrase(const char *dir, struct kf_error *e);
+
+/* Its context, borrowed, for policy. */
+struct kf_server *kf_state_server(struct kf_state *state);
+
+/**
+ * kf_state_enroll() - remember a card
+ * @allow_virtual: also remembered: offers of this card are accepted though it is virtual
+ *
+ * Enrolling the same certificate again replaces root, list and permission. Return: as
+ * kf_enrolled_new(), -EEXIST another certificate with this serial is enrolled.
+ */
+int kf_state_enroll(struct kf_state *state, const void *cert, size_t cert_len, const void *root,
+		    size_t root_len, const void *crl, size_t crl_len, int allow_virtual,
+		    struct kf_error *e);
+
+/**
+ * kf_state_set_crl() - a newer revocation list for all cards of the root that issued it
+ * @n_cards:	how many got it
+ *
+ * A list older than the one there is refused. Return: 0, -EBADMSG, -EACCES, -ENOENT no such root.
+ */
+int kf_state_set_crl(struct kf_state *state, const void *crl, size_t crl_len,
+		     unsigned int *n_cards, struct kf_error *e);
+
+/* The card with this serial or fingerprint. Return: 0, -ENOENT, and as kf_enrolled_new(). */
+int kf_state_card(struct kf_state *state, const char *name, struct kf_enrolled **out,
+		  struct kf_error *e);
+
+/**
+ * kf_state_each_card() - visit all enrolled cards, by serial
+ * @visit:	called with serial, fingerprint, whether virtual, and 0 or the negative errno with
+ *		which the certificate is refused today; must not call functions on @state;
+ *		anything but 0 ends the visit and is returned
+ */
+int kf_state_each_card(struct kf_state *state,
+		       int (*visit)(void *arg, const char *serial, const char *fingerprint,
+				    int is_virtual, int refused),
+		       void *arg, struct kf_error *e);
+
+/**
+ * kf_state_challenge() - a challenge, its nonce remembered for this card
+ * @card:	serial or fingerprint
+ * @ttl:	seconds it is good for, 1 to 30 days
+ */
+int kf_state_challenge(struct kf_state *state, const char *card, int64_t ttl, char **json,
+		       size_t *len, struct kf_error *e);
+
+/**
+ * kf_state_offer() - verify an offer against the card its nonce was issued for
+ * @card:	serial or fingerprint that this must be; NULL: the nonce's card is the named one
+ * @any_genuine: accept any card under an enrolled root instead; recorded in the ticket
+ *
+ * Spends nothing. Return: as kf_offer_verify(), -EACCES also for a nonce never issued, expired,
+ * or used before; -ENOKEY the card wants signed items and the injector key is locked.
+ */
+int kf_state_offer(struct kf_state *state, const char *card, int any_genuine, const void *json,
+		   size_t len, struct kf_verified_offer **out, struct kf_error *e);
+
+/**
+ * struct kf_seal_request - start from { .size = sizeof(struct kf_seal_request) }
+ * @size:	of the struct the caller knows
+ * @offer:	from kf_state_offer() of the same state
+ * @pair:	the key
+ * @recipient:	archive it for; NULL: no archive
+ * @archive_path: where; must not exist
+ * @archive_signing_key: as kf_archive_seal()
+ */
+struct kf_seal_request {
+	size_t size;
+	const struct kf_verified_offer *offer;
+	const struct kf_keypair *pair;
+	const struct kf_archive_recipient *recipient;
+	const char *archive_path;
+	int archive_signing_key;
+};
+
+/**
+ * kf_state_seal() - seal, in the one order in which nothing is lost or used twice
+ *
+ * Everything that can fail is tried first; then the nonce is spent (durable), the archive written
+ * (durable), the ticket kept (durable); only then a cargo exists. After a failure in between, the
+ * nonce stays spent: ask for a new offer.
+ *
+ * Return: 0, -EACCES the nonce was spent meanwhile, -EEXIST @archive_path exists, and as
+ * kf_md_encrypt_data(), kf_archive_seal().
+ */
+int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request, char **cargo,
+		  size_t *len, struct kf_error *e);
+
+/**
+ * kf_state_receipt() - verify a receipt against its ticket
+ * @card:	serial or fingerprint that this must be; NULL: the ticket's card is the named one
+ *
+ * The card must not have been revoked. Return: as kf_receipt_verify(), -ENOENT there is no ticket:
+ * no such cargo was sealed here.
+ */
+int kf_state_receipt(struct kf_state *state, const char *card, const void *json, size_t len,
+		     struct kf_receipt_report **out, struct kf_error *e);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+
+#endif
