@@ -90,7 +90,7 @@ int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len
 			   const void *passphrase, size_t passphrase_len, struct kf_error *e);
 
 /* SHA-256 of the injector's SubjectPublicKeyInfo. Return: 0, -ENOENT none was set. */
-int kf_server_injector_hash(const struct kf_server *server, uint8_t hash[KF_HASH_LEN]);
+int kf_server_injector_hash(const struct kf_server *server, uint8_t hash[KF_DIGEST_SIZE]);
 
 /* The injector's public key as PEM, for the card's maker. Return: 0, -ENOENT, -ENOMEM. */
 int kf_server_injector_public(const struct kf_server *server, char **pem, struct kf_error *e);
@@ -124,7 +124,7 @@ int kf_enrolled_is_virtual(const struct kf_enrolled *card);
 /* --- challenge --- */
 
 /* 32 fresh random bytes. Return: 0, -EIO no randomness. */
-int kf_nonce_new(uint8_t nonce[KF_NONCE_LEN]);
+int kf_nonce_new(uint8_t nonce[KF_NONCE_SIZE]);
 
 /**
  * kf_challenge_write() - a challenge file (docs/formats.md 8.1)
@@ -132,7 +132,7 @@ int kf_nonce_new(uint8_t nonce[KF_NONCE_LEN]);
  * @issued:	seconds since 1970
  * @expires:	seconds since 1970, after @issued
  */
-int kf_challenge_write(const struct kf_enrolled *card, const uint8_t nonce[KF_NONCE_LEN],
+int kf_challenge_write(const struct kf_enrolled *card, const uint8_t nonce[KF_NONCE_SIZE],
 		       int64_t issued, int64_t expires, char **json, size_t *len,
 		       struct kf_error *e);
 
@@ -145,7 +145,7 @@ int kf_challenge_write(const struct kf_enrolled *card, const uint8_t nonce[KF_NO
  *
  * Nothing here may be believed before kf_offer_verify(). Return: 0, -EBADMSG.
  */
-int kf_offer_peek(const void *json, size_t len, uint8_t nonce[KF_NONCE_LEN], uint8_t **cert,
+int kf_offer_peek(const void *json, size_t len, uint8_t nonce[KF_NONCE_SIZE], uint8_t **cert,
 		  size_t *cert_len, struct kf_error *e);
 
 /**
@@ -163,7 +163,7 @@ int kf_offer_peek(const void *json, size_t len, uint8_t nonce[KF_NONCE_LEN], uin
  * Return: 0, -EBADMSG, -EACCES.
  */
 int kf_offer_verify(const struct kf_server *server, const struct kf_enrolled *card,
-		    const uint8_t nonce[KF_NONCE_LEN], const void *json, size_t len,
+		    const uint8_t nonce[KF_NONCE_SIZE], const void *json, size_t len,
 		    struct kf_verified_offer **out, struct kf_error *e);
 struct kf_verified_offer *kf_verified_offer_free(struct kf_verified_offer *offer);
 
@@ -174,11 +174,11 @@ enum kf_method kf_verified_offer_method(const struct kf_verified_offer *offer);
 enum kf_key_type kf_verified_offer_exchange_type(const struct kf_verified_offer *offer);
 /* The grade of a key sealed for this offer, computed from the signed facts alone. */
 enum kf_grade kf_verified_offer_grade(const struct kf_verified_offer *offer);
-/* Session id, statement hash H, nonce: KF_SID_LEN, KF_HASH_LEN, KF_NONCE_LEN bytes, borrowed. */
+/* Session id, statement hash H, nonce: KF_SID_SIZE, KF_DIGEST_SIZE, KF_NONCE_SIZE bytes, borrowed. */
 const uint8_t *kf_verified_offer_sid(const struct kf_verified_offer *offer);
 const uint8_t *kf_verified_offer_hash(const struct kf_verified_offer *offer);
 const uint8_t *kf_verified_offer_nonce(const struct kf_verified_offer *offer);
-/* Hash of the key the target container holds, KF_HASH_LEN bytes; NULL: the container is empty. */
+/* Hash of the key the target container holds, KF_DIGEST_SIZE bytes; NULL: the container is empty. */
 const uint8_t *kf_verified_offer_holds(const struct kf_verified_offer *offer);
 /* Whether items will carry our injector signature; 0: the card takes unauthenticated senders. */
 int kf_verified_offer_is_signed(const struct kf_verified_offer *offer);
@@ -208,7 +208,7 @@ struct kf_keypair *kf_keypair_free(struct kf_keypair *key);
 
 enum kf_key_type kf_keypair_type(const struct kf_keypair *key);
 enum kf_purpose kf_keypair_purpose(const struct kf_keypair *key);
-/* SHA-256 of the SubjectPublicKeyInfo, KF_HASH_LEN bytes, borrowed. */
+/* SHA-256 of the SubjectPublicKeyInfo, KF_DIGEST_SIZE bytes, borrowed. */
 const uint8_t *kf_keypair_hash(const struct kf_keypair *key);
 
 /* SIGN, DECRYPT (RSA) or DERIVE (EC). Return: 0, -EINVAL does not fit the key. */
@@ -219,26 +219,26 @@ int kf_keypair_set_policy(struct kf_keypair *key, int pin_needed, int64_t not_af
 			  struct kf_error *e);
 
 /* The key in the target container that this one may replace; NULL: none, as at first. */
-void kf_keypair_set_replaces(struct kf_keypair *key, const uint8_t hash[KF_HASH_LEN]);
+void kf_keypair_set_replaces(struct kf_keypair *key, const uint8_t hash[KF_DIGEST_SIZE]);
 
 /* --- the minidriver's no-card calls --- */
 
 /**
  * kf_session_key_wrap() - S1 under the card's attested EXCHANGE key [use case step 16]
- * @s1:		KF_SESSION_KEY_LEN random bytes, fresh for each offer
+ * @s1:		KF_S1_SIZE random bytes, fresh for each offer
  * @wrapped:	RSA-OAEP, SHA-256, label H
  *
  * For programs that make S1 themselves; kf_md_wrap_session_key() is the same on a handle.
  */
 int kf_session_key_wrap(const struct kf_verified_offer *offer,
-			const uint8_t s1[KF_SESSION_KEY_LEN], uint8_t **wrapped, size_t *len,
+			const uint8_t s1[KF_S1_SIZE], uint8_t **wrapped, size_t *len,
 			struct kf_error *e);
 
 /**
  * kf_md_import_session_key() - MDImportSessionKey [use case steps 22, 23]
  * @server:	borrowed, outlives the handle
  * @offer:	verified; borrowed, outlives the handle
- * @s1:		KF_SESSION_KEY_LEN bytes, copied; NULL: fresh ones, which never leave the handle
+ * @s1:		KF_S1_SIZE bytes, copied; NULL: fresh ones, which never leave the handle
  * @len:	their number; 0 with NULL
  * @items:	how many items will be made with it: 1 to what the card attested
  * @out:	the handle; the caller ends it with kf_md_destroy_key()
@@ -253,8 +253,8 @@ struct kf_md_key *kf_md_destroy_key(struct kf_md_key *key);
 int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_t *len,
 			   struct kf_error *e);
 
-/* CKP_CHAINING_MODE. Return: 0, -EOPNOTSUPP anything but %KF_CHAINING_CBC. */
-int kf_md_set_chaining_mode(struct kf_md_key *key, enum kf_chaining mode, struct kf_error *e);
+/* CKP_CHAINING_MODE. Return: 0, -EOPNOTSUPP anything but %KF_CHAIN_CBC. */
+int kf_md_set_chaining_mode(struct kf_md_key *key, uint32_t mode, struct kf_error *e);
 
 /* CKP_INITIALIZATION_VECTOR: serves one item. @iv NULL: random. Return: 0, -EINVAL @len not 16. */
 int kf_md_set_iv(struct kf_md_key *key, const void *iv, size_t len, struct kf_error *e);
@@ -328,7 +328,7 @@ int kf_archive_seal(const struct kf_archive_recipient *recipient,
 int kf_receipt_verify(const void *ticket, size_t ticket_len, const void *json, size_t len,
 		      struct kf_receipt_report **out, struct kf_error *e);
 /* Session id an (unverified) receipt file claims, to find its ticket. Return: 0, -EBADMSG. */
-int kf_receipt_peek(const void *json, size_t len, uint8_t sid[KF_SID_LEN], struct kf_error *e);
+int kf_receipt_peek(const void *json, size_t len, uint8_t sid[KF_SID_SIZE], struct kf_error *e);
 struct kf_receipt_report *kf_receipt_report_free(struct kf_receipt_report *report);
 
 const char *kf_receipt_report_serial(const struct kf_receipt_report *report);
@@ -337,7 +337,7 @@ enum kf_grade kf_receipt_report_grade(const struct kf_receipt_report *report);
 /* Items of the ticket, and how many of them are proved. */
 unsigned int kf_receipt_report_items(const struct kf_receipt_report *report);
 unsigned int kf_receipt_report_proved(const struct kf_receipt_report *report);
-/* Item @i, counted from 0. Hash of the key it holds: KF_HASH_LEN bytes, borrowed. */
+/* Item @i, counted from 0. Hash of the key it holds: KF_DIGEST_SIZE bytes, borrowed. */
 int kf_receipt_report_item_is_proved(const struct kf_receipt_report *report, unsigned int i);
 unsigned int kf_receipt_report_item_container(const struct kf_receipt_report *report,
 					      unsigned int i);
