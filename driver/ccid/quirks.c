@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * driver/ccid/quirks.c - The table. The first row that matches counts, so a row for old firmware
+ * stands above one for all.
+ */
+#include "driver/ccid/quirks.h"
+
+#include <stddef.h>
+
+#define ALL 0xffff
+
+static const struct quirks none = { .seen = "" };
+
+static const struct quirks table[] = {
+	{ 0x04e6, 0xe003, ALL, QUIRK_POLL, 0, 48,
+	  "SCM SPR532: frames over 64 bytes hang it, removals get lost (scdaemon)" },
+	{ 0x04e6, 0x5115, ALL, 0, 271, 0,
+	  "SCM SCR335: says 263 where 271 works (libccid)" },
+	{ 0x04e6, 0xe001, ALL, 0, 271, 0,
+	  "SCM SCR331: says 263 where 271 works (libccid)" },
+	{ 0x058f, 0x9540, ALL, QUIRK_NO_PPS | QUIRK_NO_PARAMETERS, 0, 0,
+	  "AU9540: fails at high rates, and at SetParameters (libccid)" },
+	{ 0x0b97, 0x7762, ALL, QUIRK_NO_PPS, 0, 0,
+	  "O2Micro Oz776: 9600 bit/s alone, no PPS (libccid)" },
+	{ 0x0b97, 0x7772, ALL, QUIRK_NO_PPS, 0, 0,
+	  "O2Micro Oz776: 9600 bit/s alone, no PPS (libccid)" },
+	{ 0x08e6, 0x4433, ALL, QUIRK_NO_ABORT | QUIRK_NO_PINPAD, 0, 0,
+	  "QEMU usb-ccid: stalls ABORT, claims a keypad it does not have (QEMU 7.2)" },
+};
+
+const struct quirks *quirks_find(uint16_t vendor, uint16_t product, uint16_t release)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].vendor == vendor && table[i].product == product &&
+		    release <= table[i].last_release)
+			return &table[i];
+	return &none;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * driver/ccid/reader.h - One reader: its descriptors, its pipes, its slots, its name. Whoever owns
+ * it polls reader_fd() with reader_timeout_ms() when idle, calls reader_dispatch(), and asks
+ * reader_take_change() which slots moved.
+ */
+#pragma once
+
+#include "driver/ccid/slot.h"
+
+#define READER_NAME_MAX		128	/* with its NUL */
+#define READER_PROBE_GAP_MS	50	/* 20 questions a second, whatever the interrupts say */
+#define READER_POLL_MS		300	/* without an interrupt endpoint */
+
+/**
+ * struct reader - one CCID interface
+ * @pipe:	owned
+ * @desc:	parsed descriptors
+ * @exchange:	shared by the slots
+ * @slots:	desc.n_slots of them
+ * @watch:	presence is of interest; false stops the polling of readers without interrupts
+ * @wanted:	bit n: slot n is to be probed
+ * @probed_at:	last probe, in ms of CLOCK_MONOTONIC
+ * @name:	maker and product, printable ASCII without slashes; never empty
+ * @serial:	the same; empty if the reader has none
+ */
+struct reader {
+	struct pipe *pipe;
+	struct ccid_desc desc;
+	struct exchange exchange;
+	struct slot slots[CCID_SLOTS_MAX];
+	bool watch;
+	uint32_t wanted;
+	uint64_t probed_at;
+	char name[READER_NAME_MAX];
+	char serial[READER_NAME_MAX];
+};
+
+/**
+ * reader_new - takes a reader into service
+ * @pipe:	taken over, closed on failure
+ * @interface:	bInterfaceNumber, or -1 for the first CCID interface
+ * @deadline:	for the whole start
+ * @out:	the reader; cards that are in show as changes
+ * @why:	on failure, a sentence that goes behind "reader refused: "
+ *
+ * Return: 0; -EBADMSG and -EOPNOTSUPP as ccid_desc_parse(); -ENODEV it went, or never answered.
+ */
+int reader_new(struct pipe *pipe, int interface, struct deadline deadline, struct reader **out,
+	       const char **why);
+struct reader *reader_free(struct reader *reader);
+
+static inline int reader_fd(const struct reader *reader)
+{
+	return reader->pipe->fd;
+}
+
+/* For poll(2): -1 when only reader_fd() can bring news. */
+int reader_timeout_ms(const struct reader *reader);
+
+/*
+ * Handles interrupts, due probes and an unfinished resynchronisation. Call it when reader_fd() is
+ * readable, when reader_timeout_ms() ran out, and after each operation, which may have put
+ * interrupts aside. Return: 0; -ENODEV the reader is gone: free it.
+ */
+int reader_dispatch(struct reader *reader, struct deadline deadline);
+
+/* Return: a slot in which a card came or went since it was last returned, or NULL. */
+struct slot *reader_take_change(struct reader *reader);
