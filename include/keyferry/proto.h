@@ -116,6 +116,28 @@ enum kf_reason {
 	KF_REASON_ON_CARD = 25,		/* ETIMEDOUT, ECANCELED, EIO: had; outcome unknown */
 	KF_REASON_KEY_PURPOSE = 26,	/* EREMOTEIO: the key's purpose forbids this use */
 	KF_REASON_SENDER = 27,		/* EREMOTEIO: the card asks for an injector signature */
+	KF_REASON_ITEM = 28,		/* EINVAL, EEXIST: not for this card; detail: kf_item_field */
+};
+
+/*
+ * Which field of a sealed item does not fit, seen before the card was asked; in the order of
+ * docs/formats.md section 5. Only ever appended to.
+ */
+enum kf_item_field {
+	KF_ITEM_FORM = 1,		/* not an item at all, or too long */
+	KF_ITEM_SUITE = 2,
+	KF_ITEM_METHOD = 3,
+	KF_ITEM_FUNCTION = 4,		/* not the one asked for */
+	KF_ITEM_SID = 5,		/* of another offer than this session key */
+	KF_ITEM_NUMBER = 6,		/* out of turn */
+	KF_ITEM_SERIAL = 7,		/* for another card */
+	KF_ITEM_CONTAINER = 8,		/* for another container than the offer's */
+	KF_ITEM_REPLACES = 9,		/* the container holds something else than it names */
+	KF_ITEM_PIN = 10,
+	KF_ITEM_KEY_TYPE = 11,
+	KF_ITEM_PURPOSE = 12,
+	KF_ITEM_IV = 13,		/* not the one set as KF_PROP_IV */
+	KF_ITEM_CIPHERTEXT = 14,
 };
 
 enum kf_kind {
