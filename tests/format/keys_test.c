@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "format/der.h"
+#include "format/keys.h"
+#include "format/ossl.h"
+#include "tests/harness.h"
+
+#include <openssl/core_names.h>
+#include <openssl/pem.h>
+
+FIXTURE(pair)
+{
+	EVP_PKEY *key;
+	struct secret plain;
+};
+
+FIXTURE_VARIANT(pair)
+{
+	enum kf_key_type type;
+};
+
+FIXTURE_VARIANT_ADD(pair, rsa2048) { .type = KF_KEY_RSA_2048 };
+FIXTURE_VARIANT_ADD(pair, p256) { .type = KF_KEY_EC_P256 };
+FIXTURE_VARIANT_ADD(pair, p384) { .type = KF_KEY_EC_P384 };
+FIXTURE_VARIANT_ADD(pair, p521) { .type = KF_KEY_EC_P521 };
+
+FIXTURE_SETUP(pair)
+{
+	self->plain = SECRET_INIT;
+	ASSERT_EQ(0, key_generate(variant->type, &self->key));
+	ASSERT_EQ(0, secret_init(&self->plain, KEY_PLAIN_MAX));
+	ASSERT_EQ(0, key_plain_encode(self->key, &self->plain));
+}
+
+FIXTURE_TEARDOWN(pair)
+{
+	EVP_PKEY_free(self->key);
+	secret_deinit(&self->plain);
+}
+
+TEST_F(pair, the_plaintext_gives_the_same_pair_back)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
+
+	ASSERT_EQ(0, key_plain_decode(secret_bytes(&self->plain), variant->type, &again));
+	EXPECT_EQ(1, EVP_PKEY_eq(self->key, again));
+}
+
+TEST_F(pair, openssl_reads_the_plaintext)
+{
+	const uint8_t *at = self->plain.p;
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
+
+	if (!key_type_is_rsa(variant->type))
+		SKIP("d2i cannot know the curve of an ECPrivateKey without parameters");
+	again = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &at, (long)self->plain.n);
+	ASSERT_TRUE(again != NULL);
+	EXPECT_EQ(1, EVP_PKEY_eq(self->key, again));
+}
+
+TEST_F(pair, another_type_is_refused)
+{
+	for (int type = 0; type < 16; type++) {
+		EVP_PKEY *again = NULL;
+
+		if (type == (int)variant->type)
+			continue;
+		EXPECT_EQ(-EBADMSG, key_plain_decode(secret_bytes(&self->plain),
+						     (enum kf_key_type)type, &again));
+	}
+}
+
+TEST_F(pair, no_byte_can_change)
+{
+	size_t step = key_type_is_rsa(variant->type) ? 13 : 1;	/* every byte costs primality tests */
+
+	for (size_t i = 0; i < self->plain.n; i += step) {
+		EVP_PKEY *again = NULL;
+
+		self->plain.p[i] ^= 0x01;
+		EXPECT_EQ(-EBADMSG,
+			  key_plain_decode(secret_bytes(&self->plain), variant->type, &again));
+		self->plain.p[i] ^= 0x01;
+	}
+}
+
+TEST_F(pair, no_truncation_is_read)
+{
+	for (size_t n = 0; n < self->plain.n; n++) {
+		EVP_PKEY *again = NULL;
+
+		EXPECT_EQ(-EBADMSG,
+			  key_plain_decode(BYTES(self->plain.p, n), variant->type, &again));
+	}
+}
+
+TEST_F(pair, spki_has_one_form)
+{
+	uint8_t buf[SPKI_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
+	enum kf_key_type type;
+
+	ASSERT_EQ(0, key_spki(self->key, &p));
+	ASSERT_EQ(0, spki_parse(pack_done(&p), &again, &type));
+	EXPECT_EQ(variant->type, type);
+	EXPECT_EQ(1, EVP_PKEY_eq(self->key, again));
+	for (size_t n = 0; n < p.n; n++) {
+		EVP_PKEY *cut = NULL;
+
+		EXPECT_EQ(-EBADMSG, spki_parse(BYTES(buf, n), &cut, &type));
+	}
+	buf[p.n] = 0;
+	EXPECT_EQ(-EBADMSG, spki_parse(BYTES(buf, p.n + 1), &again, &type));
+}
+
+/* One number of an RSA key replaced by @value: the others are as they were. */
+static int decode_with(EVP_PKEY *key, int which, const BIGNUM *value)
+{
+	static const char *const names[] = {
+		OSSL_PKEY_PARAM_RSA_N,	       OSSL_PKEY_PARAM_RSA_E,
+		OSSL_PKEY_PARAM_RSA_D,	       OSSL_PKEY_PARAM_RSA_FACTOR1,
+		OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+		OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+	};
+	uint8_t buf[KEY_PLAIN_MAX], number[512];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct der_mark mark = der_begin(&p, DER_SEQUENCE);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
+
+	der_put_uint(&p, DER_INTEGER, 0);
+	for (int i = 0; i < 8; i++) {
+		_cleanup_(BN_clear_freep) BIGNUM *bn = NULL;
+		const BIGNUM *used = value;
+
+		if (i != which) {
+			ASSERT_EQ(1, EVP_PKEY_get_bn_param(key, names[i], &bn));
+			used = bn;
+		}
+		der_put_big(&p, BYTES(number, (size_t)BN_bn2bin(used, number)));
+	}
+	der_end(&p, mark);
+	return key_plain_decode(pack_done(&p), KF_KEY_RSA_2048, &again);
+}
+
+TEST_F(pair, every_rsa_number_is_checked_against_the_others)
+{
+	if (variant->type != KF_KEY_RSA_2048)
+		SKIP("an RSA matter");
+	EXPECT_EQ(0, decode_with(self->key, -1, NULL));
+	for (int which = 0; which < 8; which++) {
+		_cleanup_(BN_clear_freep) BIGNUM *other = BN_new();
+
+		/* A number of a plausible size that is not the right one. */
+		ASSERT_EQ(1, BN_rand(other, which == 1 ? 17 : which < 3 ? 2048 : 1024,
+				     BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD));
+		if (which == 1)
+			ASSERT_EQ(1, BN_add_word(other, 2));
+		EXPECT_EQ(-EBADMSG, decode_with(self->key, which, other));
+	}
+}
+
+TEST(an_ec_scalar_out_of_range_is_refused)
+{
+	/* [SEC 2 2.4.2]: the order of P-256; zero and the order itself are no private keys. */
+	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+					   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					   0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+					   0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+	static const uint8_t zero[32] = { 0 };
+	const uint8_t *scalars[] = { zero, order };
+
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t buf[256], point[65] = { 4 };
+		struct packer p = pack_begin(buf, sizeof(buf));
+		struct der_mark mark = der_begin(&p, DER_SEQUENCE), outer, bits;
+		EVP_PKEY *key = NULL;
+
+		der_put_uint(&p, DER_INTEGER, 1);
+		der_put(&p, DER_OCTETS, BYTES(scalars[i], 32));
+		outer = der_begin(&p, 0xa1);
+		bits = der_begin(&p, 0x03);
+		pack_u8(&p, 0);
+		pack_bytes(&p, BYTES_OF(point));
+		der_end(&p, bits);
+		der_end(&p, outer);
+		der_end(&p, mark);
+		EXPECT_EQ(-EBADMSG, key_plain_decode(pack_done(&p), KF_KEY_EC_P256, &key));
+	}
+}
+
+TEST(keys_of_other_kinds_have_no_type)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *small =
+		EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *k1 = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1");
+	enum kf_key_type type;
+
+	EXPECT_EQ(-EOPNOTSUPP, key_type_of(ed, &type));
+	EXPECT_EQ(-EOPNOTSUPP, key_type_of(small, &type));
+	EXPECT_EQ(-EOPNOTSUPP, key_type_of(k1, &type));
+}
