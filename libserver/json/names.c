@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libserver/json/names.c - Names are those of format/numbers.h. */
+#include "libserver/json/names.h"
+#include "format/numbers.h"
+
+enum kf_method json_in_method(struct json_in *in, const char *name)
+{
+	const char *text = json_in_text(in, name);
+	enum kf_method method = KF_METHOD_NONE;
+
+	if (in->r == 0 && method_from_name(text, &method) < 0)
+		json_in_fail(in, name, "is not the name of a method");
+	return method;
+}
+
+enum kf_function json_in_function(struct json_in *in, const char *name)
+{
+	json_in_expect(in, name, function_name(KF_FUNCTION_IMPORT_KEYPAIR));
+	return KF_FUNCTION_IMPORT_KEYPAIR;
+}
+
+enum kf_key_type json_in_key_type(struct json_in *in, const char *name)
+{
+	const char *text = json_in_text(in, name);
+	enum kf_key_type type = KF_KEY_NONE;
+
+	if (in->r == 0 && (key_type_from_name(text, &type) < 0 ||
+			   (!key_type_is_rsa(type) && !key_type_is_ec(type))))
+		json_in_fail(in, name, "is not the type of a key pair");
+	return type;
+}
+
+enum kf_purpose json_in_purpose(struct json_in *in, const char *name)
+{
+	const char *text = json_in_text(in, name);
+	enum kf_purpose purpose = KF_PURPOSE_NONE;
+
+	if (in->r == 0 && (purpose_from_name(text, &purpose) < 0 ||
+			   (purpose != KF_PURPOSE_SIGN && purpose != KF_PURPOSE_DECRYPT &&
+			    purpose != KF_PURPOSE_DERIVE)))
+		json_in_fail(in, name, "is not sign, decrypt or derive");
+	return purpose;
+}
+
+enum kf_grade json_in_grade(struct json_in *in, const char *name)
+{
+	const char *text = json_in_text(in, name);
+
+	for (int grade = KF_GRADE_U; grade <= KF_GRADE_A; grade++)
+		if (in->r == 0 && strcmp(text, grade_name((enum kf_grade)grade)) == 0)
+			return (enum kf_grade)grade;
+	json_in_fail(in, name, "is not a grade");
+	return KF_GRADE_NONE;
+}
