@@ -82,21 +82,22 @@ void vcard_power_off(struct vcard *card);
  * response is void and the card is mute from here to the next power on, like a chip that hit its
  * own tearing protection.
  *
- * Return: 0 with at least the two status bytes; -EIO when the state could not be stored.
+ * Return: 0 with at least the two status bytes; -EIO when nobody knows what was stored (a commit
+ * that failed cleanly is SW 6581 instead, docs/card-application.md 3).
  */
 int vcard_process(struct vcard *card, struct bytes command, struct packer *response);
 
 /**
  * struct vcard_personalisation - what the maker writes into a blank card
  * @state_dir:	created with mode 0700 if missing; must not hold a card yet
- * @serial:	1 to 32 characters out of [A-Za-z0-9._-], checked by the caller
+ * @serial:	1 to 32 characters out of [A-Za-z0-9.-], checked by the caller
  * @pin:	user PIN, or NULL: the card makes a random one and reports it in @new_pin
  * @puk:	unblocking PIN, or NULL: likewise in @new_puk
  * @injectors:	public keys allowed to sign items, each a DER SubjectPublicKeyInfo that parsed
  * @n_injectors: none means open import (SECURITY section 4)
  * @maker_dir:	where the maker root's key and certificate (root.key, root.pem) are kept, made on
  *		first use; or NULL: a root for this card alone, its key forgotten after signing
- * @new_pin:	result when @pin is NULL; from secret_init() with at least 16 bytes
+ * @new_pin:	result when @pin is NULL; from secret_init() with at least 32 bytes
  * @new_puk:	result when @puk is NULL; likewise
  */
 struct vcard_personalisation {

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * vreader/reader/shape.h - What kind of reader we are: the facts that the descriptors announce and
+ * that the CCID device then has to keep. Pure: descriptors are packed from it, nothing else.
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+enum shape_level {
+	SHAPE_EXTENDED,		/* extended APDU level: whole APDUs, possibly chained */
+	SHAPE_TPDU_T1,		/* TPDU level: the host makes T=1 blocks */
+};
+
+enum {
+	SHAPE_MESSAGE_MAX = 65554,	/* 10 of header, 65544 of APDU */
+	SHAPE_MESSAGE_MIN = 271,	/* 261 + 10: less is illegal at this level [CCID 5.1] */
+	SHAPE_PACKET_LEN = 64,		/* wMaxPacketSize of the bulk pipes */
+	SHAPE_EP_OUT = 0x01,
+	SHAPE_EP_IN = 0x82,
+	SHAPE_EP_INTERRUPT = 0x83,
+	SHAPE_SERIAL_MAX = 32,
+};
+
+/**
+ * struct shape - one reader
+ * @level:	exchange level announced in dwFeatures
+ * @interrupt:	has an interrupt endpoint and announces card movement
+ * @max_message: dwMaxCCIDMessageLength
+ * @vendor:	idVendor
+ * @product:	idProduct
+ * @serial:	the reader's serial number string
+ */
+struct shape {
+	enum shape_level level;
+	bool interrupt;
+	uint32_t max_message;
+	uint16_t vendor;
+	uint16_t product;
+	char serial[SHAPE_SERIAL_MAX + 1];
+};
+
+#define SHAPE_INIT ((struct shape){ \
+	.level = SHAPE_EXTENDED, .interrupt = true, .max_message = SHAPE_MESSAGE_MAX, \
+	.vendor = 0x1209, .product = 0x0001, .serial = "0" })
+
+/* TPDU messages carry one block: 3 + 254 + 1 and the header, rounded to the legal minimum. */
+static inline void shape_set_level(struct shape *shape, enum shape_level level)
+{
+	shape->level = level;
+	shape->max_message = level == SHAPE_TPDU_T1 ? SHAPE_MESSAGE_MIN : SHAPE_MESSAGE_MAX;
+}
+
+/* Device descriptor and the whole configuration descriptor, as USB would return them. */
+void shape_pack_descriptors(const struct shape *shape, struct packer *p);
+
+/*
+ * String descriptor @index: 0 languages, 1 maker, 2 product, 3 serial. Return: 0, or -ENOENT.
+ */
+int shape_pack_string(const struct shape *shape, uint8_t index, struct packer *p);
