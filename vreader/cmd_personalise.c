@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * personalise: make a card. The command line is turned into values here; the card half does the
+ * making and owns every rule about it.
+ */
+#include "vreader/cmd.h"
+
+#include "vreader/vcard.h"
+
+#include <getopt.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { INJECTORS_MAX = 8, PIN_MIN = 4, PIN_MAX = 32 };	/* docs/card-application.md 1 */
+
+/**
+ * struct maker - what the command line asked for
+ * @injectors:	DER, allocated by OpenSSL
+ */
+struct maker {
+	const char *state_dir;
+	const char *serial;
+	const char *maker_dir;
+	struct secret pin;
+	struct secret puk;
+	struct bytes injectors[INJECTORS_MAX];
+	size_t n_injectors;
+};
+
+enum option_id {
+	OPT_STATE = 256, OPT_SERIAL, OPT_INJECTOR, OPT_PIN, OPT_PUK, OPT_PIN_FD, OPT_PUK_FD, OPT_MAKER,
+};
+
+static const struct option options[] = {
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "injector", required_argument, NULL, OPT_INJECTOR },
+	{ "pin", required_argument, NULL, OPT_PIN },
+	{ "puk", required_argument, NULL, OPT_PUK },
+	{ "pin-fd", required_argument, NULL, OPT_PIN_FD },
+	{ "puk-fd", required_argument, NULL, OPT_PUK_FD },
+	{ "maker", required_argument, NULL, OPT_MAKER },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int check_pin(const struct secret *pin, const char *name)
+{
+	if (pin->n >= PIN_MIN && pin->n <= PIN_MAX)
+		return 0;
+	return cmd_fail(CMD_USAGE, "%s: the card takes %d to %d bytes.", name, PIN_MIN, PIN_MAX);
+}
+
+static int secret_begin(struct secret *s, const char *name)
+{
+	int r;
+
+	if (s->p)
+		return cmd_fail(CMD_USAGE, "%s: given twice.", name);
+	r = secret_init(s, PIN_MAX + 2);	/* one byte too many shows, and a newline fits */
+	if (r < 0)
+		return cmd_fail(CMD_FAILED, "%s: cannot lock memory for it: %s. Raise the limit on "
+				"locked memory (ulimit -l).", name, strerror(-r));
+	return 0;
+}
+
+/* The argument is overwritten at once, but it was in the process list until then: see the man page. */
+static int pin_from_argument(struct secret *s, const char *name, char *text)
+{
+	struct bytes b = BYTES(text, strlen(text));
+	int r = secret_begin(s, name);
+
+	if (r == 0 && secret_set(s, b) < 0)
+		s->n = s->cap;
+	wipe(text, b.n);
+	return r != 0 ? r : check_pin(s, name);
+}
+
+/* Up to the end or the first newline. */
+static int pin_from_fd(struct secret *s, const char *name, const char *text)
+{
+	int r = secret_begin(s, name);
+	char *end;
+	long fd = strtol(text, &end, 10);
+
+	if (r != 0)
+		return r;
+	if (end == text || *end != '\0' || fd < 0 || fd > 65535)
+		return cmd_fail(CMD_USAGE, "%s %s: not the number of a file descriptor.", name, text);
+	while (s->n < s->cap) {
+		ssize_t n = read((int)fd, s->p + s->n, 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cmd_fail(CMD_FAILED, "%s %s: cannot read: %s.", name, text,
+					strerror(errno));
+		if (n == 0 || s->p[s->n] == '\n')
+			break;
+		s->n++;
+	}
+	return check_pin(s, name);
+}
+
+/* The card half gets the key as DER, so PEM and its surprises end here. */
+static int add_injector(struct maker *maker, const char *path)
+{
+	_cleanup_(fclosep) FILE *file = fopen(path, "re");
+	unsigned char *der = NULL;
+	EVP_PKEY *key;
+	int n;
+
+	if (!file)
+		return cmd_fail(CMD_FAILED, "--injector %s: %s.", path, strerror(errno));
+	if (maker->n_injectors == INJECTORS_MAX)
+		return cmd_fail(CMD_USAGE, "--injector %s: a card holds %d injector keys at most.", path,
+				INJECTORS_MAX);
+	key = PEM_read_PUBKEY(file, NULL, NULL, NULL);
+	if (!key)
+		return cmd_fail(CMD_FAILED, "--injector %s: no PEM public key in it. 'openssl pkey -in "
+				"KEY.pem -pubout' makes one.", path);
+	n = i2d_PUBKEY(key, &der);
+	EVP_PKEY_free(key);
+	if (n <= 0)
+		return cmd_fail(CMD_FAILED, "--injector %s: OpenSSL cannot encode this key.", path);
+	maker->injectors[maker->n_injectors++] = BYTES(der, n);
+	return 0;
+}
+
+static int parse_option(struct maker *maker, int id, char *value)
+{
+	switch (id) {
+	case OPT_STATE:
+		maker->state_dir = value;
+		return 0;
+	case OPT_SERIAL:
+		maker->serial = value;
+		return 0;
+	case OPT_MAKER:
+		maker->maker_dir = value;
+		return 0;
+	case OPT_INJECTOR:
+		return add_injector(maker, value);
+	case OPT_PIN:
+		return pin_from_argument(&maker->pin, "--pin", value);
+	case OPT_PUK:
+		return pin_from_argument(&maker->puk, "--puk", value);
+	case OPT_PIN_FD:
+		return pin_from_fd(&maker->pin, "--pin-fd", value);
+	case OPT_PUK_FD:
+		return pin_from_fd(&maker->puk, "--puk-fd", value);
+	default:
+		return cmd_fail(CMD_USAGE, "keyferry-vreader --help shows what personalise understands.");
+	}
+}
+
+static bool serial_is_good(const char *s)
+{
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-");
+
+	return n >= 1 && n <= 32 && s[n] == '\0';
+}
+
+static int check(const struct maker *maker)
+{
+	if (!maker->state_dir)
+		return cmd_fail(CMD_USAGE, "--state is missing: the directory that becomes the card.");
+	if (!maker->serial)
+		return cmd_fail(CMD_USAGE, "--serial is missing: what the card and its certificate are "
+				"called.");
+	if (!serial_is_good(maker->serial))
+		return cmd_fail(CMD_USAGE, "--serial %s: 1 to 32 of A-Z a-z 0-9 . - are allowed.",
+				maker->serial);
+	return 0;
+}
+
+static int report(const struct maker *maker, const struct secret *new_pin,
+		  const struct secret *new_puk)
+{
+	(void)printf("card %s made in %s\n", maker->serial, maker->state_dir);
+	(void)printf("device certificate: %s/card.pem\nmaker's root: %s/root.pem\n", maker->state_dir,
+		     maker->state_dir);
+	if (new_pin->n != 0)
+		(void)printf("PIN: %.*s\n", (int)new_pin->n, (const char *)new_pin->p);
+	if (new_puk->n != 0)
+		(void)printf("PUK: %.*s\n", (int)new_puk->n, (const char *)new_puk->p);
+	if (maker->n_injectors == 0)
+		(void)puts("no injector key: anybody's items are accepted for signing and decryption keys");
+	return fflush(stdout) == 0 ? CMD_OK : CMD_FAILED;
+}
+
+static int make(const struct maker *maker)
+{
+	_cleanup_(secret_deinit) struct secret new_pin = SECRET_INIT;
+	_cleanup_(secret_deinit) struct secret new_puk = SECRET_INIT;
+	const struct vcard_personalisation want = {
+		.state_dir = maker->state_dir,
+		.serial = maker->serial,
+		.pin = maker->pin.p ? &maker->pin : NULL,
+		.puk = maker->puk.p ? &maker->puk : NULL,
+		.injectors = maker->injectors,
+		.n_injectors = maker->n_injectors,
+		.maker_dir = maker->maker_dir,
+		.new_pin = &new_pin,
+		.new_puk = &new_puk,
+	};
+	char why[VCARD_WHY_MAX] = "";
+	int r = secret_init(&new_pin, PIN_MAX);
+
+	if (r == 0)
+		r = secret_init(&new_puk, PIN_MAX);
+	if (r < 0)
+		return cmd_fail(CMD_FAILED, "cannot lock memory: %s. Raise the limit on locked memory "
+				"(ulimit -l).", strerror(-r));
+	r = vcard_personalise(&want, why);
+	if (r < 0)
+		return cmd_fail(cmd_exit_of_state(r), "%s", why);
+	return report(maker, &new_pin, &new_puk);
+}
+
+int cmd_personalise(int argc, char **argv)
+{
+	struct maker maker = { .pin = SECRET_INIT, .puk = SECRET_INIT };
+	int r = 0, id;
+
+	while (r == 0 && (id = getopt_long(argc, argv, "", options, NULL)) != -1)
+		r = parse_option(&maker, id, optarg);
+	if (r == 0 && optind != argc)
+		r = cmd_fail(CMD_USAGE, "'%s' is one word too many.", argv[optind]);
+	if (r == 0)
+		r = check(&maker);
+	if (r == 0)
+		r = make(&maker);
+	for (size_t i = 0; i < maker.n_injectors; i++)
+		OPENSSL_free((void *)maker.injectors[i].p);
+	secret_deinit(&maker.pin);
+	secret_deinit(&maker.puk);
+	return r;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * run: put the card into the reader and serve. Nothing is printed while all is well.
+ */
+#include "vreader/cmd.h"
+
+#include "vreader/reader/line.h"
+#include "vreader/reader/listen.h"
+#include "vreader/reader/misbehave.h"
+#include "vreader/reader/vpcd.h"
+#include "vreader/vcard.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+
+/**
+ * struct run - what the command line asked for
+ * @vpcd_host:	host part of --vpcd, allocated; @vpcd_service points behind its colon
+ * @max_message: 0: what the level has
+ */
+struct run {
+	const char *state_dir;
+	const char *listen_path;
+	char *vpcd_host;
+	const char *vpcd_service;
+	struct shape shape;
+	unsigned long max_message;
+	unsigned long latency_ms;
+	unsigned long socket_mode;
+	bool level_given;
+	bool empty;
+	struct misbehave misbehave;
+};
+
+enum option_id {
+	OPT_STATE = 256, OPT_LISTEN, OPT_VPCD, OPT_LEVEL, OPT_LATENCY, OPT_MISBEHAVE, OPT_MESSAGE,
+	OPT_NO_INTERRUPT, OPT_EMPTY, OPT_USB_ID, OPT_MODE,
+};
+
+static const struct option options[] = {
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "vpcd", required_argument, NULL, OPT_VPCD },
+	{ "level", required_argument, NULL, OPT_LEVEL },
+	{ "latency", required_argument, NULL, OPT_LATENCY },
+	{ "misbehave", required_argument, NULL, OPT_MISBEHAVE },
+	{ "max-message", required_argument, NULL, OPT_MESSAGE },
+	{ "no-interrupt", no_argument, NULL, OPT_NO_INTERRUPT },
+	{ "empty", no_argument, NULL, OPT_EMPTY },
+	{ "usb-id", required_argument, NULL, OPT_USB_ID },
+	{ "socket-mode", required_argument, NULL, OPT_MODE },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int parse_number(const char *text, int base, unsigned long max, unsigned long *out)
+{
+	unsigned long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoul(text, &end, base);
+	if (errno != 0 || *end != '\0' || n > max)
+		return -EINVAL;
+	*out = n;
+	return 0;
+}
+
+static int parse_level(struct run *run, const char *name)
+{
+	if (strcmp(name, "extended") == 0)
+		shape_set_level(&run->shape, SHAPE_EXTENDED);
+	else if (strcmp(name, "tpdu-t1") == 0)
+		shape_set_level(&run->shape, SHAPE_TPDU_T1);
+	else
+		return cmd_fail(CMD_USAGE, "--level %s: there is no such level; say extended or "
+				"tpdu-t1.", name);
+	return 0;
+}
+
+/* HOST:PORT; an IPv6 address may stand in brackets. */
+static int parse_vpcd(struct run *run, const char *spec)
+{
+	char *colon, *host;
+
+	free(run->vpcd_host);
+	run->vpcd_host = host = strdup(spec);
+	if (!host)
+		return cmd_fail(CMD_FAILED, "out of memory");
+	colon = strrchr(host, ':');
+	if (!colon || colon == host || colon[1] == '\0')
+		return cmd_fail(CMD_USAGE, "--vpcd %s: not HOST:PORT; pcscd's own is 127.0.0.1:35963.",
+				spec);
+	*colon = '\0';
+	run->vpcd_service = colon + 1;
+	if (host[0] == '[' && colon[-1] == ']') {
+		colon[-1] = '\0';
+		memmove(host, host + 1, strlen(host));
+	}
+	return 0;
+}
+
+static int parse_misbehave(struct run *run, const char *spec)
+{
+	switch (misbehave_add(&run->misbehave, spec)) {
+	case 0:
+		return 0;
+	case -ENOENT:
+		return cmd_fail(CMD_USAGE, "--misbehave %s: no misbehaviour has that name; "
+				"--misbehave list shows them.", spec);
+	case -E2BIG:
+		return cmd_fail(CMD_USAGE, "--misbehave %s: %d at once are the most.", spec,
+				MISBEHAVE_MAX);
+	default:
+		return cmd_fail(CMD_USAGE, "--misbehave %s: what follows = counts from 1.", spec);
+	}
+}
+
+static int parse_usb_id(struct run *run, const char *spec)
+{
+	unsigned int vendor, product;
+	char rest;
+
+	if (strlen(spec) != 9 || sscanf(spec, "%4x:%4x%c", &vendor, &product, &rest) != 2)
+		return cmd_fail(CMD_USAGE, "--usb-id %s: not VID:PID in four hexadecimal digits each.",
+				spec);
+	run->shape.vendor = (uint16_t)vendor;
+	run->shape.product = (uint16_t)product;
+	return 0;
+}
+
+static int parse_option(struct run *run, int id, const char *value)
+{
+	switch (id) {
+	case OPT_STATE:
+		run->state_dir = value;
+		return 0;
+	case OPT_LISTEN:
+		run->listen_path = value;
+		return 0;
+	case OPT_VPCD:
+		return parse_vpcd(run, value);
+	case OPT_LEVEL:
+		return parse_level(run, value);
+	case OPT_LATENCY:
+		if (parse_number(value, 10, 600000, &run->latency_ms) < 0)
+			return cmd_fail(CMD_USAGE, "--latency %s: not 0 to 600000 milliseconds.", value);
+		return 0;
+	case OPT_MESSAGE:
+		if (parse_number(value, 10, SHAPE_MESSAGE_MAX, &run->max_message) < 0 ||
+		    run->max_message < SHAPE_MESSAGE_MIN)
+			return cmd_fail(CMD_USAGE, "--max-message %s: not %d to %d bytes.", value,
+					SHAPE_MESSAGE_MIN, SHAPE_MESSAGE_MAX);
+		return 0;
+	case OPT_MODE:
+		if (parse_number(value, 8, 0777, &run->socket_mode) < 0)
+			return cmd_fail(CMD_USAGE, "--socket-mode %s: not an octal mode such as 0660.",
+					value);
+		return 0;
+	case OPT_MISBEHAVE:
+		return parse_misbehave(run, value);
+	case OPT_USB_ID:
+		return parse_usb_id(run, value);
+	case OPT_NO_INTERRUPT:
+		run->shape.interrupt = false;
+		return 0;
+	case OPT_EMPTY:
+		run->empty = true;
+		return 0;
+	default:
+		return cmd_fail(CMD_USAGE, "keyferry-vreader --help shows what run understands.");
+	}
+}
+
+static int check(struct run *run)
+{
+	if (!run->state_dir)
+		return cmd_fail(CMD_USAGE, "--state is missing: the directory that personalise filled.");
+	if (!run->listen_path == !run->vpcd_host)
+		return cmd_fail(CMD_USAGE, "say one of --listen PATH and --vpcd HOST:PORT.");
+	if (run->vpcd_host && run->misbehave.n_chosen != 0)
+		return cmd_fail(CMD_USAGE, "--misbehave is the reader's, and with --vpcd there is none; "
+				"use --listen.");
+	if (run->max_message != 0)
+		run->shape.max_message = (uint32_t)run->max_message;
+	return 0;
+}
+
+/* Blocked before any thread exists, so that all of them inherit it and the descriptor gets all. */
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigaddset(&set, SIGUSR2);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int explain_listen(const char *path, int r)
+{
+	switch (r) {
+	case -EADDRINUSE:
+		return cmd_fail(CMD_TRANSPORT, "%s: another program listens there. Stop it or choose "
+				"another path.", path);
+	case -EEXIST:
+		return cmd_fail(CMD_TRANSPORT, "%s: there is something that is no socket. We do not "
+				"replace it; remove it yourself.", path);
+	case -ENAMETOOLONG:
+		return cmd_fail(CMD_TRANSPORT, "%s: longer than the 107 bytes a socket path may have.",
+				path);
+	default:
+		return cmd_fail(CMD_TRANSPORT, "%s: cannot listen: %s.", path, strerror(-r));
+	}
+}
+
+static int serve_socket(struct run *run, struct vcard *card, int signal_fd)
+{
+	const struct line_options options_of_line = {
+		.shape = &run->shape,
+		.misbehave = &run->misbehave,
+		.latency_ms = (unsigned int)run->latency_ms,
+		.signal_fd = signal_fd,
+	};
+	_cleanup_(fd_closep) int fd = -1;
+	struct line line;
+	int r;
+
+	fd = listen_open(run->listen_path, (mode_t)run->socket_mode);
+	if (fd < 0)
+		return explain_listen(run->listen_path, fd);
+	r = line_init(&line, &options_of_line, card);
+	if (r == 0) {
+		if (run->empty)
+			ccid_dev_remove(&line.dev);
+		r = listen_serve(fd, &line);
+		line_deinit(&line);
+	}
+	(void)unlink(run->listen_path);
+	if (r < 0)
+		return cmd_fail(CMD_TRANSPORT, "%s: cannot serve: %s.", run->listen_path, strerror(-r));
+	return CMD_OK;
+}
+
+static int serve_vpcd(const struct run *run, struct vcard *card, int signal_fd)
+{
+	const struct vpcd vpcd = {
+		.host = run->vpcd_host,
+		.service = run->vpcd_service,
+		.card = card,
+		.signal_fd = signal_fd,
+		.latency_ms = (unsigned int)run->latency_ms,
+	};
+	int r = vpcd_serve(&vpcd);
+
+	if (r < 0)
+		return cmd_fail(CMD_TRANSPORT, "%s:%s: %s. pcscd must run with vsmartcard's vpcd, which "
+				"listens on port 35963 as shipped.", vpcd.host, vpcd.service,
+				strerror(-r));
+	return CMD_OK;
+}
+
+static int serve(struct run *run)
+{
+	_cleanup_(vcard_freep) struct vcard *card = NULL;
+	_cleanup_(fd_closep) int signal_fd = -1;
+	char why[VCARD_WHY_MAX] = "";
+	int r = vcard_open(run->state_dir, &card, why);
+
+	if (r < 0)
+		return cmd_fail(cmd_exit_of_state(r), "%s", why);
+	signal_fd = open_signals();
+	if (signal_fd < 0)
+		return cmd_fail(CMD_FAILED, "cannot take signals: %s.", strerror(-signal_fd));
+	return run->listen_path ? serve_socket(run, card, signal_fd) :
+				  serve_vpcd(run, card, signal_fd);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run run = { .shape = SHAPE_INIT, .socket_mode = 0600, .misbehave = MISBEHAVE_INIT };
+	int r = 0, id;
+
+	while (r == 0 && (id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (id == OPT_MISBEHAVE && strcmp(optarg, "list") == 0) {
+			misbehave_list(stdout);
+			free(run.vpcd_host);
+			return fflush(stdout) == 0 ? CMD_OK : CMD_FAILED;
+		}
+		r = parse_option(&run, id, optarg);
+	}
+	if (r == 0 && optind != argc)
+		r = cmd_fail(CMD_USAGE, "'%s' is one word too many.", argv[optind]);
+	if (r == 0)
+		r = check(&run);
+	if (r == 0)
+		r = serve(&run);
+	free(run.vpcd_host);
+	return r;
+}
