@@ -1,0 +1,62 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# For test scripts: . "$KF_SRC/tests/ktap.sh", then plan N, then one t() for each test:
+#
+#	plan 2
+#	t a_missing_folder_is_named
+#	t nothing_is_left_behind
+#
+# t runs the function of that name in a subshell with -e, its output made comments, and reports.
+# skip REASON inside it skips it, fail REASON fails it in words. skip_all REASON ends the script.
+
+ktap_n=0
+ktap_failed=0
+
+plan() {
+	echo "KTAP version 1"
+	echo "1..$1"
+}
+
+skip_all() {
+	echo "KTAP version 1"
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+skip() {
+	echo "$*" >"$ktap_reason"
+	exit 77
+}
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+t() {
+	ktap_n=$((ktap_n + 1))
+	ktap_out=$(mktemp)
+	ktap_reason=$(mktemp)
+	# Not as a condition: there sh ignores -e.
+	(
+		set -e
+		"$@"
+	) >"$ktap_out" 2>&1 </dev/null
+	ktap_status=$?
+	sed 's/^/# /' "$ktap_out"
+	case $ktap_status in
+	0) echo "ok $ktap_n $1" ;;
+	77) echo "ok $ktap_n $1 # SKIP $(tr '#\n' '  ' <"$ktap_reason")" ;;
+	*)
+		echo "not ok $ktap_n $1"
+		ktap_failed=1
+		;;
+	esac
+	rm -f "$ktap_out" "$ktap_reason"
+}
+
+# At the end of the script.
+finish() {
+	exit $ktap_failed
+}
