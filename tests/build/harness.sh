@@ -42,7 +42,7 @@ the_plan_is_kept_and_numbers_run() {
 }
 
 failures_make_the_exit_status() {
-	[ $status = 1 ] || fail "exit status $status"
+	[ "$status" = 1 ] || fail "exit status $status"
 	"$program" passes >/dev/null || fail "a green run is not 0"
 	! "$program" no-such-test >/dev/null || fail "a run of no test is 0"
 }
@@ -86,7 +86,7 @@ values_cannot_forge_results() {
 }
 
 a_skip_has_its_reason_on_one_line() {
-	is is_skipped "ok # SKIP no reader ok 77 here   TODO"
+	is is_skipped "ok # SKIP no reader ok 77 here   SKIP"
 }
 
 time_limits_hold() {
@@ -97,7 +97,7 @@ time_limits_hold() {
 
 signals_and_early_exits_are_failures() {
 	for test in crashes aborts leaves_with_0 leaves_with_3 a_failure_in_a_forked_process_counts; do
-		is $test "not ok"
+		is "$test" "not ok"
 	done
 	notes_have aborts "SIGABRT"
 	notes_have leaves_with_0 "left by exit(0)"

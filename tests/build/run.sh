@@ -24,7 +24,7 @@ run() {
 	status=0
 	tests/run -j 2 -o "$dir" "$@" >"$dir/out" 2>&1 || status=$?
 	[ "$(tail -n 1 "$dir/out")" = "$last" ] || fail "$(cat "$dir/out")"
-	[ $status = "$want" ] || fail "status $status: $(cat "$dir/out")"
+	[ "$status" = "$want" ] || fail "status $status: $(cat "$dir/out")"
 }
 
 refuses() {
