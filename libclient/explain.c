@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libclient/explain.c - Two tables: what a reason means, and where the broker gave none, what an
+ * errno means [proto.h enum kf_reason and the list above it]. Texts with %u get the reply's detail.
+ */
+#include "libclient/explain.h"
+
+struct explanation {
+	uint32_t key;
+	const char *why, *rule, *next;
+};
+
+#define POLICY	"the broker's policy"
+#define CARD	"the card"
+#define BROKER	"the broker"
+
+static const struct explanation by_reason[] = {
+	{ KF_REASON_NO_RULE, "no rule admits this user", POLICY " (no rule = deny)",
+	  "ask the administrator to put you into the group keyferry-users, then log in again" },
+	{ KF_REASON_RIGHT, "the right '%s' is missing", POLICY,
+	  "ask the administrator for that right on this reader" },
+	{ KF_REASON_APDU_CLASS, "raw APDUs never carry PIN commands", POLICY,
+	  "use the PIN calls, which keep the PIN out of traces" },
+	{ KF_REASON_NO_HELLO, "the connection was not greeted", BROKER,
+	  "this is a fault in libkeyferry; report it" },
+	{ KF_REASON_QUOTA_CONNECTIONS, "this user has %u connections, the most allowed", POLICY,
+	  "end programs that use cards; keyferry clients lists them" },
+	{ KF_REASON_QUOTA_CONTEXTS, "this user has %u open contexts, the most allowed", POLICY,
+	  "close contexts; keyferry clients lists them" },
+	{ KF_REASON_QUOTA_KEYS, "this user has %u key handles, the most allowed", POLICY,
+	  "destroy key handles that are not needed" },
+	{ KF_REASON_QUOTA_REQUESTS, "%u requests are under way, the most allowed", POLICY,
+	  "wait until some are answered" },
+	{ KF_REASON_QUOTA_BYTES, "%u bytes are queued for this user, the most allowed", POLICY,
+	  "read the replies first" },
+	{ KF_REASON_QUOTA_PIN, "this user gave too many wrong PINs", POLICY,
+	  "wait %u seconds, then give the right one" },
+	{ KF_REASON_PIN_LAST_TRY, "one try is left, and this could spend it", POLICY,
+	  "make sure the PIN is right, then allow the last try (--allow-last-try)" },
+	{ KF_REASON_PIN_NEEDED, "the PIN has not been given", CARD, "give the PIN first" },
+	{ KF_REASON_PIN_LOST, "the PIN was given, but another program has used the card since",
+	  "a PIN serves one client only", "give the PIN again, or hold a transaction meanwhile" },
+	{ KF_REASON_TXN_OTHER, "another program holds the card", BROKER,
+	  "wait, or see with keyferry clients who it is and for how long" },
+	{ KF_REASON_TXN_NONE, "this context holds no transaction", BROKER, "begin one first" },
+	{ KF_REASON_TXN_EXPIRED, "the transaction was ended at its deadline", BROKER,
+	  "begin anew, and hold it longer or do less in it" },
+	{ KF_REASON_CLOSED, "the handle was closed or destroyed before", BROKER,
+	  "open or import anew" },
+	{ KF_REASON_REMOVED, "the card was removed", CARD, "insert it and open it anew" },
+	{ KF_REASON_RESET, "the card was reset", CARD, "open it anew" },
+	{ KF_REASON_READER_GONE, "the reader was unplugged", "the reader",
+	  "plug it in and open it anew" },
+	{ KF_REASON_DRIVER_DIED, "the reader's driver process ended", BROKER,
+	  "open the card anew; if it happens again, look into the log" },
+	{ KF_REASON_DRIVER_STARTING, "the reader is still starting", BROKER, "try again in a moment" },
+	{ KF_REASON_KEY_PURPOSE, "the key's purpose does not allow this use", CARD,
+	  "use a key made for it; keyferry container list shows the purposes" },
+	{ KF_REASON_SENDER, "the card takes this only from a sender it knows", CARD,
+	  "have the server sign it with an injector key the card was given" },
+};
+
+static const struct explanation by_errno[] = {
+	{ ENOTTY, "the request is unknown there", "docs/protocol.md",
+	  "update keyferry-broker or the card's driver" },
+	{ E2BIG, "the request is newer than the broker", "docs/protocol.md",
+	  "update keyferry-broker" },
+	{ EINVAL, "an argument is out of range", "docs/protocol.md", "check the arguments" },
+	{ EOPNOTSUPP, "this card or reader cannot do it", CARD,
+	  "keyferry card show tells what it can" },
+	{ EMSGSIZE, "the answer is too large (%u bytes)", "docs/protocol.md", "ask for less" },
+	{ EACCES, "policy refuses", POLICY, "ask the administrator for the right" },
+	{ EPERM, "the card wants the PIN first", CARD, "give the PIN first" },
+	{ EKEYREJECTED, "the PIN is wrong, %u tries left", CARD, "give the right PIN" },
+	{ EKEYREVOKED, "the PIN is blocked", CARD,
+	  "unblock it with the PUK: keyferry card pin unblock" },
+	{ ENODEV, "the reader is gone", "the reader", "plug it in; keyferry reader list shows it" },
+	{ ENOMEDIUM, "there is no card in the reader", "the reader", "insert the card" },
+	{ ESTALE, "card or reader went away and came back meanwhile", BROKER, "open it anew" },
+	{ EBADF, "the handle is not one of this connection", BROKER, "use the handle that was given" },
+	{ EBADMSG, "reader or card sent bytes that make no sense", CARD,
+	  "reinsert the card; try another reader" },
+	{ EPROTO, "this was not its turn", BROKER, "follow the order in docs/protocol.md" },
+	{ EREMOTEIO, "the card refused", CARD, "docs/card-application.md 3 explains status words" },
+	{ ENOENT, "there is no such thing", BROKER, "list what there is and name one of those" },
+	{ EEXIST, "the container is occupied", CARD, "choose a free one, or delete it first" },
+	{ ENOSPC, "the card has no room left", CARD, "delete what is not needed" },
+	{ EDQUOT, "this user has reached a limit (%u)", POLICY, "give back what is not needed" },
+	{ EBUSY, "another program holds the card", BROKER, "wait; keyferry clients shows who it is" },
+	{ ECANCELED, "it was cancelled", "you", "start it again when you like" },
+	{ ETIMEDOUT, "it took longer than it may", "the deadline",
+	  "allow more time (--timeout); keyferry clients shows who holds the card" },
+	{ EIO, "reader or driver failed", "the reader", "reinsert the card and try again" },
+	{ ESHUTDOWN, "the service is stopping", BROKER, "start it again: keyferryd" },
+};
+
+static const struct explanation *find(const struct explanation *rows, size_t n, uint32_t key)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].key == key)
+			return &rows[i];
+	return NULL;
+}
+#define FIND(rows, key) find(rows, sizeof(rows) / sizeof((rows)[0]), key)
+
+static const char *right_name(uint32_t right)
+{
+	static const char *const names[] = {
+		"look", "use", "inject", "create", "delete", "admin", "raw", "relay", "init", "kek",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (right == 1u << i)
+			return names[i];
+	return "unknown";
+}
+
+/* Replaces %u by the number or %s by the right; the tables hold no other format. */
+static void fill(char out[static KF_ERROR_TEXT_MAX], const char *text, uint32_t detail)
+{
+	const char *at = strstr(text, "%u");
+	const char *name = strstr(text, "%s");
+
+	if (at)
+		error_text_set(out, "%.*s%u%s", (int)(at - text), text, detail, at + 2);
+	else if (name)
+		error_text_set(out, "%.*s%s%s", (int)(name - text), text, right_name(detail),
+			       name + 2);
+	else
+		error_text_set(out, "%s", text);
+}
+
+/* Whether the card had been reached decides what to do after a call that did not finish. */
+static void tell_how_far(struct kf_error *e, uint32_t reason)
+{
+	if (reason == KF_REASON_QUEUED)
+		error_text_set(e->next, "it had not reached the card: try again");
+	else if (reason == KF_REASON_ON_CARD || reason == KF_REASON_DRIVER_DIED)
+		error_text_set(e->next, "it had reached the card, the outcome is unknown: look at "
+			       "the card before you try again");
+}
+
+static bool may_be_half_done(uint32_t code)
+{
+	return code == ETIMEDOUT || code == ECANCELED || code == EIO;
+}
+
+void explain_reply(struct failure *failure, const struct kf_header *reply)
+{
+	uint32_t code = (uint32_t)-reply->result;
+	const struct explanation *x = FIND(by_reason, reply->reason);
+	struct kf_error *e = &failure->error;
+
+	failure->reason = reply->reason;
+	failure->detail = reply->detail;
+	failure->sw = reply->sw;
+	if (!x)
+		x = FIND(by_errno, code);
+	e->code = reply->result;
+	if (!x) {
+		error_text_set(e->why, "%s", strerror((int)code));
+		error_text_set(e->rule, "%s", BROKER);
+		error_text_set(e->next, "look into the log of keyferry-broker");
+		return;
+	}
+	fill(e->why, x->why, reply->detail);
+	error_text_set(e->rule, "%s", x->rule);
+	fill(e->next, x->next, reply->detail);
+	if (code == EREMOTEIO && reply->sw != 0) {
+		char plain[KF_ERROR_TEXT_MAX];
+
+		memcpy(plain, e->why, sizeof(plain));
+		error_text_set(e->why, "%.200s (status word %04x)", plain, reply->sw);
+	}
+	if (may_be_half_done(code))
+		tell_how_far(e, reply->reason);
+}
+
+int explain_link(struct failure *failure, int r)
+{
+	struct kf_error *e = &failure->error;
+
+	switch (r) {
+	case -ENOTCONN:
+		return error_why(e, r, BROKER, "connect again; is keyferryd running?",
+				 "there is no connection to the broker any more");
+	case -ETIMEDOUT:
+		return error_why(e, r, BROKER, "is keyferry-broker stuck? look into its log",
+				 "the broker did not answer, not even that it took too long");
+	case -EBADMSG:
+		return explain_broken(failure, "the broker's answer is malformed");
+	case -ENOMEM:
+		return error_why(e, r, "this machine", "free some memory", "out of memory");
+	default:
+		return error_why(e, r, BROKER, "connect again", "%s", strerror(-r));
+	}
+}
+
+int explain_argument(struct failure *failure, const char *why)
+{
+	return error_why(&failure->error, -EINVAL, "keyferry.h", "correct the call", "%s", why);
+}
+
+int explain_broken(struct failure *failure, const char *why)
+{
+	return error_why(&failure->error, -EBADMSG, "docs/protocol.md",
+			 "is another program listening on the broker's socket?", "%s", why);
+}
+
+int explain_connect(struct failure *failure, int r, const char *path)
+{
+	struct kf_error *e = &failure->error;
+
+	switch (r) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		(void)error_why(e, r, "this machine",
+				"start keyferryd, or name its socket (--socket, $KEYFERRY_SOCKET)",
+				"no broker listens at %s", path);
+		break;
+	case -EACCES:
+	case -EPERM:
+		(void)error_why(e, r, "the socket's permissions",
+				"ask the administrator to put you into the group keyferry-users",
+				"this user may not open %s", path);
+		break;
+	case -ENAMETOOLONG:
+		(void)error_why(e, r, "unix(7)", "use a shorter path",
+				"a socket's path has at most 107 bytes");
+		break;
+	default:
+		(void)error_why(e, r, "this machine", "check that it is the broker's socket",
+				"%s: %s", path, strerror(-r));
+	}
+	return error_what(e, r, "cannot connect to the broker");
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libclient/pin.c - PINs go from the caller's memory into one packet buffer, which is wiped when
+ * the call ends, however it does.
+ */
+#include "libclient/call.h"
+
+struct kf_pin {
+	struct kf_pin_status status;
+};
+
+KF_EXPORT int kf_pin_read(struct kf_context *context, uint32_t pin, struct kf_pin **out)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_pin_status *status = call_begin_card(&call, context, KF_PIN_STATUS);
+	struct kf_pin *copy;
+	int r;
+
+	if (!context || !out)
+		return -EINVAL;
+	status->pin = pin;
+	r = call_run(&call, "cannot read the state of PIN %u", pin);
+	if (r < 0)
+		return r;
+	copy = calloc(1, sizeof(*copy));
+	if (!copy)
+		return call_no_memory(&call);
+	memcpy(&copy->status, call_reply(&call), sizeof(copy->status));
+	*out = copy;
+	return 0;
+}
+
+KF_EXPORT struct kf_pin *kf_pin_free(struct kf_pin *pin)
+{
+	free(pin);
+	return NULL;
+}
+
+KF_EXPORT uint32_t kf_pin_flags(const struct kf_pin *pin)
+{
+	return pin->status.flags;
+}
+
+KF_EXPORT uint32_t kf_pin_tries_left(const struct kf_pin *pin)
+{
+	return pin->status.tries_left;
+}
+
+KF_EXPORT uint32_t kf_pin_tries_max(const struct kf_pin *pin)
+{
+	return pin->status.tries_max;
+}
+
+KF_EXPORT uint32_t kf_pin_min_len(const struct kf_pin *pin)
+{
+	return pin->status.min_len;
+}
+
+KF_EXPORT uint32_t kf_pin_max_len(const struct kf_pin *pin)
+{
+	return pin->status.max_len;
+}
+
+KF_EXPORT int kf_pin_verify(struct kf_context *context, uint32_t pin, const char *value, size_t len,
+			    uint32_t flags)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_pin_verify *verify = call_begin_card(&call, context, KF_PIN_VERIFY);
+
+	if (!context || !value)
+		return -EINVAL;
+	verify->pin = pin;
+	verify->flags = flags;
+	call_set(&call, kf_pin_verify, value, BYTES(value, len));
+	return call_run(&call, "cannot verify the PIN");
+}
+
+KF_EXPORT int kf_pin_change(struct kf_context *context, uint32_t pin, const char *old_value,
+			    size_t old_len, const char *new_value, size_t new_len, uint32_t flags)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_pin_change *change = call_begin_card(&call, context, KF_PIN_CHANGE);
+
+	if (!context || !old_value || !new_value)
+		return -EINVAL;
+	change->pin = pin;
+	change->flags = flags;
+	call_set(&call, kf_pin_change, old_value, BYTES(old_value, old_len));
+	call_set(&call, kf_pin_change, new_value, BYTES(new_value, new_len));
+	return call_run(&call, "cannot change the PIN");
+}
+
+KF_EXPORT int kf_pin_unblock(struct kf_context *context, uint32_t pin, const char *puk,
+			     size_t puk_len, const char *new_value, size_t new_len, uint32_t flags)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_pin_unblock *unblock = call_begin_card(&call, context, KF_PIN_UNBLOCK);
+
+	if (!context || !puk || !new_value)
+		return -EINVAL;
+	unblock->pin = pin;
+	unblock->flags = flags;
+	call_set(&call, kf_pin_unblock, puk, BYTES(puk, puk_len));
+	call_set(&call, kf_pin_unblock, new_value, BYTES(new_value, new_len));
+	return call_run(&call, "cannot unblock the PIN");
+}
+
+KF_EXPORT int kf_pin_logout(struct kf_context *context)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+
+	(void)call_begin_card(&call, context, KF_PIN_LOGOUT);
+	if (!context)
+		return -EINVAL;
+	return call_run(&call, "cannot drop the verified PIN");
+}
