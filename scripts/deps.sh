@@ -76,7 +76,6 @@ apt() {
 		-o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" </dev/null
 }
 apt update
-# Nothing may start here by itself: a pcscd would take the reader that keyferry is to drive.
 # shellcheck disable=SC2086 # a list of words
 apt install -y --no-install-recommends $missing >/dev/null
 
