@@ -25,6 +25,7 @@ enum { CLASS_CCID = 0x0b, CLASS_VENDOR = 0xff };
 #define LEVEL_MASK	(LEVEL_TPDU | LEVEL_SHORT | LEVEL_EXTENDED)
 #define MESSAGE_APDU	271	/* 10 + 261, the longest short APDU */
 #define BLOCK_FRAME	3	/* NAD, PCB, LEN */
+#define PAYLOAD_MIN	7	/* an APDU of one data byte; a block is shorter */
 
 /* What the walk knows. @class_seen: a class descriptor was there, good or bad. */
 struct walk {
@@ -196,7 +197,7 @@ static int judge_message(struct ccid_desc *desc, const char **why)
 		desc->max_message = desc->quirks->max_message;
 		desc->warnings |= CCID_WARN_MESSAGE;
 	}
-	if (desc->max_message <= CCID_HEADER_LEN)
+	if (desc->max_message < CCID_HEADER_LEN + PAYLOAD_MIN)
 		return fail(why, -EBADMSG, "dwMaxCCIDMessageLength leaves no room for a payload");
 	if (desc->max_message > CCID_MESSAGE_MAX) {
 		desc->max_message = CCID_MESSAGE_MAX;

@@ -59,7 +59,7 @@ enum ccid_warning {
  * @max_ifsd:	32 to 254; see ccid_desc_ifsd()
  * @features:	dwFeatures without the level bits
  * @level:	how APDUs travel
- * @max_message: largest whole message, 11 to CCID_MESSAGE_MAX
+ * @max_message: largest whole message, 17 to CCID_MESSAGE_MAX
  * @pin_support: bPINSupport: 1 verify, 2 modify
  * @warnings:	enum ccid_warning
  * @quirks:	the row for this product

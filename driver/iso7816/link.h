@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * driver/iso7816/link.h - How one APDU gets through a reader: as a whole at the two APDU levels, in
+ * T=1 blocks at TPDU level. The inside of struct card_io; nobody else needs it.
+ */
+#pragma once
+
+#include "driver/iso7816/card_io.h"
+
+const struct card_io_ops *link_ops(const struct ccid_desc *desc);
+
+/* Longest command APDU that fits through. */
+size_t link_max_command(const struct card_io *io);
+
+/* TPDU level: S(IFS). Return: 0 also if the card does not want it; else as card_transmit(). */
+int link_negotiate_ifs(struct card_io *io, struct deadline deadline);
