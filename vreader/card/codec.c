@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Fields in the order of struct state; variable ones behind a 16-bit length, lists behind a count.
+ * Decoding leaves nothing to check later: what comes out of state_decode() is in range, or there is
+ * no state. The store has made sure of integrity; a blob that fails here is our own mistake or an
+ * edited file, and either is refused as a whole.
+ */
+#include "vreader/card/codec.h"
+
+#include "format/keys.h"
+
+enum {
+	CODEC_VERSION = 1,
+	PRESENT = 1,
+};
+
+static const uint8_t codec_magic[4] = { 'K', 'F', 'V', 'C' };
+
+/* --- encode --- */
+
+static void put_field(struct packer *p, struct bytes b)
+{
+	if (b.n > UINT16_MAX)
+		pack_fail(p);
+	pack_be16(p, (uint16_t)b.n);
+	pack_bytes(p, b);
+}
+
+static void put_key(struct packer *p, const struct card_key *key)
+{
+	pack_u8(p, (uint8_t)card_key_type(key));
+	put_field(p, card_key_private(key));
+	put_field(p, card_key_spki(key));
+}
+
+static void put_pin(struct packer *p, const struct pin *pin)
+{
+	put_field(p, blob_bytes(pin->value));
+	pack_u8(p, pin->tries);
+}
+
+static void put_container(struct packer *p, const struct container *container)
+{
+	pack_u8(p, container->key ? PRESENT : 0);
+	if (!container->key)
+		return;
+	put_key(p, container->key);
+	pack_u8(p, (uint8_t)container->purpose);
+	pack_u8(p, (uint8_t)container->origin);
+	pack_u8(p, container->policy);
+	pack_u8(p, container->used);
+	pack_be(p, container->not_after, 8);
+	pack_bytes(p, BYTES_OF(container->exchange_id));
+	put_field(p, blob_bytes(container->cert));
+}
+
+static void put_offer(struct packer *p, const struct offer *offer)
+{
+	pack_bytes(p, BYTES_OF(offer->sid));
+	pack_bytes(p, BYTES_OF(offer->hash));
+	pack_u8(p, offer->standing);
+	if (offer->standing == STATE_NO_CONTAINER)
+		put_key(p, offer->key);
+	pack_u8(p, offer->target);
+	pack_u8(p, offer->tries);
+	pack_u8(p, offer->method);
+	pack_be16(p, offer->next);
+	pack_be16(p, offer->count);
+}
+
+static void put_receipt(struct packer *p, const struct stored_receipt *receipt)
+{
+	pack_bytes(p, BYTES_OF(receipt->sid));
+	pack_be16(p, receipt->number);
+	put_field(p, blob_bytes(receipt->der));
+}
+
+int state_encode(const struct state *state, struct packer *out)
+{
+	pack_bytes(out, BYTES_OF(codec_magic));
+	pack_be16(out, CODEC_VERSION);
+	put_field(out, BYTES(state->serial, strlen(state->serial)));
+	put_key(out, state->device);
+	put_field(out, blob_bytes(state->device_cert));
+	pack_u8(out, (uint8_t)state->n_injectors);
+	for (size_t i = 0; i < state->n_injectors; i++)
+		put_field(out, BYTES(state->injectors[i].spki, state->injectors[i].spki_len));
+	put_pin(out, &state->pin);
+	put_pin(out, &state->puk);
+	for (size_t i = 0; i < APP_CONTAINERS; i++)
+		put_container(out, &state->containers[i]);
+	pack_u8(out, (uint8_t)state->n_offers);
+	for (size_t i = 0; i < state->n_offers; i++)
+		put_offer(out, &state->offers[i]);
+	pack_u8(out, (uint8_t)state->n_receipts);
+	for (size_t i = 0; i < state->n_receipts; i++)
+		put_receipt(out, &state->receipts[i]);
+	pack_be(out, state->counter, 8);
+	return pack_end(out);
+}
+
+/* --- decode --- */
+
+static struct bytes take_field(struct unpacker *u, size_t min, size_t max)
+{
+	struct bytes b = unpack_bytes(u, unpack_be16(u));
+
+	if (b.n < min || b.n > max)
+		unpack_fail(u);
+	return b;
+}
+
+static uint8_t take_up_to(struct unpacker *u, uint8_t max)
+{
+	uint8_t v = unpack_u8(u);
+
+	if (v > max) {
+		unpack_fail(u);
+		v = 0;
+	}
+	return v;
+}
+
+/* All takers below return a negative errno only when out of memory; bad bytes stick to @u. */
+
+static int take_blob(struct unpacker *u, size_t max, struct blob **out)
+{
+	struct bytes b = take_field(u, 0, max);
+
+	return b.n != 0 ? blob_new(b, out) : 0;
+}
+
+static int take_key(struct unpacker *u, struct card_key **out)
+{
+	uint8_t type = unpack_u8(u);
+	struct bytes private = take_field(u, 1, KEY_PLAIN_MAX);
+	struct bytes spki = take_field(u, 1, SPKI_MAX);
+	int r;
+
+	if (u->bad)
+		return 0;
+	r = card_key_restore(type, private, spki, out);
+	if (r == -EBADMSG) {
+		unpack_fail(u);
+		return 0;
+	}
+	return r;
+}
+
+static int take_pin(struct unpacker *u, struct pin *pin)
+{
+	struct bytes value = take_field(u, APP_PIN_MIN, APP_PIN_MAX);
+	int r;
+
+	if (u->bad)
+		return 0;
+	r = pin_set(pin, value);
+	pin->tries = take_up_to(u, pin->max);
+	return r;
+}
+
+static int take_container(struct unpacker *u, struct container *container)
+{
+	int r;
+
+	if (take_up_to(u, PRESENT) == 0)
+		return 0;
+	r = take_key(u, &container->key);
+	if (r < 0)
+		return r;
+	container->purpose = take_up_to(u, KF_PURPOSE_DERIVE);
+	container->origin = take_up_to(u, KF_ORIGIN_INJECTED_OPEN);
+	container->policy = take_up_to(u, STATE_POLICY_PIN);
+	container->used = take_up_to(u, 1);
+	container->not_after = unpack_be(u, 8);
+	unpack_copy(u, container->exchange_id, sizeof(container->exchange_id));
+	if (!u->bad && !container_may_hold(card_key_type(container->key), container->purpose))
+		unpack_fail(u);
+	return take_blob(u, KF_CERT_MAX, &container->cert);
+}
+
+/* The key of a standing offer is its container's, which has been read before. */
+static int take_offer_key(struct unpacker *u, const struct state *state, struct offer *offer)
+{
+	const struct container *container;
+
+	if (offer->standing == STATE_NO_CONTAINER)
+		return take_key(u, &offer->key);
+	container = offer->standing < APP_CONTAINERS ? &state->containers[offer->standing] : NULL;
+	if (!container || !container->key || container->purpose != KF_PURPOSE_EXCHANGE)
+		unpack_fail(u);
+	else
+		offer->key = card_key_ref(container->key);
+	return 0;
+}
+
+static int take_offer(struct unpacker *u, const struct state *state, struct offer *offer)
+{
+	int r;
+
+	unpack_copy(u, offer->sid, sizeof(offer->sid));
+	unpack_copy(u, offer->hash, sizeof(offer->hash));
+	offer->standing = unpack_u8(u);
+	r = take_offer_key(u, state, offer);
+	offer->target = take_up_to(u, APP_CONTAINERS - 1);
+	offer->tries = take_up_to(u, APP_TRIES);
+	offer->method = unpack_u8(u);
+	offer->next = unpack_be16(u);
+	offer->count = unpack_be16(u);
+	if (offer->method != KF_METHOD_RSA || offer->next == 0 || offer->next > KF_ITEMS_MAX ||
+	    offer->count > KF_ITEMS_MAX || (offer->count != 0 && offer->next > offer->count))
+		unpack_fail(u);
+	return r;
+}
+
+static int take_receipt(struct unpacker *u, struct stored_receipt *receipt)
+{
+	unpack_copy(u, receipt->sid, sizeof(receipt->sid));
+	receipt->number = unpack_be16(u);
+	return take_blob(u, UINT16_MAX, &receipt->der);
+}
+
+static void take_serial(struct unpacker *u, char serial[static KF_SERIAL_MAX + 1])
+{
+	struct bytes b = take_field(u, 1, KF_SERIAL_MAX);
+	struct packer p = pack_begin((uint8_t *)serial, KF_SERIAL_MAX);
+
+	pack_bytes(&p, b);
+	if (!serial_is_valid(b))
+		unpack_fail(u);
+}
+
+static int take_identity(struct unpacker *u, struct state *state)
+{
+	size_t n;
+	int r;
+
+	take_serial(u, state->serial);
+	r = take_key(u, &state->device);
+	if (r < 0)
+		return r;
+	if (!u->bad && card_key_type(state->device) != KF_KEY_EC_P256)
+		unpack_fail(u);
+	r = take_blob(u, KF_CERT_MAX, &state->device_cert);
+	if (r < 0)
+		return r;
+	n = take_up_to(u, APP_INJECTORS_MAX);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct bytes spki = take_field(u, 1, STATE_INJECTOR_SPKI_MAX);
+
+		if (!u->bad)
+			r = state_add_injector(state, spki);
+	}
+	return r;
+}
+
+static int take_offers(struct unpacker *u, struct state *state)
+{
+	size_t n = take_up_to(u, APP_PENDING_MAX);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0 && !u->bad; i++)
+		r = take_offer(u, state, &state->offers[state->n_offers++]);
+	return r;
+}
+
+static int take_receipts(struct unpacker *u, struct state *state)
+{
+	size_t n = take_up_to(u, APP_RECEIPTS_MAX);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0 && !u->bad; i++)
+		r = take_receipt(u, &state->receipts[state->n_receipts++]);
+	return r;
+}
+
+static int take_state(struct unpacker *u, struct state *state)
+{
+	int r = take_identity(u, state);
+
+	if (r == 0)
+		r = take_pin(u, &state->pin);
+	if (r == 0)
+		r = take_pin(u, &state->puk);
+	for (size_t i = 0; i < APP_CONTAINERS && r == 0; i++)
+		r = take_container(u, &state->containers[i]);
+	if (r == 0)
+		r = take_offers(u, state);
+	if (r == 0)
+		r = take_receipts(u, state);
+	state->counter = unpack_be(u, 8);
+	return r;
+}
+
+int state_decode(struct bytes blob, struct state **out)
+{
+	_cleanup_(state_freep) struct state *state = NULL;
+	struct unpacker u = unpack_begin(blob);
+	int r;
+
+	if (!bytes_equal(unpack_bytes(&u, sizeof(codec_magic)), BYTES_OF(codec_magic)))
+		return -EBADMSG;
+	if (unpack_be16(&u) != CODEC_VERSION)
+		return -EPROTONOSUPPORT;
+	r = state_new(&state);
+	if (r < 0)
+		return r;
+	r = take_state(&u, state);
+	if (r < 0)
+		return r;
+	if (unpack_end(&u) < 0)
+		return -EBADMSG;
+	*out = take_ptr(state);
+	return 0;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * OFFER and LIST PENDING (docs/card-application.md 5.1, 5.8). A statement says what is true at this
+ * moment; sid, H and key go to the disk in one commit before it leaves the card.
+ */
+#include "vreader/card/offer.h"
+
+#include "format/hash.h"
+#include "format/statement.h"
+#include "vreader/card/command.h"
+#include "vreader/card/tlv.h"
+
+static const uint8_t key_types[] = {
+	KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
+	KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521,
+};
+
+struct bytes offer_key_types(void)
+{
+	return BYTES_OF(key_types);
+}
+
+static int standing_check(const struct vcard *card, const struct request *request)
+{
+	const struct container *container;
+
+	if (request->offer.standing == STATE_NO_CONTAINER)
+		return SW_OK;
+	container = &card->state->containers[request->offer.standing];
+	if (!container->key)
+		return SW_NO_OBJECT;
+	if (container->purpose != KF_PURPOSE_EXCHANGE ||
+	    card_key_type(container->key) != request->offer.type)
+		return SW_CONDITIONS;
+	return SW_OK;
+}
+
+static bool is_no_container(uint8_t number)
+{
+	return number >= APP_CONTAINERS;
+}
+
+CHECK(offer_check)
+{
+	struct unpacker u = unpack_begin(request->data);
+	bool standing;
+
+	request->offer.nonce = tlv_take(&u, 0x80);
+	request->offer.target = (uint8_t)tlv_take_number(&u, 0x81, 1);
+	request->offer.method = (uint8_t)tlv_take_number(&u, 0x82, 1);
+	request->offer.type = (enum kf_key_type)tlv_take_number(&u, 0x83, 1);
+	request->offer.standing = STATE_NO_CONTAINER;
+	standing = tlv_is_next(&u, 0x84);
+	if (standing)
+		request->offer.standing = (uint8_t)tlv_take_number(&u, 0x84, 1);
+
+	if (unpack_end(&u) < 0 || request->offer.nonce.n != KF_NONCE_SIZE ||
+	    request->offer.method != KF_METHOD_RSA || !key_type_is_rsa(request->offer.type))
+		return SW_DATA;
+	if (is_no_container(request->offer.target) ||
+	    (standing && is_no_container(request->offer.standing)))
+		return SW_NO_OBJECT;
+	if (container_is_reserved(&card->state->containers[request->offer.target]))
+		return SW_CONDITIONS;
+	return standing_check(card, request);
+}
+
+static struct spki_hash hash_of(const struct container *container)
+{
+	struct spki_hash hash = { .present = container->key != NULL };
+
+	if (container->key)
+		memcpy(hash.digest, card_key_hash(container->key), sizeof(hash.digest));
+	return hash;
+}
+
+static void fill_abilities(struct statement *s, const struct state *state)
+{
+	s->methods = (struct number_list){ .n = 1, .v = { KF_METHOD_RSA } };
+	s->paddings = (struct number_list){ .n = 1, .v = { WRAP_OAEP_SHA256 } };
+	s->suites = (struct number_list){ .n = 1, .v = { SUITE_AES256_CBC_CMAC } };
+	s->key_types.n = sizeof(key_types);
+	memcpy(s->key_types.v, key_types, sizeof(key_types));
+	s->limit_item = KF_ITEM_MAX;
+	s->limit_items = KF_ITEMS_MAX;
+	s->limit_tries = APP_TRIES;
+	s->n_injectors = state->n_injectors;
+	for (size_t i = 0; i < state->n_injectors; i++)
+		memcpy(s->injectors[i], state->injectors[i].hash, KF_DIGEST_SIZE);
+}
+
+/* Return: 0, -EIO. */
+static int fill_statement(struct statement *s, const struct state *state,
+			  const struct request *request, const struct offer *offer)
+{
+	*s = (struct statement){
+		.level = KF_LEVEL_VIRTUAL,
+		.exchange_type = card_key_type(offer->key),
+		.purpose = KF_PURPOSE_EXCHANGE,
+		.origin = KF_ORIGIN_GENERATED,
+		.container = offer->target,
+		.holds = hash_of(&state->containers[offer->target]),
+	};
+	memcpy(s->serial, state->serial, sizeof(s->serial));
+	memcpy(s->exchange, card_key_hash(offer->key), sizeof(s->exchange));
+	memcpy(s->sid, offer->sid, sizeof(s->sid));
+	memcpy(s->nonce, request->offer.nonce.p, sizeof(s->nonce));
+	fill_abilities(s, state);
+	if (offer->standing == STATE_NO_CONTAINER)
+		return card_random(s->exchange_id, sizeof(s->exchange_id));
+	memcpy(s->exchange_id, state->containers[offer->standing].exchange_id,
+	       sizeof(s->exchange_id));
+	return 0;
+}
+
+/* The answer of OFFER; offer->hash becomes H. */
+static int put_statement(const struct state *state, const struct request *request,
+			 struct offer *offer, struct packer *out)
+{
+	uint8_t der[STATEMENT_MAX], sig[ECDSA_SIG_MAX];
+	struct packer p = pack_begin(der, sizeof(der)), sp = pack_begin(sig, sizeof(sig));
+	struct statement s;
+	int r = fill_statement(&s, state, request, offer);
+
+	if (r == 0)
+		r = sha256(blob_bytes(state->device_cert), s.device);
+	if (r < 0)
+		return r;
+	statement_pack(&p, &s);
+	if (pack_end(&p) < 0)
+		return -EMSGSIZE;
+	r = statement_hash(pack_done(&p), offer->hash);
+	if (r == 0)
+		r = card_key_attest(state->device, pack_done(&p), &sp);
+	if (r < 0)
+		return r;
+	signed_statement_pack(out, &(struct signed_statement){
+		.statement = pack_done(&p),
+		.signature = pack_done(&sp),
+		.exchange_key = card_key_spki(offer->key),
+	});
+	return 0;
+}
+
+static int exchange_key(struct vcard *card, const struct request *request, struct card_key **out)
+{
+	if (request->offer.standing == STATE_NO_CONTAINER)
+		return card->memory.generate(request->offer.type, out);
+	*out = card_key_ref(card->state->containers[request->offer.standing].key);
+	return 0;
+}
+
+RUN(offer_run)
+{
+	_cleanup_(state_freep) struct state *next = NULL;
+	_cleanup_(card_key_unrefp) struct card_key *key = NULL;
+	struct offer offer = {
+		.standing = request->offer.standing,
+		.target = request->offer.target,
+		.tries = APP_TRIES,
+		.method = request->offer.method,
+		.next = 1,
+	};
+	int r = card_begin(card, &next);
+
+	if (r == 0)
+		r = exchange_key(card, request, &key);
+	if (r == 0)
+		r = card_random(offer.sid, sizeof(offer.sid));
+	if (r < 0)
+		return r;
+	offer.key = key;
+	r = put_statement(card->state, request, &offer, out);
+	if (r < 0)
+		return r;
+	state_add_offer(next, &offer);
+	key = NULL;			/* the offer's now */
+	r = card_commit(card, &next);
+	return r != 0 ? r : SW_OK;
+}
+
+RUN(pending_run)
+{
+	(void)request;
+	for (size_t i = 0; i < card->state->n_offers; i++) {
+		const struct offer *offer = &card->state->offers[i];
+		uint8_t buf[32];
+		struct packer p = pack_begin(buf, sizeof(buf));
+
+		tlv_put(&p, 0x80, BYTES_OF(offer->sid));
+		tlv_put_number(&p, 0x81, offer->target, 1);
+		tlv_put_number(&p, 0x82, offer->tries, 1);
+		tlv_put_number(&p, 0x83, offer->next, 2);
+		tlv_put(out, 0xe4, pack_done(&p));
+	}
+	return SW_OK;
+}
