@@ -369,7 +369,7 @@ static int abort_pair(struct exchange *x, struct deadline deadline)
 		.type = 0x21, .request = 0x01,
 		.value = (uint16_t)(to.seq << 8 | to.slot), .index = x->desc->interface,
 	};
-	enum ccid_outcome outcome;
+	enum ccid_outcome outcome = CCID_FAILED;
 	int r;
 
 	if (quirk_has(x->desc->quirks, QUIRK_NO_ABORT))

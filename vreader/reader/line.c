@@ -323,7 +323,7 @@ static void wait_for_the_host_to_give_up(struct line *line)
 	bool done = false;
 
 	while (!done) {
-		struct timespec now;
+		struct timespec now = { 0 };
 
 		(void)clock_gettime(CLOCK_MONOTONIC, &now);
 		sleep_until(now, LINE_IMPATIENCE_MS);
