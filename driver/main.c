@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * driver/main.c - keyferry-driver: one reader, one process. It is handed two descriptors, the link
+ * to the broker and the reader, and opens nothing itself. Started by keyferryd; see proto.h, "driver
+ * only", and keyferry-driver(8).
+ */
+#include "base/cleanup.h"
+#include "base/harden.h"
+#include "driver/card/match.h"
+#include "driver/link/service.h"
+#include "driver/socket/socket.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+
+#define START_MS	15000u
+#define EXIT_USAGE	2
+
+struct options {
+	int link_fd, reader_fd;
+	const char *name;
+	bool trace;
+};
+
+static const char usage_text[] =
+	"usage: keyferry-driver --link-fd N --reader-fd N --transport socket --name NAME [--trace]\n"
+	"Serves one smart card reader to keyferry-broker. It is started by keyferryd, which hands\n"
+	"it both descriptors; there is nothing to gain from starting it by hand.\n";
+
+/* The name stands in front of every line, so whoever reads the journal knows the reader. */
+static const char *reader_name = "?";
+
+static void complain(const char *what, int error)
+{
+	fprintf(stderr, "keyferry-driver: reader=%s: %s: %s\n", reader_name, what,
+		strerror(-error));
+}
+
+static void trace(const struct card_trace *t)
+{
+	char n_data[24] = "-";		/* the length of a PIN is part of it */
+
+	if (!t->hide_data)
+		(void)snprintf(n_data, sizeof(n_data), "%zu", t->n_data);
+	if (t->error < 0)
+		fprintf(stderr, "keyferry-driver: reader=%s: apdu %02X %02X %02X %02X lc=%s: %s\n",
+			reader_name, t->header[0], t->header[1], t->header[2], t->header[3],
+			n_data, strerror(-t->error));
+	else
+		fprintf(stderr,
+			"keyferry-driver: reader=%s: apdu %02X %02X %02X %02X lc=%s len=%zu sw=%04X\n",
+			reader_name, t->header[0], t->header[1], t->header[2], t->header[3],
+			n_data, t->n_answer, t->sw);
+}
+
+/* A descriptor that was handed to us: a number, open, and none of the standard streams. */
+static int parse_fd(const char *text, int *out)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n <= STDERR_FILENO || n > INT_MAX)
+		return -EINVAL;
+	if (fcntl((int)n, F_GETFD) < 0)
+		return -EBADF;
+	*out = (int)n;
+	return 0;
+}
+
+enum { OPT_LINK = 256, OPT_READER, OPT_TRANSPORT, OPT_NAME, OPT_TRACE, OPT_HELP, OPT_VERSION };
+
+static const struct option long_options[] = {
+	{ "link-fd", required_argument, NULL, OPT_LINK },
+	{ "reader-fd", required_argument, NULL, OPT_READER },
+	{ "transport", required_argument, NULL, OPT_TRANSPORT },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "trace", no_argument, NULL, OPT_TRACE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ 0 },
+};
+
+static int option_take(struct options *o, int option, const char *value)
+{
+	switch (option) {
+	case OPT_LINK:
+		return parse_fd(value, &o->link_fd);
+	case OPT_READER:
+		return parse_fd(value, &o->reader_fd);
+	case OPT_TRANSPORT:
+		return strcmp(value, "socket") == 0 ? 0 : -EPROTONOSUPPORT;
+	case OPT_NAME:
+		o->name = value;
+		return value[0] != '\0' && strlen(value) < KF_NAME_MAX ? 0 : -EINVAL;
+	case OPT_TRACE:
+		o->trace = true;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Return: 0, 1 when the work was to print something, or a negative errno. */
+static int options_parse(int argc, char **argv, struct options *o)
+{
+	int option, r;
+
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			fputs(usage_text, stdout);
+			return 1;
+		}
+		if (option == OPT_VERSION) {
+			puts("keyferry-driver " KF_VERSION);
+			return 1;
+		}
+		if (option == '?')
+			return -EINVAL;		/* getopt has said why */
+		r = option_take(o, option, optarg);
+		if (r < 0) {
+			fprintf(stderr, "keyferry-driver: '%s' cannot be used: %s\n",
+				optarg ? optarg : "", strerror(-r));
+			return r;
+		}
+	}
+	if (optind != argc || o->link_fd < 0 || o->reader_fd < 0 || !o->name ||
+	    o->link_fd == o->reader_fd)
+		return -EINVAL;
+	return 0;
+}
+
+static int open_reader(int fd, struct reader **out)
+{
+	struct deadline deadline = deadline_in(START_MS);
+	const char *why = "no reason given";
+	struct pipe *pipe;
+	int r;
+
+	r = socket_pipe_new(fd, deadline, &pipe);
+	if (r < 0) {
+		complain("the reader did not introduce itself as docs/vreader.md says", r);
+		return r;
+	}
+	r = reader_new(pipe, -1, deadline, out, &why);
+	if (r < 0)
+		fprintf(stderr, "keyferry-driver: reader=%s: reader refused: %s\n", reader_name,
+			why);
+	return r;
+}
+
+static int serve(const struct options *o, struct reader *reader)
+{
+	struct service service = SERVICE_INIT;
+	int r;
+
+	r = service_init(&service, o->link_fd, reader, card_drivers);
+	if (r < 0) {
+		complain("the link to the broker cannot be used", r);
+		return r;
+	}
+	service.trace = o->trace ? trace : NULL;
+	service.complain = complain;
+	r = service_run(&service);
+	if (r == -EPROTO)
+		complain("the broker does not keep to the protocol; are both of one version?", r);
+	else if (r < 0)
+		complain("leaving", r);
+	service_deinit(&service);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .link_fd = -1, .reader_fd = -1 };
+	struct reader *reader;
+	int r;
+
+	r = harden_process();
+	if (r < 0) {
+		complain("this process cannot be closed to debuggers and cores", r);
+		return EXIT_FAILURE;
+	}
+	r = options_parse(argc, argv, &options);
+	if (r < 0)
+		fputs(usage_text, stderr);
+	if (r != 0)
+		return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+	reader_name = options.name;
+	r = card_match_check(card_drivers);
+	if (r < 0) {
+		complain("two card drivers of this build claim the same cards equally", r);
+		return EXIT_FAILURE;
+	}
+	if (open_reader(options.reader_fd, &reader) < 0)
+		return EXIT_FAILURE;
+	r = serve(&options, reader);
+	reader = reader_free(reader);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
