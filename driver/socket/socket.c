@@ -93,6 +93,7 @@ static int wait_for(struct socket_pipe *s, short events, struct deadline deadlin
 		if (r < 0 && errno != EINTR)
 			return -errno;
 		if (r > 0 && fds[1].revents != 0) {
+			assert(wake->ready);	/* else its fd is -1, and poll() is silent on that */
 			r = wake->ready(wake->arg);
 			if (r < 0)
 				return r;

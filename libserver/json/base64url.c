@@ -2,7 +2,7 @@
 /* libserver/json/base64url.c - Four characters for three bytes; a short group at the end. */
 #include "libserver/json/base64url.h"
 
-static const char alphabet[64] __attribute__((nonstring)) =
+static const char alphabet[64 + 1] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 size_t base64url_size(size_t n)

@@ -348,7 +348,7 @@ static enum ccid_dev_next answer(struct line *line, int r)
 /* Called and left with the lock held; the card computes without it. */
 static enum ccid_dev_next run_card(struct line *line)
 {
-	struct timespec start;
+	struct timespec start = { 0 };
 	bool endless;
 	int r;
 
