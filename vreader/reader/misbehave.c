@@ -642,7 +642,7 @@ void misbehave_list(FILE *to)
 	for (size_t i = 0; i < N_MISBEHAVIOURS; i++) {
 		const struct misbehaviour *m = &misbehaviours[i];
 
-		(void)fprintf(to, "%-24s %-10s %-8s %s\n", m->name, when_words[m->when],
+		(void)fprintf(to, "%-24s %-10s %-10s %s\n", m->name, when_words[m->when],
 			      m->from_on ? "from N on" : "N-th", m->help);
 	}
 }

@@ -192,6 +192,7 @@ TEST(a_reader_dies_when_told_to)
 			struct host host;
 
 			(void)first_answer(&host, names[i], 2000);
+			(void)sleep(5);		/* the line's thread kills us */
 			_exit(0);
 		}
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
@@ -216,4 +217,31 @@ TEST(the_list_names_every_row_once)
 	}
 	EXPECT_GE(lines, 50u);
 	free(text);
+}
+
+TEST(the_man_page_has_every_row)
+{
+	const char *top = getenv("KF_SRC");
+	char path[512], *list = NULL, *page = NULL;
+	size_t n_list = 0, n_page = 0;
+	FILE *f = open_memstream(&list, &n_list);
+
+	misbehave_list(f);
+	(void)fclose(f);
+	(void)snprintf(path, sizeof(path), "%s/docs/man/keyferry-vreader.1.scd", top ? top : ".");
+	f = fopen(path, "re");
+	if (!f)
+		SKIP("the man page is not here; run from the top of the tree");
+	ASSERT_GT(getdelim(&page, &n_page, '\0', f), 0);
+	(void)fclose(f);
+	for (char *line = strtok(list, "\n"); line; line = strtok(NULL, "\n")) {
+		char entry[64];
+
+		line[strcspn(line, " ")] = '\0';
+		(void)snprintf(entry, sizeof(entry), "\n*%s*\n\t", line);
+		if (!strstr(page, entry))
+			TEST_FAIL("%s is not in the man page", line);
+	}
+	free(list);
+	free(page);
 }
