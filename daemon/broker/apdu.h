@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/apdu.h - Which raw APDUs are refused whatever rights their sender has: those that
+ * carry, change or spend PINs, and those another such command could hide in (SECURITY section 7).
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+#define APDU_MAX 65544	/* [7816-3 extended command]: header, 3 + 65535, 3 */
+
+/* Return: 0; -EINVAL if it is no APDU; -EACCES if it is one of those, with its INS in @ins. */
+int apdu_screen(struct bytes apdu, uint8_t *ins);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/broker.h - Everything the broker has hangs from here; main() makes the one there
+ * is. It was handed two descriptors, the listening socket and the link to the monitor, and opens
+ * none itself.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "daemon/broker/handle.h"
+#include "daemon/broker/log.h"
+#include "daemon/shared/loop.h"
+#include "daemon/broker/policy.h"
+#include "daemon/broker/quota.h"
+#include "proto/packet.h"
+
+#define BROKER_CLIENTS	1024
+#define BROKER_READERS	64
+
+/**
+ * struct broker - the process
+ * @rx:		the one receive buffer; wiped after each packet
+ * @tx:		the one buffer packets are built in; wiped likewise
+ * @monitor_fd:	-1 in unit tests without a monitor
+ */
+struct broker {
+	struct loop loop;
+	struct source listener, monitor;
+	struct handle_table handles;
+	struct policy policy;
+	struct quota quota;
+	struct log log;
+	struct list clients, readers;
+	size_t n_clients, n_readers;
+	uint32_t next_client, next_reader;
+	uint32_t flags, monitor_pid, monitor_uid;
+	uint64_t start_ns;
+	uint8_t *rx, *tx;
+};
+
+int broker_init(struct broker *broker, int listen_fd, int monitor_fd);
+void broker_deinit(struct broker *broker);
+
+/* One message of the monitor. Takes over @fd in every case; -1 if none came. */
+int broker_told(struct broker *broker, const struct spawn_msg *msg, int fd);
+/* Tells the monitor; a monitor that does not listen ends us. */
+void broker_tell(struct broker *broker, const struct spawn_msg *msg);

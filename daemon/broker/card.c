@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/card.c - A turn, step by step:
+ *
+ *	job taken --> DROP, if another client's state may be in the card
+ *	          --> TRIES, if a PIN goes and its last try was not offered up
+ *	          --> JOB, the request itself --> answered
+ *
+ * Chores come before any turn: what must not stay in the card is gone before anybody speaks to it.
+ * A drop that fails ends the driver, because the next one begins with a cold reset.
+ */
+#include "daemon/broker/card.h"
+
+#include "daemon/broker/broker.h"
+#include "daemon/broker/client.h"
+#include "daemon/broker/context.h"
+#include "daemon/broker/job.h"
+#include "daemon/broker/reader.h"
+#include "daemon/broker/request.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static uint32_t nr_of(const struct job *job)
+{
+	return job->request.shape->request;
+}
+
+static void turn_step(struct reader *reader);
+
+static void chore(struct reader *reader, enum link_step step, uint32_t request, uint64_t ref)
+{
+	struct packet ask = packet_request(request, 0, 0);
+
+	if (request == KF_KEY_DESTROY)
+		((struct kf_key_destroy *)packet_body(&ask))->key = ref;
+	link_ask(reader, step, &ask, LINK_CHORE_MS);
+}
+
+/* Return: whether the driver is busy with one now. */
+static bool chore_start(struct reader *reader)
+{
+	struct key *key = list_first(&reader->dead_keys, struct key, link);
+
+	if (reader->reset_due)
+		chore(reader, LINK_CHORE_RESET, KF_DRV_POWER_CYCLE, 0);
+	else if (reader->drop_due)
+		chore(reader, LINK_CHORE_DROP, KF_DRV_DROP, 0);
+	else if (key)
+		chore(reader, LINK_CHORE_DESTROY, KF_KEY_DESTROY, key->ref);
+	else
+		return false;
+	return true;
+}
+
+static bool may_have_turn(const struct queued *queued, const void *arg)
+{
+	const struct job *job = list_entry(queued, struct job, queued);
+	const struct reader *reader = arg;
+
+	return !reader->txn.holder || reader->txn.holder == job->context;
+}
+
+static void turn_txn_begin(struct reader *reader, struct job *job)
+{
+	const struct kf_txn_begin *ask = packet_read(&job->request);
+	struct packet reply = packet_reply(&job->request, 0);
+	int r = txn_begin(reader, job->context, ask->hold_ms, ask->name);
+
+	if (r < 0) {
+		job_fail(job, r, KF_REASON_NONE, 0);
+		return;
+	}
+	((struct kf_txn_begin *)packet_body(&reply))->context = job->context->handle;
+	job_answer(job, &reply);
+}
+
+static void turn_txn_end(struct reader *reader, struct job *job)
+{
+	const struct kf_txn_end *ask = packet_read(&job->request);
+	struct packet reply = packet_reply(&job->request, 0);
+	uint16_t reason = 0;
+	int r = txn_end(reader, job->context, &reason);
+
+	if (r < 0) {
+		job_fail(job, r, reason, 0);
+		return;
+	}
+	if (ask->flags & KF_TXN_RESET)
+		reader->reset_due = true;
+	((struct kf_txn_end *)packet_body(&reply))->context = job->context->handle;
+	job_answer(job, &reply);
+}
+
+static void turn_start(struct reader *reader, struct job *job)
+{
+	reader->running = job;
+	job->state = JOB_RUNNING;
+	if (reader->dirty && reader->owner != job->context)
+		chore(reader, LINK_DROP, KF_DRV_DROP, 0);
+	else
+		turn_step(reader);
+}
+
+void card_kick(struct reader *reader)
+{
+	while (link_up(&reader->link) && reader->link.step == LINK_IDLE && !reader->link.broken &&
+	       reader->entry.state == KF_READER_CARD && !reader->running) {
+		struct queued *queued;
+		struct job *job;
+
+		if (chore_start(reader))
+			return;
+		queued = queue_take(&reader->queue, may_have_turn, reader);
+		if (!queued)
+			return;
+		job = list_entry(queued, struct job, queued);
+		if (nr_of(job) == KF_TXN_BEGIN)
+			turn_txn_begin(reader, job);
+		else if (nr_of(job) == KF_TXN_END)
+			turn_txn_end(reader, job);
+		else
+			turn_start(reader, job);
+	}
+}
+
+/* The PIN whose last try @job may spend without having said so; 0: none. */
+static uint32_t pin_at_risk(const struct job *job)
+{
+	const struct kf_pin_verify *verify = packet_read(&job->request);
+
+	static_assert(offsetof(struct kf_pin_verify, pin) == offsetof(struct kf_pin_change, pin) &&
+		      offsetof(struct kf_pin_verify, flags) ==
+		      offsetof(struct kf_pin_change, flags) &&
+		      offsetof(struct kf_pin_verify, flags) ==
+		      offsetof(struct kf_pin_unblock, flags), "they begin alike");
+	if (!job->pin_charged || (verify->flags & KF_PIN_LAST_TRY))
+		return 0;
+	return nr_of(job) == KF_PIN_UNBLOCK ? KF_PIN_PUK : verify->pin;
+}
+
+static void turn_ask_tries(struct reader *reader, uint32_t pin)
+{
+	struct packet ask = packet_request(KF_PIN_STATUS, 0, 0);
+
+	((struct kf_pin_status *)packet_body(&ask))->pin = pin;
+	link_ask(reader, LINK_TRIES, &ask, LINK_CHORE_MS);
+}
+
+static bool leaves_state(uint32_t nr)
+{
+	return nr == KF_PIN_VERIFY || nr == KF_PIN_CHANGE || nr == KF_PIN_UNBLOCK ||
+	       nr == KF_APDU || nr == KF_PROCESS;
+}
+
+/* The request in the driver's terms: its own numbers instead of handles. */
+static struct packet to_driver(const struct job *job)
+{
+	uint32_t nr = nr_of(job);
+	struct packet ask;
+
+	if (nr == KF_CARD_RESET)
+		return packet_request(KF_DRV_POWER_CYCLE, 0, 0);
+	if (nr == KF_PIN_LOGOUT)
+		return packet_request(KF_DRV_DROP, 0, 0);
+	ask = job->request;
+	ask.header = packet_request(nr, 0, 0).header;
+	*(uint64_t *)packet_body(&ask) = job->key ? job->key->ref : 0;
+	return ask;
+}
+
+static void turn_go(struct reader *reader)
+{
+	struct job *job = reader->running;
+	struct packet ask;
+	uint32_t left = ms_until(job->timer.at_ns, now_ns());
+
+	if (job->give_up) {
+		job_fail(job, job->give_up, KF_REASON_QUEUED, 0);
+		return;
+	}
+	ask = to_driver(job);
+	if (leaves_state(nr_of(job))) {
+		reader->dirty = true;
+		reader->owner = job->context;
+	}
+	link_ask(reader, LINK_JOB, &ask, left);
+}
+
+static void turn_step(struct reader *reader)
+{
+	uint32_t pin = pin_at_risk(reader->running);
+
+	if (pin && !reader->running->give_up)
+		turn_ask_tries(reader, pin);
+	else
+		turn_go(reader);
+}
+
+/* The card holds nobody's state any more. */
+static void state_dropped(struct reader *reader, const struct packet *reply)
+{
+	const struct kf_drv_drop *drop = packet_read(reply);
+	struct context *context;
+
+	if (reader->owner) {
+		reader->owner->pin_lost |= reader->owner->pins != 0;
+		reader->owner->pins = 0;
+	}
+	reader->owner = NULL;
+	reader->dirty = reader->drop_due = false;
+	if ((drop->flags & KF_DRV_DROPPED_KEYS) == 0)
+		return;
+	list_each(context, &reader->contexts, in_reader)
+		if (context_has_card(context))
+			context_happens(context, CONTEXT_RESET, KF_REASON_RESET);
+}
+
+static void was_reset(struct reader *reader, const struct packet *reply)
+{
+	const struct kf_drv_power_cycle *cycle = packet_read(reply);
+
+	if (cycle->atr_len > sizeof(cycle->atr))
+		link_break(reader);
+	else
+		reader_was_reset(reader, BYTES(cycle->atr, cycle->atr_len));
+}
+
+static void tries_known(struct reader *reader, const struct packet *reply)
+{
+	const struct kf_pin_status *status = packet_read(reply);
+	struct job *job = reader->running;
+
+	if (reply->header.result < 0)
+		job_fail(job, reply->header.result, reply->header.reason, reply->header.detail);
+	else if (status->tries_left == 1)
+		job_fail(job, -EPERM, KF_REASON_PIN_LAST_TRY, 1);
+	else
+		turn_go(reader);
+}
+
+static void fill_card_info(struct reader *reader, struct context *context, struct kf_card_info *info)
+{
+	info->generation = reader->entry.generation;
+	info->verified = reader->owner == context ? context->pins : 0;
+	info->atr_len = reader->entry.atr_len;
+	memcpy(info->atr, reader->entry.atr, sizeof(info->atr));
+}
+
+static void pin_was_right(struct reader *reader, struct context *context, uint32_t pin)
+{
+	if (!context || reader->owner != context || pin == 0 || pin >= KF_PINS_MAX)
+		return;
+	context->pins |= 1u << pin;
+	context->pin_lost = false;
+}
+
+/* The card has a session key now; whatever happens, somebody will destroy it. */
+static int take_session_key(struct reader *reader, struct context *context,
+			    struct kf_session_import *import)
+{
+	struct key *key;
+	int r;
+
+	if (import->key == 0) {
+		link_break(reader);
+		return -EIO;
+	}
+	if (!context) {			/* asked for by somebody who left */
+		reader->reset_due |= !(key = calloc(1, sizeof(*key)));
+		if (key) {
+			key->ref = import->key;
+			list_init(&key->link);
+			list_push(&reader->dead_keys, &key->link);
+		}
+		return -ESTALE;
+	}
+	r = key_new(context, import->key, &key);
+	if (r < 0)
+		return r;
+	import->key = key->handle;
+	if (!reader->sessions_stay)
+		txn_hold_for_keys(reader, context);
+	return 0;
+}
+
+static void key_was_destroyed(struct reader *reader, struct job *job)
+{
+	struct key *key = job->key;
+	struct context *context = job->context;
+
+	if (!key)
+		return;
+	job->key = NULL;
+	key_end(key, KF_REASON_CLOSED, false);
+	if (context->n_keys == 0 && reader->txn.implied)
+		txn_abandon(reader, context);
+}
+
+/* Success, in the client's terms. Return: 0, or what to say instead. */
+static int translate(struct reader *reader, struct job *job, const struct packet *from,
+		     struct packet *to)
+{
+	struct context *context = job->context;
+	const struct kf_pin_verify *verify = packet_read(&job->request);
+	void *body = packet_body(to);
+
+	switch (nr_of(job)) {
+	case KF_CARD_RESET:
+		was_reset(reader, from);
+		((struct kf_card_reset *)body)->generation = reader->entry.generation;
+		return 0;
+	case KF_PIN_LOGOUT:
+		state_dropped(reader, from);
+		if (context)
+			context->pin_lost = false;
+		return 0;
+	case KF_PIN_VERIFY:
+		pin_was_right(reader, context, verify->pin);
+		return 0;
+	case KF_PIN_STATUS:
+		((struct kf_pin_status *)body)->flags &= ~KF_PIN_VERIFIED;
+		if (context && reader->owner == context &&
+		    (context->pins >> (verify->pin % 32) & 1))
+			((struct kf_pin_status *)body)->flags |= KF_PIN_VERIFIED;
+		return 0;
+	case KF_CARD_INFO:
+		if (context)
+			fill_card_info(reader, context, body);
+		return 0;
+	case KF_SESSION_IMPORT:
+		return take_session_key(reader, context, body);
+	case KF_KEY_DESTROY:
+		key_was_destroyed(reader, job);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void turn_failed(struct reader *reader, struct job *job, const struct packet *reply)
+{
+	struct packet out = packet_reply(&job->request, reply->header.result);
+	struct context *context = job->context;
+	int result = reply->header.result;
+
+	out.header.sw = reply->header.sw;
+	out.header.reason = reply->header.reason;
+	out.header.detail = reply->header.detail;
+	if (result == -EKEYREJECTED)
+		job->pin_charged = false;	/* spent, not given back */
+	if (context && context->pin_lost && result == -EPERM &&
+	    out.header.reason == KF_REASON_PIN_NEEDED)
+		out.header.reason = KF_REASON_PIN_LOST;
+	if ((result == -ECANCELED || result == -ETIMEDOUT) && out.header.reason == 0)
+		out.header.reason = KF_REASON_ON_CARD;
+	if ((result == -EKEYREJECTED || result == -EKEYREVOKED) && context && reader->owner == context)
+		context->pins = 0;
+	job_answer(job, &out);
+}
+
+static void turn_done(struct reader *reader, const struct packet *reply)
+{
+	struct job *job = reader->running;
+	struct packet out;
+	int r;
+
+	if (reply->header.result < 0) {
+		turn_failed(reader, job, reply);
+		return;
+	}
+	out = packet_reply(&job->request, 0);
+	if (reply->shape == job->request.shape) {
+		out.body = reply->body;
+		memcpy(out.parts, reply->parts, sizeof(out.parts));
+	}
+	memcpy(packet_body(&out), packet_read(&job->request), sizeof(uint64_t));
+	r = translate(reader, job, reply, &out);
+	if (r < 0)
+		job_fail(job, r, r == -EDQUOT ? KF_REASON_QUOTA_KEYS : KF_REASON_NONE,
+			 r == -EDQUOT ? reader->broker->quota.limit[QUOTA_KEYS] : 0);
+	else
+		job_answer(job, &out);
+	if (reader->dirty && !reader->owner)
+		reader->drop_due = true;
+}
+
+static void said_hello(struct reader *reader, const struct packet *reply)
+{
+	const struct kf_drv_hello *hello = packet_read(reply);
+
+	if (reply->header.result < 0 || hello->version != KF_PROTO_VERSION) {
+		link_break(reader);
+		return;
+	}
+	reader->hello = *hello;
+	reader->entry.vendor = hello->vendor;
+	reader->entry.product = hello->product;
+}
+
+void card_reply(struct reader *reader, int step, const struct packet *reply)
+{
+	bool failed = reply->header.result < 0;
+	struct key *key;
+
+	switch (step) {
+	case LINK_HELLO:
+		said_hello(reader, reply);
+		return;
+	case LINK_DROP:
+	case LINK_CHORE_DROP:
+		if (failed) {
+			link_break(reader);
+			return;
+		}
+		state_dropped(reader, reply);
+		if (step == LINK_DROP)
+			turn_step(reader);
+		return;
+	case LINK_CHORE_RESET:
+		if (failed)
+			link_break(reader);
+		else
+			was_reset(reader, reply);
+		return;
+	case LINK_CHORE_DESTROY:
+		key = list_first(&reader->dead_keys, struct key, link);
+		if (key) {		/* none: a reset came in between */
+			list_drop(&key->link);
+			free(key);
+		}
+		return;
+	case LINK_TRIES:
+		tries_known(reader, reply);
+		return;
+	case LINK_JOB:
+		turn_done(reader, reply);
+		return;
+	default:
+		assert(false);
+	}
+}
+
+void card_forget(struct reader *reader, struct context *context)
+{
+	txn_abandon(reader, context);
+	if (reader->owner == context) {
+		reader->owner = NULL;
+		reader->drop_due = reader->dirty;
+	}
+	(void)timer_arm(&reader->broker->loop, &reader->kick, 0);	/* -ENOMEM: the next event kicks */
+}

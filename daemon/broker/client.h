@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/client.h - One connection. Who it is was settled by the kernel at connect();
+ * everything it holds (contexts, keys, waiting requests) goes with it.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "daemon/broker/handle.h"
+#include "daemon/shared/loop.h"
+#include "daemon/broker/quota.h"
+#include "proto/packet.h"
+
+#include <sys/types.h>
+
+#define CLIENT_REQUESTS	32			/* outstanding at once */
+#define CLIENT_UNREAD	(256 * 1024)		/* bytes a slow reader may leave with us */
+#define CLIENT_GIDS	256			/* groups considered */
+
+struct broker;
+
+struct client {
+	struct list link;		/* in broker->clients */
+	struct broker *broker;
+	struct source source;
+	struct user *user;
+	struct handle_owner handles;
+	struct list contexts;
+	struct list jobs;		/* requests not yet answered */
+	size_t n_jobs;
+	struct list unsent;
+	uint32_t n_unsent;		/* bytes */
+	uint32_t number;
+	uid_t uid;
+	pid_t pid;
+	uint32_t rights;
+	gid_t *gids;
+	size_t n_gids;
+	uint32_t max_packet;
+	uint32_t events;
+	uint64_t since_ns;
+	bool said_hello;
+	bool leaving;			/* to be freed once what is unsent is out */
+	char name[KF_LABEL_MAX];
+};
+
+/* Takes over @fd on success only. Return: 0, -EDQUOT for the uid's connections, -ENOMEM. */
+int client_new(struct broker *broker, int fd, struct client **out);
+struct client *client_free(struct client *client);
+
+/* Applies the policy table anew. */
+void client_reconsider(struct client *client);
+
+/*
+ * Sends or queues; cut to what the client takes (EMSGSIZE). Never frees the client: one that does
+ * not read its replies is marked and goes at its next turn.
+ */
+void client_send(struct client *client, const struct packet *packet);
+void client_fail(struct client *client, const struct packet *request, int result,
+		 uint16_t reason, uint32_t detail);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/context.c - The table of the header's picture, and the one place that performs it.
+ * Whatever ends a context ends its keys first, then its jobs, then its claim on the card.
+ */
+#include "daemon/broker/context.h"
+
+#include "daemon/broker/broker.h"
+#include "daemon/broker/card.h"
+#include "daemon/broker/client.h"
+#include "daemon/broker/job.h"
+#include "daemon/broker/reader.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static const struct context_step steps[] = {
+	{ CONTEXT_WAITING, CONTEXT_INSERTED,    CONTEXT_BOUND,   CONTEXT_DO_NOTHING },
+	{ CONTEXT_WAITING, CONTEXT_REMOVED,     CONTEXT_WAITING, CONTEXT_DO_NOTHING },
+	{ CONTEXT_WAITING, CONTEXT_DRIVER_DIED, CONTEXT_WAITING, CONTEXT_DO_NOTHING },
+	{ CONTEXT_WAITING, CONTEXT_READER_GONE, CONTEXT_ENDED,   CONTEXT_DO_END },
+	{ CONTEXT_WAITING, CONTEXT_CLOSED,      CONTEXT_ENDED,   CONTEXT_DO_END },
+	{ CONTEXT_BOUND,   CONTEXT_REMOVED,     CONTEXT_ENDED,   CONTEXT_DO_END },
+	{ CONTEXT_BOUND,   CONTEXT_RESET,       CONTEXT_BOUND,   CONTEXT_DO_AGE_KEYS },
+	{ CONTEXT_BOUND,   CONTEXT_DRIVER_DIED, CONTEXT_ENDED,   CONTEXT_DO_END },
+	{ CONTEXT_BOUND,   CONTEXT_READER_GONE, CONTEXT_ENDED,   CONTEXT_DO_END },
+	{ CONTEXT_BOUND,   CONTEXT_CLOSED,      CONTEXT_ENDED,   CONTEXT_DO_END },
+};
+
+const struct context_step *context_step(enum context_state state, enum context_event event)
+{
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (steps[i].from == state && steps[i].event == event)
+			return &steps[i];
+	return NULL;
+}
+
+int context_new(struct client *client, struct reader *reader, struct context **out)
+{
+	struct broker *broker = client->broker;
+	struct context *context;
+	int r;
+
+	r = quota_charge(&broker->quota, client->user, QUOTA_CONTEXTS, 1);
+	if (r < 0)
+		return r;
+	context = calloc(1, sizeof(*context));
+	r = context ? handle_new(&broker->handles, &client->handles, HANDLE_CONTEXT, context,
+				 &context->handle) : -ENOMEM;
+	if (r < 0) {
+		quota_release(client->user, QUOTA_CONTEXTS, 1);
+		free(context);
+		return r;
+	}
+	context->client = client;
+	context->reader = reader;
+	context->state = reader->entry.state == KF_READER_CARD ? CONTEXT_BOUND : CONTEXT_WAITING;
+	list_init(&context->in_client);
+	list_init(&context->in_reader);
+	list_init(&context->keys);
+	list_push(&client->contexts, &context->in_client);
+	list_push(&reader->contexts, &context->in_reader);
+	*out = context;
+	return 0;
+}
+
+static void age_keys(struct context *context, enum kf_reason reason, bool destroy)
+{
+	struct key *key;
+
+	while ((key = list_first(&context->keys, struct key, link)))
+		key_end(key, reason, destroy);
+}
+
+static int errno_of(enum kf_reason reason)
+{
+	return reason == KF_REASON_READER_GONE ? -ENODEV :
+	       reason == KF_REASON_REMOVED ? -ENOMEDIUM : -ESTALE;
+}
+
+static void context_end(struct context *context, enum kf_reason reason)
+{
+	struct client *client = context->client;
+	struct reader *reader = context->reader;
+	struct job *job, *next;
+
+	age_keys(context, reason, reason == KF_REASON_CLOSED);
+	list_each_safe(job, next, &client->jobs, in_client)
+		if (job->context == context)
+			job_context_ended(job, errno_of(reason), reason);
+	card_forget(reader, context);
+	handle_age(&client->broker->handles, context->handle, reason);
+	quota_release(client->user, QUOTA_CONTEXTS, 1);
+	list_drop(&context->in_client);
+	list_drop(&context->in_reader);
+	free(context);
+}
+
+void context_happens(struct context *context, enum context_event event, enum kf_reason reason)
+{
+	const struct context_step *step = context_step(context->state, event);
+
+	assert(step);
+	context->state = step->to;
+	if (step->action == CONTEXT_DO_AGE_KEYS)
+		age_keys(context, reason, false);
+	if (step->action == CONTEXT_DO_END)
+		context_end(context, reason);
+}
+
+int key_new(struct context *context, uint64_t ref, struct key **out)
+{
+	struct client *client = context->client;
+	struct broker *broker = client->broker;
+	struct key *key = calloc(1, sizeof(*key));
+	int r;
+
+	if (!key) {
+		context->reader->reset_due = true;	/* the only other way to be rid of it */
+		return -ENOMEM;
+	}
+	list_init(&key->link);
+	key->ref = ref;
+	r = quota_charge(&broker->quota, client->user, QUOTA_KEYS, 1);
+	if (r == 0) {
+		r = handle_new(&broker->handles, &client->handles, HANDLE_KEY, key, &key->handle);
+		if (r < 0)
+			quota_release(client->user, QUOTA_KEYS, 1);
+	}
+	if (r < 0) {
+		list_push(&context->reader->dead_keys, &key->link);
+		return r;
+	}
+	key->context = context;
+	list_push(&context->keys, &key->link);
+	context->n_keys++;
+	*out = key;
+	return 0;
+}
+
+void key_end(struct key *key, enum kf_reason reason, bool destroy)
+{
+	struct context *context = key->context;
+	struct client *client = context->client;
+	struct job *job, *next;
+
+	list_each_safe(job, next, &client->jobs, in_client)
+		if (job->key == key) {
+			job->key = NULL;
+			if (job->state == JOB_QUEUED)
+				job_fail(job, -ESTALE, (uint16_t)reason, 0);
+			else if (context->reader->link.step != LINK_JOB)
+				job->give_up = -ESTALE;		/* not at the card yet */
+		}
+	handle_age(&client->broker->handles, key->handle, reason);
+	quota_release(client->user, QUOTA_KEYS, 1);
+	list_drop(&key->link);
+	context->n_keys--;
+	key->context = NULL;
+	if (destroy)
+		list_push(&context->reader->dead_keys, &key->link);
+	else
+		free(key);
+}

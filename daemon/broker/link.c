@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/link.c - A driver is the process that parses hostile bytes, so what comes from it
+ * is judged as if it were taken over: one whole packet, of the kind that is due, or it is given up.
+ */
+#include "daemon/broker/link.h"
+
+#include "base/cleanup.h"
+#include "base/secret.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/card.h"
+#include "daemon/broker/reader.h"
+#include "proto/wire.h"
+
+#include <assert.h>
+#include <sys/socket.h>
+
+/* Events and one reply may be waiting; more in one turn is a flood, and can wait. */
+#define PACKETS_A_TURN 4
+
+static void link_late(struct timer *timer)
+{
+	struct link *link = list_entry(timer, struct link, timer);
+
+	reader_driver_lost(list_entry(link, struct reader, link), "no reply in time", true);
+}
+
+void link_ask(struct reader *reader, enum link_step step, struct packet *request,
+	      uint32_t deadline_ms)
+{
+	struct link *link = &reader->link;
+	struct broker *broker = reader->broker;
+	struct packer p = pack_begin(broker->tx, KF_PACKET_MAX);
+	int r;
+
+	assert(link_up(link) && link->step == LINK_IDLE);
+	request->header.seq = ++link->seq ? link->seq : ++link->seq;
+	request->header.deadline_ms = deadline_ms ? deadline_ms : 1;
+	r = packet_pack(request, &p);
+	if (r == 0)
+		r = timer_arm(&broker->loop, &link->timer,
+			      now_ns() + ms_to_ns(deadline_ms + LINK_GRACE_MS));
+	if (r == 0)
+		r = wire_send(link->source.fd, pack_done(&p), MSG_DONTWAIT);
+	wipe(broker->tx, p.n);
+	link->step = step;
+	link->request = request->header.request;
+	if (r < 0)
+		link_break(reader);
+}
+
+void link_break(struct reader *reader)
+{
+	reader->link.broken = true;
+	(void)shutdown(reader->link.source.fd, SHUT_RDWR);
+}
+
+void link_cancel(struct reader *reader)
+{
+	struct link *link = &reader->link;
+	struct packet request = packet_request(KF_CANCEL, link->seq, 0);
+	struct kf_cancel *cancel = packet_body(&request);
+	uint8_t buf[sizeof(struct kf_header) + sizeof(struct kf_cancel)];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	cancel->seq = link->seq;
+	if (packet_pack(&request, &p) == 0)	/* a wish: a driver that cannot take it goes on */
+		(void)wire_send(link->source.fd, pack_done(&p), MSG_DONTWAIT);
+}
+
+static bool reply_is_due(const struct link *link, const struct packet *packet)
+{
+	return packet->header.kind == KF_KIND_REPLY && link->step != LINK_IDLE &&
+	       packet->header.seq == link->seq && packet->header.request == link->request;
+}
+
+/* Return: 0, or negative for what no honest driver sends. */
+static int link_take(struct reader *reader, struct bytes frame)
+{
+	struct link *link = &reader->link;
+	struct packet packet;
+	int r = packet_parse(frame, &packet);
+
+	if (r < 0)
+		return r;
+	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_EVENT)
+		return reader_event(reader, packet_read(&packet));
+	if (!reply_is_due(link, &packet))
+		return -EPROTO;
+
+	int step = link->step;
+	link->step = LINK_IDLE;
+	timer_disarm(&reader->broker->loop, &link->timer);
+	card_reply(reader, step, &packet);
+	return 0;
+}
+
+static void link_ready(struct source *source, uint32_t events)
+{
+	struct link *link = list_entry(source, struct link, source);
+	struct reader *reader = list_entry(link, struct reader, link);
+	struct broker *broker = reader->broker;
+	int r = 0;
+
+	(void)events;
+	for (int i = 0; i < PACKETS_A_TURN && r == 0 && link_up(link); i++) {
+		struct bytes frame;
+
+		r = wire_recv(link->source.fd, broker->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
+		if (r < 0)
+			break;
+		r = link_take(reader, frame);
+		wipe(broker->rx, frame.n);
+		if (r < 0)
+			reader_driver_lost(reader, "it broke the protocol", true);
+	}
+	if (r < 0 && r != -EAGAIN && link_up(link))
+		reader_driver_lost(reader, link->broken ? "it failed a duty" :
+				   r == -ECONNRESET ? "it ended" : "it broke the protocol",
+				   link->broken || r != -ECONNRESET);
+	else if (link_up(link))
+		card_kick(reader);
+}
+
+int link_open(struct reader *reader, int fd)
+{
+	struct link *link = &reader->link;
+
+	assert(!link_up(link));
+	link->source = (struct source){ .fd = fd, .events = EPOLLIN, .fn = link_ready };
+	link->timer.fn = link_late;
+	link->step = LINK_IDLE;
+	link->broken = false;
+	return loop_add(&reader->broker->loop, &link->source);
+}
+
+void link_close(struct reader *reader)
+{
+	struct link *link = &reader->link;
+
+	loop_remove(&reader->broker->loop, &link->source);
+	timer_disarm(&reader->broker->loop, &link->timer);
+	link->source.fd = fd_close(link->source.fd);
+	link->step = LINK_IDLE;
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/reader.c - What a change at the reader does to everybody who has to do with it. The
+ * state is changed first, so that whatever the contexts' ends set off finds the card gone already.
+ */
+#include "daemon/broker/reader.h"
+
+#include "base/cleanup.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/card.h"
+#include "daemon/broker/client.h"
+#include "daemon/broker/job.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void reader_kicked(struct timer *timer)
+{
+	card_kick(list_entry(timer, struct reader, kick));
+}
+
+int reader_new(struct broker *broker, uint32_t key, const char *name, struct reader **out)
+{
+	struct reader *reader;
+
+	if (broker->n_readers >= BROKER_READERS)
+		return -EDQUOT;
+	reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	reader->broker = broker;
+	reader->key = key;
+	reader->link = LINK_INIT;
+	reader->kick.fn = reader_kicked;
+	reader->entry.reader = ++broker->next_reader;
+	reader->entry.state = KF_READER_STARTING;
+	packet_set_string(reader->entry.name, name);
+	list_init(&reader->contexts);
+	list_init(&reader->waiters);
+	list_init(&reader->dead_keys);
+	list_init(&reader->link_broker);
+	queue_init(&reader->queue);
+	list_push(&broker->readers, &reader->link_broker);
+	broker->n_readers++;
+	*out = reader;
+	return 0;
+}
+
+struct reader *reader_free(struct reader *reader)
+{
+	if (!reader)
+		return NULL;
+	list_drop(&reader->link_broker);
+	reader->broker->n_readers--;
+	assert(!link_up(&reader->link) && !reader->running && list_empty(&reader->contexts));
+	assert(list_empty(&reader->waiters) && list_empty(&reader->dead_keys));
+	timer_disarm(&reader->broker->loop, &reader->kick);
+	queue_deinit(&reader->queue);
+	free(reader);
+	return NULL;
+}
+
+#define READER_BY(broker, test) ({ \
+	struct reader *found_ = NULL, *r_; \
+	list_each(r_, &(broker)->readers, link_broker) \
+		if (!found_ && (test)) \
+			found_ = r_; \
+	found_; })
+
+struct reader *reader_by_key(struct broker *broker, uint32_t key)
+{
+	return READER_BY(broker, r_->key == key);
+}
+
+struct reader *reader_by_number(struct broker *broker, uint32_t number)
+{
+	return READER_BY(broker, r_->entry.reader == number);
+}
+
+struct reader *reader_by_name(struct broker *broker, const char *name)
+{
+	return READER_BY(broker, strcmp(r_->entry.name, name) == 0);
+}
+
+void reader_announce(struct reader *reader, enum kf_change change)
+{
+	bool is_card = change != KF_CHANGE_READER_ADDED && change != KF_CHANGE_READER_REMOVED;
+	struct packet event = packet_event(KF_EVENT);
+	struct kf_event *body = packet_body(&event);
+	struct client *client;
+
+	body->change = change;
+	body->entry = reader->entry;
+	list_each(client, &reader->broker->clients, link)
+		if (client->events & (is_card ? KF_EVENTS_CARD : KF_EVENTS_READER))
+			client_send(client, &event);
+}
+
+static void free_dead_keys(struct reader *reader)
+{
+	struct key *key;
+
+	while ((key = list_first(&reader->dead_keys, struct key, link))) {
+		list_drop(&key->link);
+		free(key);
+	}
+}
+
+static void reader_tell(struct reader *reader, enum context_event event, enum kf_reason reason)
+{
+	struct context *context, *next;
+
+	list_each_safe(context, next, &reader->contexts, in_reader)
+		context_happens(context, event, reason);
+}
+
+static void forget_card(struct reader *reader, uint32_t state)
+{
+	reader->entry.state = state;
+	reader->entry.atr_len = 0;
+	memset(reader->entry.atr, 0, sizeof(reader->entry.atr));
+	memset(reader->entry.card, 0, sizeof(reader->entry.card));
+	memset(reader->entry.serial, 0, sizeof(reader->entry.serial));
+	reader->dirty = reader->drop_due = reader->reset_due = reader->sessions_stay = false;
+	reader->owner = NULL;
+	free_dead_keys(reader);
+}
+
+static void lose_card(struct reader *reader, uint32_t state, enum context_event event,
+		      enum kf_reason reason)
+{
+	forget_card(reader, state);
+	reader_tell(reader, event, reason);
+	reader->drop_due = false;
+	free_dead_keys(reader);
+}
+
+static void set_atr(struct reader *reader, struct bytes atr)
+{
+	assert(atr.n <= KF_ATR_MAX);
+	reader->entry.generation++;
+	reader->entry.atr_len = (uint32_t)atr.n;
+	memset(reader->entry.atr, 0, sizeof(reader->entry.atr));
+	memcpy(reader->entry.atr, atr.p, atr.n);
+}
+
+static void set_serial(struct reader *reader, struct bytes serial)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < serial.n; i++) {
+		reader->entry.serial[2 * i] = hex[serial.p[i] >> 4];
+		reader->entry.serial[2 * i + 1] = hex[serial.p[i] & 15];
+	}
+}
+
+/* Opens that waited for a card get their answer. */
+static void serve_waiters(struct reader *reader)
+{
+	struct queued *queued;
+
+	while ((queued = list_first(&reader->waiters, struct queued, link))) {
+		struct job *job = list_entry(queued, struct job, queued);
+		struct packet reply = packet_reply(&job->request, 0);
+		struct kf_context_open *body = packet_body(&reply);
+
+		body->context = job->context->handle;
+		body->reader = reader->entry.reader;
+		body->state = reader->entry.state;
+		body->generation = reader->entry.generation;
+		memcpy(body->name, reader->entry.name, sizeof(body->name));
+		job_answer(job, &reply);
+	}
+}
+
+static void card_inserted(struct reader *reader, const struct kf_drv_event *event)
+{
+	reader->entry.state = KF_READER_CARD;
+	reader->sessions_stay = event->flags & KF_CARD_SESSIONS_STAY;
+	set_atr(reader, BYTES(event->atr, event->atr_len));
+	set_serial(reader, BYTES(event->serial, event->serial_len));
+	memcpy(reader->entry.card, event->card, sizeof(event->card));
+	reader_tell(reader, CONTEXT_INSERTED, KF_REASON_NONE);
+	reader_announce(reader, KF_CHANGE_CARD_INSERTED);
+	serve_waiters(reader);
+}
+
+static void card_removed(struct reader *reader, uint32_t state)
+{
+	uint32_t before = reader->entry.state;
+
+	lose_card(reader, state, CONTEXT_REMOVED, KF_REASON_REMOVED);
+	if (before == KF_READER_CARD || before == KF_READER_MUTE)
+		reader_announce(reader, KF_CHANGE_CARD_REMOVED);
+	if (state == KF_READER_MUTE)
+		reader_announce(reader, KF_CHANGE_CARD_MUTE);
+}
+
+void reader_was_reset(struct reader *reader, struct bytes atr)
+{
+	set_atr(reader, atr);
+	reader->dirty = reader->drop_due = reader->reset_due = false;
+	if (reader->owner) {
+		reader->owner->pin_lost |= reader->owner->pins != 0;
+		reader->owner->pins = 0;
+	}
+	reader->owner = NULL;
+	free_dead_keys(reader);
+	reader_tell(reader, CONTEXT_RESET, KF_REASON_RESET);
+	reader_announce(reader, KF_CHANGE_CARD_RESET);
+}
+
+int reader_event(struct reader *reader, const struct kf_drv_event *event)
+{
+	bool has_card = reader->entry.state == KF_READER_CARD;
+
+	if (event->atr_len > sizeof(event->atr) || event->serial_len > sizeof(event->serial))
+		return -EPROTO;
+	if (reader->link.step == LINK_HELLO)
+		return -EPROTO;
+	switch (event->change) {
+	case KF_CHANGE_CARD_INSERTED:
+		if (has_card)
+			return -EPROTO;
+		card_inserted(reader, event);
+		return 0;
+	case KF_CHANGE_CARD_REMOVED:
+		card_removed(reader, KF_READER_EMPTY);
+		return 0;
+	case KF_CHANGE_CARD_MUTE:
+		card_removed(reader, KF_READER_MUTE);
+		return 0;
+	case KF_CHANGE_CARD_RESET:
+		if (!has_card)
+			return -EPROTO;
+		reader_was_reset(reader, BYTES(event->atr, event->atr_len));
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+int reader_driver(struct reader *reader, int fd, const struct spawn_msg *msg)
+{
+	struct packet hello = packet_request(KF_DRV_HELLO, 0, 0);
+	int r;
+
+	if (link_up(&reader->link)) {
+		fd_close(fd);
+		return -EPROTO;
+	}
+	r = link_open(reader, fd);
+	if (r < 0) {
+		reader->link.source.fd = fd_close(fd);
+		return r;
+	}
+	reader->link.instance = msg->instance;
+	reader->link.pid = msg->pid;
+	reader->link.uid = msg->uid;
+	reader->link.restarts = msg->restarts;
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	link_ask(reader, LINK_HELLO, &hello, LINK_CHORE_MS);
+	return 0;
+}
+
+/* What the client whose turn it was is told. */
+static void fail_running(struct reader *reader)
+{
+	struct job *job = reader->running;
+	bool on_card = reader->link.step == LINK_JOB;
+
+	if (!job)
+		return;
+	if (job->give_up)
+		job_fail(job, job->give_up, on_card ? KF_REASON_ON_CARD : KF_REASON_QUEUED, 0);
+	else if (reader->entry.state == KF_READER_CARD)
+		job_fail(job, -EIO, on_card ? KF_REASON_ON_CARD : KF_REASON_DRIVER_DIED, 0);
+	else
+		job_fail(job, -ENOMEDIUM, KF_REASON_REMOVED, 0);
+}
+
+void reader_driver_lost(struct reader *reader, const char *why, bool kill)
+{
+	struct spawn_msg msg = { .kind = SPAWN_KILL, .reader = reader->key,
+				 .instance = reader->link.instance };
+	bool had_card = reader->entry.state == KF_READER_CARD;
+
+	if (kill || had_card)
+		log_line("reader=%s pid=%u: driver lost, %s", reader->entry.name, reader->link.pid,
+			 why);
+	fail_running(reader);
+	link_close(reader);
+	lose_card(reader, KF_READER_STARTING, CONTEXT_DRIVER_DIED, KF_REASON_DRIVER_DIED);
+	if (had_card)
+		reader_announce(reader, KF_CHANGE_CARD_REMOVED);
+	if (kill)
+		broker_tell(reader->broker, &msg);
+}
+
+void reader_gone(struct reader *reader)
+{
+	fail_running(reader);
+	link_close(reader);
+	lose_card(reader, KF_READER_GONE, CONTEXT_READER_GONE, KF_REASON_READER_GONE);
+	reader_announce(reader, KF_CHANGE_READER_REMOVED);
+	reader_free(reader);
+}

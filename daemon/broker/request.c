@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/request.c - The table and the one path through it. What a request looks like
+ * (shortest struct, parts, flags) is in proto/shape.c; here is who may ask it of what. A driver's
+ * own requests have no row and are unknown to clients.
+ */
+#include "daemon/broker/request.h"
+
+#include "daemon/broker/broker.h"
+#include "daemon/broker/client.h"
+#include "daemon/broker/context.h"
+#include "daemon/broker/job.h"
+#include "daemon/broker/reader.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define REQUEST(nr, handle_, right_, handler_) \
+	{ .request = (nr), .handle = (handle_), .right = (right_), .handler = (handler_) }
+
+static const struct request_rule request_rules[] = {
+	/*      request              handle it names  right needed         handler */
+	REQUEST(KF_HELLO,            HANDLE_NONE,     0,                   on_hello),
+	REQUEST(KF_STATUS,           HANDLE_NONE,     KF_RIGHT_LOOK,       on_status),
+	REQUEST(KF_CLIENTS,          HANDLE_NONE,     KF_RIGHT_LOOK,       on_clients),
+	REQUEST(KF_EVENTS,           HANDLE_NONE,     KF_RIGHT_LOOK,       on_events),
+	REQUEST(KF_CANCEL,           HANDLE_NONE,     KF_RIGHT_LOOK,       on_cancel),
+	REQUEST(KF_READER_LIST,      HANDLE_NONE,     KF_RIGHT_LOOK,       on_reader_list),
+	REQUEST(KF_READER_INFO,      HANDLE_NONE,     KF_RIGHT_LOOK,       on_reader_info),
+	REQUEST(KF_CONTEXT_OPEN,     HANDLE_NONE,     KF_RIGHT_LOOK,       on_context_open),
+	REQUEST(KF_CONTEXT_CLOSE,    HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_context_close),
+	REQUEST(KF_CARD_INFO,        HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
+	REQUEST(KF_DEVICE_CERT,      HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
+	REQUEST(KF_CARD_RESET,       HANDLE_CONTEXT,  KF_RIGHT_ADMIN,      on_card),
+	REQUEST(KF_PIN_STATUS,       HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
+	REQUEST(KF_PIN_VERIFY,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
+	REQUEST(KF_PIN_CHANGE,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
+	REQUEST(KF_PIN_UNBLOCK,      HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
+	REQUEST(KF_PIN_LOGOUT,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
+	REQUEST(KF_CONTAINER_LIST,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
+	REQUEST(KF_CONTAINER_INFO,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
+	REQUEST(KF_CONTAINER_CREATE, HANDLE_CONTEXT,  KF_RIGHT_CREATE,     on_card),
+	REQUEST(KF_CONTAINER_DELETE, HANDLE_CONTEXT,  KF_RIGHT_DELETE,     on_card),
+	REQUEST(KF_CERT_STORE,       HANDLE_CONTEXT,  KF_RIGHT_CREATE,     on_card),
+	REQUEST(KF_CERT_READ,        HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
+	REQUEST(KF_SIGN,             HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
+	REQUEST(KF_DECRYPT,          HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
+	REQUEST(KF_AGREE,            HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
+	REQUEST(KF_OFFER,            HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_offer),
+	REQUEST(KF_SESSION_IMPORT,   HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_card),
+	REQUEST(KF_KEY_PROP_GET,     HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
+	REQUEST(KF_KEY_PROP_SET,     HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
+	REQUEST(KF_PROCESS,          HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
+	REQUEST(KF_KEY_DESTROY,      HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
+	REQUEST(KF_RECEIPT_GET,      HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_card),
+	REQUEST(KF_APDU,             HANDLE_CONTEXT,  KF_RIGHT_RAW,        on_apdu),
+	REQUEST(KF_TXN_BEGIN,        HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
+	REQUEST(KF_TXN_END,          HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
+};
+
+const struct request_rule *request_find(uint32_t request)
+{
+	for (size_t i = 0; i < sizeof(request_rules) / sizeof(request_rules[0]); i++)
+		if (_IOC_NR(request_rules[i].request) == _IOC_NR(request) &&
+		    _IOC_TYPE(request) == KF_TYPE)
+			return &request_rules[i];
+	return NULL;
+}
+
+const struct request_rule *request_at(size_t i)
+{
+	return i < sizeof(request_rules) / sizeof(request_rules[0]) ? &request_rules[i] : NULL;
+}
+
+static int check_rights(struct call *call, const struct request_rule *rule)
+{
+	uint32_t missing = rule->right & ~call->client->rights;
+
+	if (call->client->rights == 0) {
+		call->reason = KF_REASON_NO_RULE;
+		return -EACCES;
+	}
+	if (!missing)
+		return 0;
+	call->reason = KF_REASON_RIGHT;
+	call->detail = missing;
+	log_provoked(&call->broker->log, "client=%u uid=%u: %s refused, right 0x%x missing",
+		     call->client->number, call->client->uid, call->request->shape->name, missing);
+	return -EACCES;
+}
+
+static int look_up(struct call *call, const struct request_rule *rule)
+{
+	uint64_t id = *(const uint64_t *)packet_read(call->request);
+	void *object = NULL;
+	int r;
+
+	if (rule->handle == HANDLE_NONE)
+		return 0;
+	r = handle_lookup(&call->broker->handles, &call->client->handles, id, rule->handle,
+			  &object, &call->reason);
+	if (r < 0)
+		return r;
+	if (rule->handle == HANDLE_KEY) {
+		call->key = object;
+		call->context = call->key->context;
+	} else {
+		call->context = object;
+	}
+	return 0;
+}
+
+static int check_turn(struct call *call, const struct request_rule *rule)
+{
+	struct client *client = call->client;
+
+	if (!client->said_hello && rule->request != KF_HELLO) {
+		call->reason = KF_REASON_NO_HELLO;
+		return -EPROTO;
+	}
+	if (client->n_jobs >= CLIENT_REQUESTS && rule->request != KF_CANCEL) {
+		call->reason = KF_REASON_QUOTA_REQUESTS;
+		call->detail = CLIENT_REQUESTS;
+		return -EDQUOT;
+	}
+	return 0;
+}
+
+static int request_run(struct call *call)
+{
+	const struct request_rule *rule = request_find(call->request->header.request);
+	int r;
+
+	if (!rule)
+		return -ENOTTY;
+	r = check_turn(call, rule);
+	if (r == 0)
+		r = check_rights(call, rule);
+	if (r == 0)
+		r = look_up(call, rule);
+	/* A stale context can be closed; the handler says what that means. */
+	if (r == -ESTALE && rule->request == KF_CONTEXT_CLOSE)
+		r = 0;
+	return r < 0 ? r : rule->handler(call);
+}
+
+int request_serve(struct client *client, struct bytes frame)
+{
+	struct packet request;
+	struct call call = {
+		.broker = client->broker, .client = client, .request = &request, .frame = frame,
+	};
+	int r = packet_parse(frame, &request);
+
+	if (r == -EBADMSG || request.header.kind != KF_KIND_REQUEST ||
+	    job_find(client, request.header.seq))
+		return -EPROTO;
+	call.reply = packet_reply(&request, 0);
+	if (r == 0)
+		r = request_run(&call);
+	if (r == 0)
+		client_send(client, &call.reply);
+	else if (r < 0)
+		client_fail(client, &request, r, call.reason, call.detail);
+	return 0;
+}

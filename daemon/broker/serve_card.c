@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/serve_card.c - Requests that end at the card: what can be refused without it is
+ * refused here, the rest waits for its turn.
+ */
+#include "daemon/broker/apdu.h"
+#include "daemon/broker/broker.h"
+#include "daemon/broker/card.h"
+#include "daemon/broker/client.h"
+#include "daemon/broker/context.h"
+#include "daemon/broker/job.h"
+#include "daemon/broker/reader.h"
+#include "daemon/broker/request.h"
+
+#define PIN_MAX 64
+
+static int no_card(struct call *call)
+{
+	uint32_t state = call->context->reader->entry.state;
+
+	call->reason = state == KF_READER_STARTING ? KF_REASON_DRIVER_STARTING : KF_REASON_NONE;
+	return -ENOMEDIUM;
+}
+
+static int queue_up(struct call *call, struct job **out)
+{
+	struct job *job;
+	int r;
+
+	if (!context_has_card(call->context))
+		return no_card(call);
+	r = job_new(call->client, call->context, call->frame, &job, &call->reason);
+	if (r < 0) {
+		call->detail = call->broker->quota.limit[QUOTA_BYTES];
+		return r;
+	}
+	job->key = call->key;
+	r = job_queue(job);
+	if (r < 0) {
+		job_free(job);
+		return r;
+	}
+	*out = job;
+	return CALL_LATER;
+}
+
+int on_card(struct call *call)
+{
+	struct job *job;
+	int r = queue_up(call, &job);
+
+	if (r == CALL_LATER)
+		card_kick(job->reader);
+	return r;
+}
+
+static int pin_part_valid(struct bytes value)
+{
+	return value.n >= 1 && value.n <= PIN_MAX ? 0 : -EINVAL;
+}
+
+static int pin_parts_valid(const struct packet *request)
+{
+	int r;
+
+	switch (request->shape->request) {
+	case KF_PIN_VERIFY:
+		return pin_part_valid(packet_get(request, kf_pin_verify, value));
+	case KF_PIN_CHANGE:
+		r = pin_part_valid(packet_get(request, kf_pin_change, old_value));
+		return r < 0 ? r : pin_part_valid(packet_get(request, kf_pin_change, new_value));
+	default:
+		r = pin_part_valid(packet_get(request, kf_pin_unblock, puk));
+		return r < 0 ? r : pin_part_valid(packet_get(request, kf_pin_unblock, new_value));
+	}
+}
+
+int on_pin(struct call *call)
+{
+	const struct kf_pin_verify *ask = packet_read(call->request);
+	struct client *client = call->client;
+	struct job *job;
+	int r = pin_parts_valid(call->request);
+
+	if (r < 0 || ask->pin == 0 || ask->pin >= KF_PINS_MAX)
+		return -EINVAL;
+	if (!context_has_card(call->context))
+		return no_card(call);
+	if (quota_pin_try(client->user, now_ns(), &call->detail) < 0) {
+		call->reason = KF_REASON_QUOTA_PIN;
+		log_provoked(&call->broker->log, "client=%u uid=%u: PIN refused, too many wrong ones",
+			     client->number, client->uid);
+		return -EDQUOT;
+	}
+	r = queue_up(call, &job);
+	if (r != CALL_LATER) {
+		quota_pin_back(client->user);
+		return r;
+	}
+	job->pin_charged = true;
+	card_kick(job->reader);
+	return r;
+}
+
+/* Turning a container into an exchange key is for ever: more than injecting. */
+int on_offer(struct call *call)
+{
+	const struct kf_offer *ask = packet_read(call->request);
+
+	if ((ask->flags & KF_OFFER_EXISTING) && !(call->client->rights & KF_RIGHT_CREATE)) {
+		call->reason = KF_REASON_RIGHT;
+		call->detail = KF_RIGHT_CREATE;
+		return -EACCES;
+	}
+	return on_card(call);
+}
+
+int on_apdu(struct call *call)
+{
+	uint8_t ins = 0;
+	int r = apdu_screen(packet_get(call->request, kf_apdu, command), &ins);
+
+	if (r == -EACCES) {
+		call->reason = KF_REASON_APDU_CLASS;
+		call->detail = ins;
+	}
+	return r < 0 ? r : on_card(call);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* daemon/broker/serve_reader.c - Readers listed, contexts opened and closed. */
+#include "daemon/broker/broker.h"
+#include "daemon/broker/card.h"
+#include "daemon/broker/client.h"
+#include "daemon/broker/context.h"
+#include "daemon/broker/job.h"
+#include "daemon/broker/reader.h"
+#include "daemon/broker/request.h"
+
+int on_reader_list(struct call *call)
+{
+	struct kf_reader_list *out = packet_body(&call->reply);
+	struct kf_reader_entry rows[BROKER_READERS];
+	struct reader *reader;
+	size_t n = 0;
+
+	list_each(reader, &call->broker->readers, link_broker)
+		rows[n++] = reader->entry;
+	out->n_readers = (uint32_t)n;
+	packet_set(&call->reply, kf_reader_list, readers, BYTES(rows, n * sizeof(rows[0])));
+	client_send(call->client, &call->reply);	/* here, while rows lives */
+	return CALL_LATER;
+}
+
+/* By number, or by name, or the only one there is. */
+static int reader_find(struct broker *broker, uint32_t number, const char *name,
+		       struct reader **out)
+{
+	struct reader *reader;
+
+	if (number != 0)
+		reader = reader_by_number(broker, number);
+	else if (name[0] != '\0')
+		reader = reader_by_name(broker, name);
+	else
+		reader = broker->n_readers == 1 ?
+			 list_first(&broker->readers, struct reader, link_broker) : NULL;
+	if (!reader)
+		return number != 0 ? -ENODEV : -ENOENT;
+	*out = reader;
+	return 0;
+}
+
+int on_reader_info(struct call *call)
+{
+	const struct kf_reader_info *ask = packet_read(call->request);
+	struct kf_reader_info *out = packet_body(&call->reply);
+	struct reader *reader;
+	int r;
+
+	r = reader_find(call->broker, ask->reader, ask->entry.name, &reader);
+	if (r < 0)
+		return r;
+	out->reader = reader->entry.reader;
+	out->entry = reader->entry;
+	out->features = reader->hello.features;
+	out->exchange = reader->hello.exchange;
+	out->max_message = reader->hello.max_message;
+	memcpy(out->product_name, reader->hello.product_name, sizeof(out->product_name));
+	memcpy(out->driver_version, reader->hello.driver_version, sizeof(out->driver_version));
+	return 0;
+}
+
+static int open_wait(struct call *call, struct context *context)
+{
+	struct job *job;
+	int r;
+
+	r = job_new(call->client, context, call->frame, &job, &call->reason);
+	if (r < 0) {
+		context_happens(context, CONTEXT_CLOSED, KF_REASON_CLOSED);
+		return r;
+	}
+	job_park(job);
+	return CALL_LATER;
+}
+
+int on_context_open(struct call *call)
+{
+	const struct kf_context_open *ask = packet_read(call->request);
+	struct kf_context_open *out = packet_body(&call->reply);
+	struct reader *reader;
+	struct context *context;
+	int r;
+
+	r = reader_find(call->broker, ask->reader, ask->name, &reader);
+	if (r < 0)
+		return r;
+	r = context_new(call->client, reader, &context);
+	if (r < 0) {
+		call->reason = r == -EDQUOT ? KF_REASON_QUOTA_CONTEXTS : KF_REASON_NONE;
+		call->detail = r == -EDQUOT ? call->broker->quota.limit[QUOTA_CONTEXTS] : 0;
+		return r;
+	}
+	if ((ask->flags & KF_OPEN_WAIT) && !context_has_card(context))
+		return open_wait(call, context);
+	out->context = context->handle;
+	out->reader = reader->entry.reader;
+	out->state = reader->entry.state;
+	out->generation = reader->entry.generation;
+	memcpy(out->name, reader->entry.name, sizeof(out->name));
+	return 0;
+}
+
+int on_context_close(struct call *call)
+{
+	const struct kf_context_close *ask = packet_read(call->request);
+	struct reader *reader;
+
+	if (!call->context) {
+		handle_forget(&call->broker->handles, &call->client->handles, ask->context);
+		return 0;
+	}
+	reader = call->context->reader;
+	context_happens(call->context, CONTEXT_CLOSED, KF_REASON_CLOSED);
+	card_kick(reader);
+	return 0;
+}

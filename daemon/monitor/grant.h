@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/monitor/grant.h - The policy table, from the command line and the shipped defaults, as it
+ * is sent to the broker.
+ */
+#pragma once
+
+#include "daemon/shared/spawn.h"
+
+/* Rights by their names, comma-separated: look,use,inject,... Return: 0 or -EINVAL. */
+int grant_rights(const char *names, uint32_t *out);
+/* "UID:RIGHTS". Return: 0, -EINVAL, -ENOSPC when the table is full. */
+int grant_add(struct spawn_msg *policy, enum spawn_who who, const char *text);
+int grant_rule(struct spawn_msg *policy, enum spawn_who who, uint32_t id, uint32_t rights);
+/* A number that fits an id; -1 is none. Return: 0 or -EINVAL. */
+int grant_id(const char *text, uint32_t *out);
+/*
+ * The shipped defaults: keyferry-users look and use, keyferry-admin also inject, create, delete and
+ * administrate; in development so does the uid that runs us.
+ */
+int grant_defaults(struct spawn_msg *policy, bool development);

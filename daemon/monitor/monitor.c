@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/monitor/monitor.c - One loop over signals, the directories of virtual readers, the broker
+ * and the ends of child processes. The broker and all drivers hold a socket whose other end is
+ * here or in the broker, so whichever of us dies, the rest sees an end of file and goes.
+ */
+#include "daemon/monitor/monitor.h"
+
+#include "base/cleanup.h"
+#include "base/list.h"
+#include "daemon/monitor/listen.h"
+
+#include <libgen.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define END_MS 2000	/* what a broker or driver gets to go by itself */
+
+void monitor_say(const char *format, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	dprintf(STDERR_FILENO, "keyferryd: %s\n", line);
+}
+
+void monitor_tell(struct monitor *monitor, const struct spawn_msg *msg, int fd)
+{
+	int r;
+
+	if (monitor->ending || monitor->link.fd < 0)
+		return;
+	r = spawn_send(monitor->link.fd, msg, fd);
+	if (r < 0) {
+		monitor_say("the broker does not listen: %s; ending", strerror(-r));
+		loop_stop(&monitor->loop, 1);
+	}
+}
+
+/* [systemd sd_notify]: one datagram to the named socket, "@" meaning abstract. */
+static void notify_systemd(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_(fd_closep) int fd = -1;
+	size_t n = path ? strlen(path) : 0;
+
+	if (n < 2 || n >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, n);
+	if (path[0] == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&addr,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+}
+
+static void serving(struct monitor *monitor)
+{
+	int fd = monitor->config->ready_fd;
+
+	if (fd >= 0 && write(fd, "\n", 1) != 1)
+		monitor_say("--ready-fd %d: %s", fd, strerror(errno));
+	fd_close(fd);
+	notify_systemd();
+}
+
+static void broker_said(struct monitor *monitor, const struct spawn_msg *msg)
+{
+	if (msg->kind == SPAWN_READY)
+		serving(monitor);
+	if (msg->kind == SPAWN_KILL)
+		for (size_t i = 0; i < monitor->n_ports; i++)
+			if (monitor->ports[i].key == msg->reader)
+				port_kill(&monitor->ports[i], msg->instance);
+}
+
+static void on_link(struct source *source, uint32_t events)
+{
+	struct monitor *monitor = list_entry(source, struct monitor, link);
+	struct spawn_msg msg;
+	int r = spawn_recv(source->fd, &msg, NULL);
+
+	(void)events;
+	if (r == 0)
+		broker_said(monitor, &msg);
+	else if (r == -ECONNRESET)
+		loop_remove(&monitor->loop, source);	/* its end is told by its pidfd */
+	else if (r != -EAGAIN)
+		child_kill(&monitor->broker);
+}
+
+static void broker_ended(struct child *child, int status)
+{
+	struct monitor *monitor = list_entry(child, struct monitor, broker);
+
+	if (monitor->ending)
+		return;
+	if (WIFSIGNALED(status))
+		monitor_say("the broker died of signal %d; ending", WTERMSIG(status));
+	else
+		monitor_say("the broker ended with status %d; ending", WEXITSTATUS(status));
+	loop_stop(&monitor->loop, 1);
+}
+
+static void on_signal(struct source *source, uint32_t events)
+{
+	struct monitor *monitor = list_entry(source, struct monitor, signals);
+
+	(void)events;
+	loop_stop(&monitor->loop, 0);
+}
+
+static void on_inotify(struct source *source, uint32_t events)
+{
+	struct monitor *monitor = list_entry(source, struct monitor, inotify);
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+	(void)events;
+	while (read(source->fd, buf, sizeof(buf)) > 0)
+		;	/* which name it was does not matter: each port looks for its own */
+	for (size_t i = 0; i < monitor->n_ports; i++)
+		port_look(&monitor->ports[i]);
+}
+
+/* Beside us, as in the build tree, or in ../libexec/keyferry, as installed. */
+static int find_program(const char *given, const char *name, char out[static PATH_MAX])
+{
+	static const char *const places[] = { "", "../libexec/keyferry/" };
+	char self[PATH_MAX];
+	const char *dir;
+	ssize_t n;
+
+	if (given)
+		return snprintf(out, PATH_MAX, "%s", given) < PATH_MAX ? 0 : -ENAMETOOLONG;
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		return -errno;
+	self[n] = '\0';
+	dir = dirname(self);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int len = snprintf(out, PATH_MAX, "%s/%s%s", dir, places[i], name);
+
+		if (len > 0 && len < PATH_MAX && access(out, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int find_programs(struct monitor *monitor)
+{
+	const struct config *config = monitor->config;
+
+	if (find_program(config->broker, "keyferry-broker", monitor->broker_path) < 0) {
+		monitor_say("keyferry-broker is not beside keyferryd; name it with --broker");
+		return -ENOENT;
+	}
+	if (find_program(config->driver, "keyferry-driver", monitor->driver_path) < 0) {
+		monitor_say("keyferry-driver is not beside keyferryd; name it with --driver");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int start_broker(struct monitor *monitor)
+{
+	const char *argv[] = { monitor->broker_path, "--listen-fd", "3", "--monitor-fd", "4", NULL };
+	_cleanup_(fd_closep) int listener = listen_open(monitor->config->socket);
+	int pair[2], r;
+
+	if (listener < 0) {
+		monitor_say("--socket %s: %s", monitor->config->socket, listener == -EADDRINUSE ?
+			    "another daemon answers there; end it or choose another path" :
+			    listener == -EEXIST ? "something that is no socket is there" :
+			    strerror(-listener));
+		return listener;
+	}
+	monitor->listening = true;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	monitor->broker.ended = broker_ended;
+	r = child_start(&monitor->broker, &monitor->loop, argv, (int[]){ listener, pair[1] });
+	fd_close(pair[1]);
+	monitor->link = (struct source){ .fd = pair[0], .events = EPOLLIN, .fn = on_link };
+	if (r == 0)
+		r = loop_add(&monitor->loop, &monitor->link);
+	if (r < 0)
+		monitor_say("no broker process: %s", strerror(-r));
+	return r;
+}
+
+static int watch_signals(struct monitor *monitor)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	monitor->signals = (struct source){ .events = EPOLLIN, .fn = on_signal,
+		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) };
+	return monitor->signals.fd < 0 ? -errno : loop_add(&monitor->loop, &monitor->signals);
+}
+
+static int watch_directories(struct monitor *monitor)
+{
+	monitor->inotify = (struct source){ .events = EPOLLIN, .fn = on_inotify,
+		.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
+	return monitor->inotify.fd < 0 ? -errno : loop_add(&monitor->loop, &monitor->inotify);
+}
+
+int monitor_init(struct monitor *monitor, const struct config *config)
+{
+	int r;
+
+	*monitor = (struct monitor){ .config = config, .signals = SOURCE_INIT,
+				     .inotify = SOURCE_INIT, .link = SOURCE_INIT,
+				     .broker = CHILD_INIT, .loop = LOOP_INIT };
+	r = find_programs(monitor);
+	if (r < 0)
+		return r;
+	r = loop_init(&monitor->loop);
+	if (r == 0)
+		r = watch_signals(monitor);
+	if (r == 0)
+		r = watch_directories(monitor);
+	if (r < 0)
+		monitor_say("cannot start: %s", strerror(-r));
+	for (size_t i = 0; i < config->n_virtuals && r == 0; i++) {
+		monitor->n_ports = i + 1;
+		r = port_init(&monitor->ports[i], monitor, (uint32_t)i + 1, config->virtuals[i]);
+	}
+	return r < 0 ? r : start_broker(monitor);
+}
+
+int monitor_run(struct monitor *monitor)
+{
+	struct spawn_msg policy = monitor->config->policy;
+	int r;
+
+	policy.kind = SPAWN_POLICY;
+	policy.version = 1;
+	policy.pid = (uint32_t)getpid();
+	policy.uid = getuid();
+	monitor_tell(monitor, &policy, -1);
+	for (size_t i = 0; i < monitor->n_ports; i++)
+		port_look(&monitor->ports[i]);
+	r = loop_run(&monitor->loop);
+	return r == 0 ? 0 : 1;
+}
+
+/* Closing its socket asks the broker to go, and its end the drivers; who stays is killed. */
+static void end_children(struct monitor *monitor)
+{
+	uint64_t until = now_ns() + ms_to_ns(END_MS);
+	bool left = true;
+
+	monitor->ending = true;
+	loop_remove(&monitor->loop, &monitor->link);
+	monitor->link.fd = fd_close(monitor->link.fd);
+	while (left && now_ns() < until) {
+		left = child_runs(&monitor->broker);
+		for (size_t i = 0; i < monitor->n_ports; i++)
+			left |= child_runs(&monitor->ports[i].driver);
+		if (left)
+			(void)loop_turn(&monitor->loop, (int)ms_until(until, now_ns()));
+	}
+}
+
+void monitor_deinit(struct monitor *monitor)
+{
+	monitor->loop.stop = false;
+	loop_remove(&monitor->loop, &monitor->signals);
+	loop_remove(&monitor->loop, &monitor->inotify);
+	end_children(monitor);
+	child_deinit(&monitor->broker);
+	for (size_t i = 0; i < monitor->n_ports; i++)
+		port_deinit(&monitor->ports[i]);
+	if (monitor->listening)
+		(void)unlink(monitor->config->socket);
+	monitor->signals.fd = fd_close(monitor->signals.fd);
+	monitor->inotify.fd = fd_close(monitor->inotify.fd);
+	loop_deinit(&monitor->loop);
+}

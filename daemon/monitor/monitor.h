@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/monitor/monitor.h - keyferryd: makes the listening socket, starts the broker, and starts a
+ * driver for each reader it finds. It parses nothing that a client or a device sent.
+ */
+#pragma once
+
+#include "daemon/monitor/child.h"
+#include "daemon/monitor/port.h"
+#include "daemon/shared/loop.h"
+#include "daemon/shared/spawn.h"
+
+#include <limits.h>
+#include <sys/types.h>
+
+#define MONITOR_PORTS 64
+
+/**
+ * struct config - the command line
+ * @virtual_uid: whose sockets are trusted besides root's and ours; (uid_t)-1: nobody's
+ * @ready_fd:	gets one byte and is closed when clients are served; -1: none
+ * @policy:	the table for the broker
+ */
+struct config {
+	const char *socket;
+	const char *driver, *broker;
+	const char *virtuals[MONITOR_PORTS];
+	size_t n_virtuals;
+	uid_t virtual_uid;
+	int ready_fd;
+	struct spawn_msg policy;
+};
+
+struct monitor {
+	const struct config *config;
+	struct loop loop;
+	struct source signals, inotify, link;
+	struct child broker;
+	struct port ports[MONITOR_PORTS];
+	size_t n_ports;
+	char driver_path[PATH_MAX], broker_path[PATH_MAX];
+	bool listening;		/* the socket's name is ours to remove */
+	bool ending;
+};
+
+int monitor_init(struct monitor *monitor, const struct config *config);
+/* Return: exit status. */
+int monitor_run(struct monitor *monitor);
+void monitor_deinit(struct monitor *monitor);
+
+/* To the broker; one that does not listen ends us. */
+void monitor_tell(struct monitor *monitor, const struct spawn_msg *msg, int fd);
+void monitor_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

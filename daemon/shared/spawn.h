@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/shared/spawn.h - What monitor and broker say to each other over the one socket between
+ * them. Both ends are ours, yet each parses strictly: a broker taken over must not reach further
+ * than these few words.
+ *
+ *	monitor to broker:  POLICY (first, and again on reload), READER_ADD, DRIVER (with the link's
+ *	                    descriptor), DRIVER_GONE, READER_GONE
+ *	broker to monitor:  READY (serving), KILL (that driver misbehaved)
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "keyferry/proto.h"
+
+#define SPAWN_RULES	64
+#define SPAWN_MAX	2048	/* bytes of the largest message */
+
+enum spawn_kind {
+	SPAWN_POLICY = 1,
+	SPAWN_READER_ADD = 2,
+	SPAWN_DRIVER = 3,
+	SPAWN_DRIVER_GONE = 4,
+	SPAWN_READER_GONE = 5,
+	SPAWN_READY = 6,
+	SPAWN_KILL = 7,
+};
+
+enum spawn_who { SPAWN_UID = 1, SPAWN_GID = 2 };
+
+struct spawn_rule {
+	enum spawn_who who;
+	uint32_t id;
+	uint32_t rights;
+};
+
+struct spawn_limits {
+	uint32_t connections, contexts, keys, bytes;	/* per uid */
+};
+
+/**
+ * struct spawn_msg - one message
+ * @kind:	enum spawn_kind
+ * @reader:	the monitor's number for a reader; all but POLICY and READY
+ * @instance:	the monitor's number for a driver process: DRIVER, DRIVER_GONE, KILL
+ * @pid:	of the driver: DRIVER; of the monitor: POLICY
+ * @uid:	of the same
+ * @restarts:	DRIVER
+ * @name:	READER_ADD
+ * @version:	POLICY
+ * @flags:	POLICY: KF_STATUS_
+ * @limits:	POLICY
+ * @n_rules:	POLICY
+ * @rules:	POLICY
+ */
+struct spawn_msg {
+	enum spawn_kind kind;
+	uint32_t reader, instance, pid, uid, restarts;
+	char name[KF_NAME_MAX];
+	uint32_t version, flags;
+	struct spawn_limits limits;
+	size_t n_rules;
+	struct spawn_rule rules[SPAWN_RULES];
+};
+
+void spawn_pack(const struct spawn_msg *msg, struct packer *p);
+/* Return: 0 or -EBADMSG. */
+int spawn_parse(struct bytes frame, struct spawn_msg *out);
+
+/* @pass: descriptor to go along, or -1. Return: 0, -EAGAIN, -EPIPE. */
+int spawn_send(int fd, const struct spawn_msg *msg, int pass);
+/*
+ * @passed: receives the descriptor that came along, or -1; NULL refuses any.
+ * Return: 0, -EAGAIN, -ECONNRESET, -EBADMSG.
+ */
+int spawn_recv(int fd, struct spawn_msg *out, int *passed);
