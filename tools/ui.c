@@ -28,6 +28,7 @@ int ui_exit_code(int r)
 	case ESHUTDOWN:
 		return UI_UNREACHABLE;
 	case EPERM:
+	case ENOKEY:
 	case EKEYREJECTED:
 	case EKEYREVOKED:
 		return UI_PIN;

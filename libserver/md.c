@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * libserver/md.c - The minidriver's server half. Every item has keys of its own, derived from S1,
+ * H and its number, so neither a chosen IV nor a second item can weaken another.
+ */
+#include "libserver/md.h"
+#include "base/error.h"
+#include "format/der.h"
+#include "format/hash.h"
+#include "format/seal.h"
+
+#include <openssl/rand.h>
+#include <time.h>
+
+enum { BLOCK = 16, WRAPPED_MAX = 512 };
+
+/* --- S1 --- */
+
+static int wrap(const struct kf_verified_offer *offer, const struct secret *s1, struct blob *out)
+{
+	uint8_t buf[WRAPPED_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	int r = session_key_wrap(offer->exchange, offer->h, s1, &p);
+
+	return r < 0 ? r : blob_set(out, pack_done(&p));
+}
+
+int kf_session_key_wrap(const struct kf_verified_offer *offer, const uint8_t s1[KF_S1_SIZE],
+			uint8_t **wrapped, size_t *len, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret copy = SECRET_INIT;
+	struct blob out = BLOB_INIT;
+	int r;
+
+	r = secret_init(&copy, KF_S1_SIZE);
+	if (r == 0)
+		r = secret_set(&copy, BYTES(s1, KF_S1_SIZE));
+	if (r == 0)
+		r = wrap(offer, &copy, &out);
+	if (r < 0)
+		return error_what(e, r, "cannot wrap the session key");
+	*wrapped = out.p;
+	*len = out.n;
+	return 0;
+}
+
+static int take_s1(struct kf_md_key *key, struct bytes s1)
+{
+	int r = secret_init(&key->s1, KF_S1_SIZE);
+
+	if (r == 0)
+		r = secret_resize(&key->s1, KF_S1_SIZE);
+	if (r < 0)
+		return r;
+	if (s1.p)
+		return secret_set(&key->s1, s1);
+	return RAND_priv_bytes(key->s1.p, KF_S1_SIZE) == 1 ? 0 : -EIO;
+}
+
+static int describe(struct kf_md_key *key)
+{
+	const struct kf_verified_offer *offer = key->offer;
+	const struct statement *s = &offer->statement;
+	struct cargo_file *cargo = &key->cargo;
+	struct ticket *ticket = &key->ticket;
+
+	memcpy(cargo->serial, s->serial, sizeof(cargo->serial));
+	memcpy(cargo->sid, s->sid, sizeof(cargo->sid));
+	cargo->container = s->container;
+	cargo->method = offer->method;
+	cargo->signed_by = offer->sender.present;
+	memcpy(cargo->sender, offer->sender.digest, sizeof(cargo->sender));
+	cargo->grade = offer->grade;
+
+	memcpy(ticket->serial, s->serial, sizeof(ticket->serial));
+	memcpy(ticket->device, s->device, sizeof(ticket->device));
+	ticket->any_genuine = offer->any_genuine;
+	memcpy(ticket->sid, s->sid, sizeof(ticket->sid));
+	memcpy(ticket->h, offer->h, sizeof(ticket->h));
+	memcpy(ticket->nonce, s->nonce, sizeof(ticket->nonce));
+	memcpy(ticket->exchange, s->exchange, sizeof(ticket->exchange));
+	ticket->sealed = time(NULL);
+
+	cargo->items = calloc(key->items, sizeof(*cargo->items));
+	ticket->items = calloc(key->items, sizeof(*ticket->items));
+	if (!cargo->items || !ticket->items)
+		return -ENOMEM;
+	return blob_set(&ticket->certificate, blob_bytes(&offer->certificate));
+}
+
+static int check_import(const struct kf_verified_offer *offer, const void *s1, size_t len,
+			unsigned int items, struct kf_error *e)
+{
+	uint32_t most = offer->statement.limit_items < KF_ITEMS_MAX ? offer->statement.limit_items
+								    : KF_ITEMS_MAX;
+
+	if (s1 ? len != KF_S1_SIZE : len != 0)
+		return error_why(e, -EINVAL, "docs/card-application.md 6: S1 is 32 bytes",
+				 "give 32 random bytes, or none", "a session key of %zu bytes", len);
+	if (items < 1 || items > most)
+		return error_why(e, -EINVAL, "the limits the card attested",
+				 "seal in several voyages", "%u items, where 1 to %u are possible",
+				 items, most);
+	return 0;
+}
+
+int kf_md_import_session_key(const struct kf_server *server,
+			     const struct kf_verified_offer *offer, const void *s1, size_t len,
+			     unsigned int items, struct kf_md_key **out, struct kf_error *e)
+{
+	_cleanup_(kf_md_destroy_keyp) struct kf_md_key *key = NULL;
+	int r;
+
+	r = check_import(offer, s1, len, items, e);
+	if (r < 0)
+		return error_what(e, r, "cannot import the session key");
+	key = calloc(1, sizeof(*key));
+	if (!key)
+		return error_what(e, -ENOMEM, "cannot import the session key");
+	key->server = server;
+	key->offer = offer;
+	key->items = items;
+	key->holds = offer->statement.holds;
+	r = take_s1(key, BYTES(s1, len));
+	if (r == 0)
+		r = describe(key);
+	if (r == 0)
+		r = wrap(offer, &key->s1, &key->cargo.wrapped);
+	if (r < 0)
+		return error_what(e, r, "cannot import the session key");
+	*out = take_ptr(key);
+	return 0;
+}
+
+struct kf_md_key *kf_md_destroy_key(struct kf_md_key *key)
+{
+	if (!key)
+		return NULL;
+	secret_deinit(&key->s1);
+	cargo_file_deinit(&key->cargo);
+	ticket_deinit(&key->ticket);
+	free(key);
+	return NULL;
+}
+
+static int hand_out(const struct blob *b, uint8_t **p, size_t *n)
+{
+	struct blob copy = BLOB_INIT;
+	int r = blob_set(&copy, blob_bytes(b));
+
+	if (r < 0)
+		return r;
+	*p = copy.p;
+	*n = copy.n;
+	return 0;
+}
+
+int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_t *len,
+			   struct kf_error *e)
+{
+	return error_what(e, hand_out(&key->cargo.wrapped, wrapped, len),
+			  "cannot hand out the wrapped session key");
+}
+
+/* --- properties --- */
+
+int kf_md_set_chaining_mode(struct kf_md_key *key, uint32_t mode, struct kf_error *e)
+{
+	if (mode != KF_CHAIN_CBC) {
+		(void)error_why(e, -EOPNOTSUPP, "docs/card-application.md 1.2: item suites",
+				"set KF_CHAIN_CBC", "items are chained by CBC only");
+		return error_what(e, -EOPNOTSUPP, "cannot set the chaining mode");
+	}
+	key->mode_is_set = true;
+	return 0;
+}
+
+int kf_md_set_iv(struct kf_md_key *key, const void *iv, size_t len, struct kf_error *e)
+{
+	if (iv ? len != KF_IV_SIZE : len != 0) {
+		(void)error_why(e, -EINVAL, "one cipher block", "give 16 bytes, or none",
+				"an initialisation vector of %zu bytes", len);
+		return error_what(e, -EINVAL, "cannot set the initialisation vector");
+	}
+	if (iv)
+		memcpy(key->iv, iv, KF_IV_SIZE);
+	else if (RAND_bytes(key->iv, KF_IV_SIZE) != 1)
+		return error_what(e, -EIO, "cannot make an initialisation vector");
+	key->iv_is_set = true;
+	return 0;
+}
+
+size_t kf_md_block_length(const struct kf_md_key *key)
+{
+	(void)key;
+	return BLOCK;
+}
+
+/* --- items --- */
+
+int md_check_pair(const struct kf_verified_offer *offer, const struct kf_keypair *pair,
+		  const struct spki_hash *holds, struct kf_error *e)
+{
+	char text[HEX_DIGEST_SIZE];
+
+	if (!kf_verified_offer_takes(offer, pair->type))
+		return error_why(e, -EOPNOTSUPP, "key types the card attested",
+				 "use a key of another type", "card %s takes no key of type %s",
+				 offer->statement.serial, key_type_name(pair->type));
+	if (pair->replaces.present == holds->present &&
+	    (!holds->present ||
+	     bytes_equal(BYTES_OF(pair->replaces.digest), BYTES_OF(holds->digest))))
+		return 0;
+	if (!holds->present)
+		return error_why(e, -EACCES, "docs/card-application.md 5.4 step 7",
+				 "seal without naming a key to replace",
+				 "container %u of card %s is empty", offer->statement.container,
+				 offer->statement.serial);
+	hex_print(BYTES_OF(holds->digest), text);
+	return error_why(e, -EACCES, "an occupied container is replaced only by name",
+			 "offer an empty container, or say --replace with that hash",
+			 "container %u of card %s holds key %s", offer->statement.container,
+			 offer->statement.serial, text);
+}
+
+static struct item_body body_for(const struct kf_md_key *key, const struct kf_keypair *pair)
+{
+	const struct statement *s = &key->offer->statement;
+	struct item_body body = {
+		.suite = SUITE_AES256_CBC_CMAC,
+		.method = key->offer->method,
+		.function = KF_FUNCTION_IMPORT_KEYPAIR,
+		.number = (uint32_t)key->cargo.n_items + 1,
+		.count = key->items,
+		.container = s->container,
+		.replaces = pair->replaces,
+		.pin = pair->policy.pin_needed ? KF_PIN_USER : 0,
+		.key_type = pair->type,
+		.purpose = pair->purpose,
+		.policy = pair->policy,
+		.sender = key->offer->sender,
+	};
+
+	memcpy(body.sid, s->sid, sizeof(body.sid));
+	memcpy(body.serial, s->serial, sizeof(body.serial));
+	memcpy(body.exchange, s->exchange, sizeof(body.exchange));
+	memcpy(body.iv, key->iv, sizeof(body.iv));
+	return body;
+}
+
+static int encrypt_pair(const struct item_keys *keys, const struct kf_md_key *key,
+			const struct kf_keypair *pair, struct packer *out)
+{
+	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
+	int r = secret_init(&plain, KEY_PLAIN_MAX);
+
+	if (r == 0)
+		r = key_plain_encode(pair->key, &plain);
+	if (r == 0)
+		r = item_encrypt(keys, key->iv, &plain, out);
+	return r;
+}
+
+static int sign_item(const struct kf_md_key *key, struct bytes body, struct bytes mac_der,
+		     struct packer *out)
+{
+	if (!key->offer->sender.present)
+		return 0;
+	if (!key->server->injector)
+		return -ENOKEY;
+	return ecdsa_sign(key->server->injector, body, mac_der, out);
+}
+
+/* [formats 5]: Item is body, MAC over its DER, signature over body and MAC as they stand. */
+static int finish_item(const struct kf_md_key *key, const struct item_keys *keys,
+		       struct bytes body_der, struct packer *out)
+{
+	uint8_t mac[ITEM_MAC_SIZE], mac_der_buf[ITEM_MAC_SIZE + 2], signature_buf[ECDSA_SIG_MAX];
+	struct packer mac_der = pack_begin(mac_der_buf, sizeof(mac_der_buf));
+	struct packer signature = pack_begin(signature_buf, sizeof(signature_buf));
+	int r;
+
+	r = item_mac(keys, body_der, mac);
+	if (r < 0)
+		return r;
+	der_put(&mac_der, DER_OCTETS, BYTES_OF(mac));
+	r = sign_item(key, body_der, pack_done(&mac_der), &signature);
+	if (r < 0)
+		return r;
+	item_pack(out, body_der, mac, pack_done(&signature));
+	return pack_end(out);
+}
+
+static int make_item(const struct kf_md_key *key, const struct kf_keypair *pair,
+		     struct item_body *body, struct packer *out)
+{
+	_cleanup_(item_keys_deinit) struct item_keys keys = ITEM_KEYS_INIT;
+	struct item_place place = {
+		.method = body->method, .function = body->function, .number = body->number,
+	};
+	uint8_t sealed_buf[KEY_PLAIN_MAX + BLOCK], body_buf[KF_ITEM_MAX];
+	struct packer sealed = pack_begin(sealed_buf, sizeof(sealed_buf));
+	struct packer body_der = pack_begin(body_buf, sizeof(body_buf));
+	int r;
+
+	memcpy(place.h, key->offer->h, sizeof(place.h));
+	r = item_keys_derive(&keys, &key->s1, &place);
+	if (r == 0)
+		r = encrypt_pair(&keys, key, pair, &sealed);
+	if (r < 0)
+		return r;
+	body->ciphertext = pack_done(&sealed);
+	item_body_pack(&body_der, body);
+	body->ciphertext = BYTES_NONE;
+	r = pack_end(&body_der);
+	return r < 0 ? r : finish_item(key, &keys, pack_done(&body_der), out);
+}
+
+/* Cargo and ticket get their entry together, or neither. */
+static int note_item(struct kf_md_key *key, const struct kf_keypair *pair,
+		     const struct item_body *body, struct bytes item)
+{
+	struct cargo_item *cargo = &key->cargo.items[key->cargo.n_items];
+	struct ticket_item *ticket = &key->ticket.items[key->ticket.n_items];
+	int r;
+
+	*ticket = (struct ticket_item){
+		.function = body->function, .method = body->method, .container = body->container,
+		.pin = body->pin, .key_type = body->key_type, .purpose = body->purpose,
+		.policy = body->policy, .sender = body->sender, .grade = key->offer->grade,
+	};
+	memcpy(ticket->key, pair->hash, sizeof(ticket->key));
+	r = sha256(item, ticket->sha256);
+	if (r < 0)
+		return r;
+	r = blob_set(&cargo->item, item);
+	if (r < 0)
+		return r;
+	cargo->number = body->number;
+	cargo->function = body->function;
+	cargo->key_type = body->key_type;
+	cargo->purpose = body->purpose;
+	cargo->container = body->container;
+	memcpy(cargo->iv, body->iv, sizeof(cargo->iv));
+	key->cargo.n_items++;
+	key->ticket.n_items++;
+	key->holds.present = true;
+	memcpy(key->holds.digest, pair->hash, sizeof(key->holds.digest));
+	return 0;
+}
+
+static int check_turn(const struct kf_md_key *key, enum kf_function function, struct kf_error *e)
+{
+	if (function != KF_FUNCTION_IMPORT_KEYPAIR)
+		return error_why(e, -EOPNOTSUPP, "this version", "import a key pair",
+				 "this version seals no other function");
+	if (key->cargo.n_items == key->items)
+		return error_why(e, -EPROTO, "items of one session key", "get a new offer",
+				 "all %u items of this session key are made", key->items);
+	if (!key->mode_is_set || !key->iv_is_set)
+		return error_why(e, -EPROTO, "CKP_CHAINING_MODE, CKP_INITIALIZATION_VECTOR",
+				 "set both before each item; an IV serves one",
+				 "chaining mode or initialisation vector is not set");
+	return 0;
+}
+
+int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
+		       const struct kf_keypair *pair, uint8_t **item, size_t *len,
+		       struct kf_error *e)
+{
+	uint8_t buf[KF_ITEM_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct item_body body;
+	int r;
+
+	r = check_turn(key, function, e);
+	if (r == 0)
+		r = md_check_pair(key->offer, pair, &key->holds, e);
+	if (r < 0)
+		return error_what(e, r, "cannot seal the key");
+	body = body_for(key, pair);
+	key->iv_is_set = false;
+	r = make_item(key, pair, &body, &p);
+	if (r == -EMSGSIZE || (r == 0 && p.n > key->offer->statement.limit_item))
+		r = error_why(e, -EOPNOTSUPP, "the limits the card attested", "use a smaller key",
+			      "the item would be longer than the card takes");
+	if (r == 0)
+		r = note_item(key, pair, &body, pack_done(&p));
+	if (r == 0)
+		r = hand_out(&key->cargo.items[key->cargo.n_items - 1].item, item, len);
+	return error_what(e, r, "cannot seal the key");
+}
+
+static int check_complete(const struct kf_md_key *key, struct kf_error *e)
+{
+	if (key->cargo.n_items == key->items)
+		return 0;
+	return error_why(e, -EPROTO, "items of one session key", "seal the other items first",
+			 "%zu of %u items are made", key->cargo.n_items, key->items);
+}
+
+int kf_md_cargo(const struct kf_md_key *key, char **json, size_t *len, struct kf_error *e)
+{
+	int r = check_complete(key, e);
+
+	if (r == 0)
+		r = cargo_file_write(&key->cargo, json, len, e);
+	return error_what(e, r, "cannot write the cargo");
+}
+
+int kf_md_ticket(const struct kf_md_key *key, char **json, size_t *len, struct kf_error *e)
+{
+	int r = check_complete(key, e);
+
+	if (r == 0)
+		r = ticket_write(&key->ticket, json, len, e);
+	return error_what(e, r, "cannot write the ticket");
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libserver/server.c - The shipped policy is that of SECURITY section 3. */
+#include "libserver/server.h"
+#include "base/error.h"
+#include "format/hash.h"
+#include "format/keys.h"
+#include "libserver/cert.h"
+#include "libserver/pem.h"
+
+#include <openssl/pem.h>
+
+int kf_server_new(struct kf_server **out, struct kf_error *e)
+{
+	struct kf_server *server = malloc(sizeof(*server));
+
+	if (!server)
+		return error_what(e, -ENOMEM, "cannot make a server context");
+	*server = (struct kf_server){
+		.methods = { KF_METHOD_RSA },
+		.n_methods = 1,
+		.exchange_bits = 3072,
+	};
+	*out = server;
+	return 0;
+}
+
+struct kf_server *kf_server_free(struct kf_server *server)
+{
+	if (server)
+		EVP_PKEY_free(server->injector);
+	free(server);
+	return NULL;
+}
+
+static int check_methods(const uint8_t *methods, size_t n, struct kf_error *e)
+{
+	bool seen[KF_METHOD_ECDH + 1] = { false };
+
+	for (size_t i = 0; i < n; i++) {
+		if (methods[i] < KF_METHOD_SHARED || methods[i] > KF_METHOD_ECDH ||
+		    seen[methods[i]])
+			return error_why(e, -EINVAL, "enum kf_method", "name each method once",
+					 "method %u is unknown or named twice", methods[i]);
+		if (methods[i] != KF_METHOD_RSA)
+			return error_why(e, -EOPNOTSUPP, "this version", "use rsa",
+					 "this version speaks no other method than rsa");
+		seen[methods[i]] = true;
+	}
+	return 0;
+}
+
+int kf_server_set_methods(struct kf_server *server, const uint8_t *methods, size_t n,
+			  struct kf_error *e)
+{
+	int r;
+
+	if (n == 0 || n > sizeof(server->methods))
+		r = error_why(e, -EINVAL, "enum kf_method", "name at least one method",
+			      "the list is empty or too long");
+	else
+		r = check_methods(methods, n, e);
+	if (r < 0)
+		return error_what(e, r, "cannot set the methods");
+	memcpy(server->methods, methods, n);
+	server->n_methods = n;
+	return 0;
+}
+
+int kf_server_set_exchange_bits(struct kf_server *server, unsigned int bits, struct kf_error *e)
+{
+	if (bits != 2048 && bits != 3072 && bits != 4096) {
+		(void)error_why(e, -EINVAL, "SECURITY section 3", "say 2048, 3072 or 4096",
+				"%u bits are none of our RSA sizes", bits);
+		return error_what(e, -EINVAL, "cannot set the smallest EXCHANGE key");
+	}
+	server->exchange_bits = bits;
+	return 0;
+}
+
+void kf_server_allow_virtual(struct kf_server *server, int allow)
+{
+	server->allow_virtual = allow != 0;
+}
+
+int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len,
+			   const void *passphrase, size_t passphrase_len, struct kf_error *e)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	uint8_t spki[SPKI_MAX];
+	struct packer p = pack_begin(spki, sizeof(spki));
+	enum kf_key_type type = KF_KEY_NONE;
+	int r;
+
+	r = pem_private_key(BYTES(pem, len), BYTES(passphrase, passphrase_len), &key, e);
+	if (r == 0 && (key_type_of(key, &type) < 0 || type != KF_KEY_EC_P256))
+		r = error_why(e, -EINVAL, "docs/card-application.md 1: injector keys",
+			      "use an EC key on P-256", "the injector key is not on P-256");
+	if (r == 0)
+		r = key_spki(key, &p);
+	if (r == 0)
+		r = sha256(pack_done(&p), server->injector_hash);
+	if (r < 0)
+		return error_what(e, r, "cannot take the injector key");
+	EVP_PKEY_free(server->injector);
+	server->injector = take_ptr(key);
+	return 0;
+}
+
+int kf_server_injector_hash(const struct kf_server *server, uint8_t hash[KF_DIGEST_SIZE])
+{
+	if (!server->injector)
+		return -ENOENT;
+	memcpy(hash, server->injector_hash, KF_DIGEST_SIZE);
+	return 0;
+}
+
+int kf_server_injector_public(const struct kf_server *server, char **pem, struct kf_error *e)
+{
+	_cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
+	char *text, *copy;
+	long n;
+
+	if (!server->injector) {
+		(void)error_why(e, -ENOENT, "", "open the state with the injector's passphrase",
+				"no injector key is set");
+		return error_what(e, -ENOENT, "cannot show the injector key");
+	}
+	if (!bio || PEM_write_bio_PUBKEY(bio, server->injector) != 1)
+		return error_what(e, -ENOMEM, "cannot show the injector key");
+	n = BIO_get_mem_data(bio, &text);
+	copy = strndup(text, (size_t)n);
+	if (!copy)
+		return error_what(e, -ENOMEM, "cannot show the injector key");
+	*pem = copy;
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libserver/server.h - The no-card context: what this server accepts, and as whom it signs.
+ */
+#pragma once
+
+#include "base/bytes.h"
+#include "keyferry/server.h"
+
+#include <openssl/types.h>
+#include <stdbool.h>
+
+/**
+ * struct kf_server - policy and sender
+ * @methods:	@n_methods of them, best first
+ * @injector:	P-256 key that signs items, or NULL; @injector_hash is its SPKI hash
+ */
+struct kf_server {
+	uint8_t methods[4];
+	size_t n_methods;
+	unsigned int exchange_bits;
+	bool allow_virtual;
+	EVP_PKEY *injector;
+	uint8_t injector_hash[KF_DIGEST_SIZE];
+};

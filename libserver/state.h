@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libserver/state.h - The state directory:
+ *
+ *	state.json		says what this is; written last, so without it there is no state
+ *	lock			held while open
+ *	injector.pem		P-256 private key, PKCS#8, perhaps encrypted
+ *	injector.pub.pem	its public half, for card makers
+ *	devices/		enrolled cards (cards.h)
+ *	nonces/, nonces/used/	nonces (nonces.h)
+ *	tickets/SID.json	what was sealed (ticket.h)
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "libserver/folder.h"
+#include "libserver/server.h"
+
+/**
+ * struct kf_state - one open state
+ * @lock:	descriptor that holds the lock
+ * @locked_injector: the injector key is encrypted and its passphrase was not given
+ */
+struct kf_state {
+	int lock;
+	struct folder top, cards, fresh, used, tickets;
+	struct kf_server *server;
+	bool locked_injector;
+};
+
+DEFINE_CLEANUP(struct kf_state *, kf_state_close);
