@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/driver/scripted.h"
+
+#include "driver/socket/socket.h"
+#include "tests/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const uint8_t default_descriptors[] = {
+	0x12, 0x01, 0x00, 0x02, 0x00, 0x00, 0x00, 0x40, 0x09, 0x12, 0x01, 0x00, 0x00, 0x01, 0x00,
+	0x00, 0x00, 0x01,
+	0x09, 0x02, 0x5d, 0x00, 0x01, 0x01, 0x00, 0x80, 0x32,
+	0x09, 0x04, 0x00, 0x00, 0x03, 0x0b, 0x00, 0x00, 0x00,
+	0x36, 0x21, 0x10, 0x01, 0x00, 0x07, 0x03, 0x00, 0x00, 0x00,
+	0xa0, 0x0f, 0x00, 0x00, 0xa0, 0x0f, 0x00, 0x00, 0x00,
+	0x00, 0x2a, 0x00, 0x00, 0x00, 0x2a, 0x00, 0x00, 0x00,
+	0xfe, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+	0xba, 0x04, 0x04, 0x00, 0x12, 0x00, 0x01, 0x00,
+	0xff, 0xff, 0x00, 0x00, 0x00, 0x01,
+	0x07, 0x05, 0x01, 0x02, 0x40, 0x00, 0x00,
+	0x07, 0x05, 0x82, 0x02, 0x40, 0x00, 0x00,
+	0x07, 0x05, 0x83, 0x03, 0x08, 0x00, 0x10,
+};
+
+#define CLASS_AT (18 + 9 + 9)
+
+static int nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* @s fills in ss and tt; NULL where they are not allowed. */
+static size_t parse_hex(const struct scripted *s, const char *hex, uint8_t *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (; *hex; hex++) {
+		int hi = nibble(hex[0]);
+
+		if (*hex == ' ')
+			continue;
+		if (n == cap || !hex[1])
+			return SIZE_MAX;
+		if (s && (*hex == 's' || *hex == 't') && hex[1] == hex[0])
+			out[n++] = *hex == 's' ? s->seq : s->seq_before;
+		else if (hi >= 0 && nibble(hex[1]) >= 0)
+			out[n++] = (uint8_t)(hi << 4 | nibble(hex[1]));
+		else
+			return SIZE_MAX;
+		hex++;
+	}
+	return n;
+}
+
+size_t unhex(const char *hex, uint8_t *out, size_t cap)
+{
+	size_t n = parse_hex(NULL, hex, out, cap);
+
+	ASSERT_TRUE(n != SIZE_MAX);
+	return n;
+}
+
+static void put(struct scripted *s, const uint8_t *p, size_t n)
+{
+	(void)!send(s->fd, p, n, MSG_NOSIGNAL);
+}
+
+static void say(struct scripted *s, const char *what)
+{
+	static __thread uint8_t packet[70000];
+	unsigned long times = 1;
+	char *rest = (char *)(uintptr_t)what;
+	size_t n;
+
+	if (*what == '!') {
+		(void)shutdown(s->fd, SHUT_RDWR);
+		return;
+	}
+	if (*rest == '~')
+		(void)usleep((useconds_t)strtoul(rest + 1, &rest, 10) * 1000);
+	while (*rest == ' ')
+		rest++;
+	if (*rest == '*')
+		times = strtoul(rest + 1, &rest, 10);
+	n = parse_hex(s, rest, packet, sizeof(packet));
+	if (n == SIZE_MAX)
+		abort();	/* the test itself is wrong */
+	while (times--)
+		put(s, packet, n);
+}
+
+static void hear(struct scripted *s, const uint8_t *p, size_t n)
+{
+	uint8_t what = n > 1 && p[0] == 0x01 ? p[1] : p[0];
+
+	if (s->heard_n + 4 < sizeof(s->heard))
+		s->heard_n += (size_t)snprintf(s->heard + s->heard_n, 4, "%02x ", what);
+	if (p[0] == 0x01 && n >= 11) {
+		s->seq_before = s->seq;
+		s->seq = p[7];
+	}
+}
+
+static void reply(struct scripted *s, uint8_t type, const uint8_t *data, size_t n)
+{
+	static __thread uint8_t packet[70000];
+	struct packer p = pack_begin(packet, sizeof(packet));
+
+	pack_u8(&p, 0x01);
+	pack_u8(&p, type);
+	pack_le32(&p, (uint32_t)n);
+	pack_u8(&p, 0);
+	pack_u8(&p, s->seq);
+	pack_u8(&p, s->icc);
+	pack_zero(&p, 2);
+	pack_bytes(&p, BYTES(data, n));
+	put(s, packet, p.n);
+}
+
+static void echo(struct scripted *s, const uint8_t *data, size_t n)
+{
+	static __thread uint8_t answer[70000];
+
+	if (n != 0)
+		memcpy(answer, data, n);
+	answer[n] = 0x90;
+	answer[n + 1] = 0x00;
+	reply(s, CCID_DATA_BLOCK, answer, n + 2);
+}
+
+static void behave(struct scripted *s, const uint8_t *p, size_t n)
+{
+	static const uint8_t atr[] = { 0x3b, 0x80, 0x01, 0x81 };
+	static const uint8_t ok[] = { 0x03, 0x00 };
+
+	if (p[0] == 0x03)
+		put(s, ok, sizeof(ok));
+	if (p[0] != 0x01 || n < 11)
+		return;
+	switch (p[1]) {
+	case CCID_POWER_ON:
+		s->icc = 0;
+		reply(s, CCID_DATA_BLOCK, atr, sizeof(atr));
+		return;
+	case CCID_POWER_OFF:
+		s->icc = s->icc == 2 ? 2 : 1;
+		reply(s, CCID_SLOT_STATUS, NULL, 0);
+		return;
+	case CCID_XFR_BLOCK:
+		echo(s, p + 11, n - 11);
+		return;
+	case CCID_SET_PARAMETERS:
+		reply(s, CCID_PARAMETERS, p + 11, n - 11);
+		return;
+	default:
+		reply(s, ccid_answer_to(p[1]), NULL, 0);
+	}
+}
+
+static bool matches(const struct scripted *s, const uint8_t *p, size_t n)
+{
+	uint8_t prefix[64];
+	size_t want = parse_hex(NULL, s->steps->hear, prefix, sizeof(prefix));
+
+	if (want == SIZE_MAX)
+		abort();
+	return n >= want && memcmp(prefix, p, want) == 0;
+}
+
+static void *play(void *arg)
+{
+	struct scripted *s = arg;
+	static __thread uint8_t packet[70000];
+
+	packet[0] = 0x00;
+	memcpy(packet + 1, s->descriptors, s->descriptors_n);
+	put(s, packet, s->descriptors_n + 1);
+	for (;;) {
+		ssize_t n = recv(s->fd, packet, sizeof(packet), 0);
+
+		if (n <= 0)
+			return NULL;
+		hear(s, packet, (size_t)n);
+		if (s->n_steps == 0 || !matches(s, packet, (size_t)n)) {
+			behave(s, packet, (size_t)n);
+			continue;
+		}
+		for (int i = 0; i < SCRIPTED_SAY && s->steps->say[i]; i++)
+			say(s, s->steps->say[i]);
+		s->steps++;
+		s->n_steps--;
+	}
+}
+
+void scripted_init(struct scripted *s, uint32_t features, uint32_t max_message)
+{
+	*s = (struct scripted){ .fd = -1, .icc = 1 };
+	memcpy(s->descriptors, default_descriptors, sizeof(default_descriptors));
+	s->descriptors_n = sizeof(default_descriptors);
+	for (int i = 0; i < 4; i++) {
+		*scripted_class(s, 40 + (size_t)i) = (uint8_t)(features >> 8 * i);
+		*scripted_class(s, 44 + (size_t)i) = (uint8_t)(max_message >> 8 * i);
+	}
+}
+
+uint8_t *scripted_class(struct scripted *s, size_t at)
+{
+	return s->descriptors + CLASS_AT + at;
+}
+
+int scripted_start(struct scripted *s, const struct scripted_step *steps, size_t n_steps)
+{
+	const int sndbuf = SOCKET_SNDBUF;
+	int fds[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+	s->fd = fds[1];
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	s->steps = steps;
+	s->n_steps = n_steps;
+	ASSERT_EQ(0, pthread_create(&s->thread, NULL, play, s));
+	return fds[0];
+}
+
+void scripted_stop(struct scripted *s)
+{
+	(void)shutdown(s->fd, SHUT_RDWR);
+	(void)pthread_join(s->thread, NULL);
+	(void)close(s->fd);
+}
+
+struct reader *scripted_reader(struct scripted *s, const struct scripted_step *steps,
+			       size_t n_steps)
+{
+	struct reader *reader = NULL;
+	struct pipe *pipe = NULL;
+	const char *why = NULL;
+	int r;
+
+	r = socket_pipe_new(scripted_start(s, steps, n_steps), deadline_in(5000), &pipe);
+	ASSERT_EQ(0, r);
+	r = reader_new(pipe, -1, deadline_in(5000), &reader, &why);
+	if (r < 0)
+		TEST_LOG("reader refused: %s", why);
+	ASSERT_EQ(0, r);
+	return reader;
+}
