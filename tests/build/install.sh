@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What make install puts where, and that a stranger can build against it.
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+
+dest=$(mktemp -d)
+trap 'rm -rf "$dest"' EXIT
+cd "$KF_SRC" || exit 1
+unset MAKEFLAGS MAKELEVEL MFLAGS
+: "${KF_BUILD:=build}"
+nm "$KF_BUILD/bin/keyferry" 2>/dev/null | grep -q __asan_init &&
+	skip_all "a sanitized build is not installed"
+
+pkg() {
+	PKG_CONFIG_SYSROOT_DIR=$dest PKG_CONFIG_PATH=$dest/usr/lib/pkgconfig pkg-config "$@"
+}
+
+everything_is_installed_under_destdir() {
+	# The build is there already, with the compiler it was made with: nothing is compiled here.
+	cc=$(sed -n 's/^made@[^ ]* := \([^ ]*\) .*/\1/p' "$KF_BUILD/tests/harness.o.cmd")
+	make O="$KF_BUILD" CC="$cc" install DESTDIR="$dest" PREFIX=/usr
+	for f in bin/keyferry bin/keyferry-driver bin/keyferry-vreader include/keyferry/proto.h \
+		include/keyferry/keyferry.h include/keyferry/server.h lib/libkeyferry.so.0 \
+		lib/libkeyferry-server.so.0 lib/pkgconfig/libkeyferry.pc; do
+		[ -e "$dest/usr/$f" ] || fail "/usr/$f is not there"
+	done
+}
+
+installed_programs_have_no_run_path() {
+	for f in "$dest"/usr/bin/*; do
+		! readelf -d "$f" | grep -qE 'RUNPATH|RPATH' || fail "$f has one"
+	done
+}
+
+installed_programs_run() {
+	LD_LIBRARY_PATH=$dest/usr/lib "$dest/usr/bin/keyferry" --help >/dev/null
+}
+
+no_file_names_the_build_directory() {
+	! grep -rlF "$dest" "$dest" || fail "these name the staging directory"
+}
+
+# builds PACKAGE HEADER FUNCTION: C and C++ programs of a stranger.
+builds() {
+	[ -e "$dest/usr/lib/$1.so" ] || fail "$1.so is not installed"
+	printf '#include <%s>\nint main(void) { volatile void *p = (void *)%s; return !p; }\n' \
+		"$2" "$3" >"$dest/stranger.c"
+	# shellcheck disable=SC2046 # a list of flags
+	gcc -std=c11 -Wall -Wextra -Werror -o "$dest/stranger" "$dest/stranger.c" \
+		$(pkg --cflags --libs "$1")
+	LD_LIBRARY_PATH=$dest/usr/lib "$dest/stranger"
+	command -v g++ >/dev/null || return 0
+	# shellcheck disable=SC2046 # a list of flags
+	g++ -x c++ -Wall -Wextra -Werror -fsyntax-only "$dest/stranger.c" $(pkg --cflags "$1")
+}
+
+a_stranger_builds_against_the_client_library() {
+	builds libkeyferry keyferry/keyferry.h kf_client_new
+}
+
+a_stranger_builds_against_the_server_library() {
+	builds libkeyferry-server keyferry/server.h kf_state_open
+}
+
+every_exported_symbol_is_in_a_public_header() {
+	for lib in "$dest"/usr/lib/*.so; do
+		nm -D --defined-only "$lib" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' |
+			while read -r symbol; do
+				grep -qw "$symbol" "$dest"/usr/include/keyferry/*.h ||
+					echo "$(basename "$lib"): $symbol"
+			done
+	done >"$dest/unknown"
+	[ ! -s "$dest/unknown" ] || fail "$(cat "$dest/unknown")"
+}
+
+every_installed_program_has_a_man_page() {
+	command -v scdoc >/dev/null || skip "no scdoc"
+	missing=
+	for f in "$dest"/usr/bin/*; do
+		n=$(basename "$f")
+		[ -e "$dest/usr/share/man/man1/$n.1" ] || [ -e "$dest/usr/share/man/man8/$n.8" ] ||
+			missing="$missing $n"
+	done
+	[ -z "$missing" ] || skip "not written yet:$missing"
+}
+
+plan 8
+t everything_is_installed_under_destdir
+t installed_programs_have_no_run_path
+t installed_programs_run
+t no_file_names_the_build_directory
+t a_stranger_builds_against_the_client_library
+t a_stranger_builds_against_the_server_library
+t every_exported_symbol_is_in_a_public_header
+t every_installed_program_has_a_man_page
+finish
