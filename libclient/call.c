@@ -58,7 +58,7 @@ void call_end(struct call *call)
 {
 	if (call->client) {
 		wipe(call->client->tx, packet_size(&call->request));
-		wipe(call->client->rx, call->reply.header.size);
+		wipe(call->client->rx, call->client->rx_len);
 	}
 	wipe(call, sizeof(*call));
 }
@@ -111,6 +111,7 @@ static int take_packet(struct kf_client *client, const struct packet *asked, str
 	r = wire_recv(client->fd, client->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
 	if (r < 0)
 		return r == -EAGAIN || r == -EBADMSG ? r : r == -EMSGSIZE ? -EBADMSG : -ENOTCONN;
+	client->rx_len = frame.n;
 	if (packet_parse(frame, out) < 0)
 		return -EBADMSG;
 	if (out->header.kind == KF_KIND_EVENT && out->header.request == KF_EVENT) {

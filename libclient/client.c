@@ -49,6 +49,7 @@ void client_hang_up(struct kf_client *client)
 {
 	client->connected = false;
 	client->hello = (struct kf_hello){ 0 };
+	wipe(client->tx, 2 * (size_t)KF_PACKET_MAX);
 	if (client->fd >= 0)
 		(void)shutdown(client->fd, SHUT_RDWR);
 }

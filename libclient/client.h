@@ -56,6 +56,7 @@ struct event_queue {
  * @cancel_seq:	last used by kf_cancel()
  * @cancels:	requests to cancel that are not answered yet
  * @tx, @rx:	%KF_PACKET_MAX bytes each; wiped after each call
+ * @rx_len:	of the last packet, as it was received; what it says of itself is not to be trusted
  * @contexts:	list of those made by this client
  */
 struct kf_client {
@@ -70,6 +71,7 @@ struct kf_client {
 	_Atomic uint32_t cancel_seq;
 	_Atomic uint32_t cancels;
 	uint8_t *tx, *rx;
+	size_t rx_len;
 	struct kf_hello hello;
 	struct failure failure;
 	struct event_queue events;

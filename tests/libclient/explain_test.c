@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libclient/explain.h"
+#include "tests/harness.h"
+
+static void expect_full(const struct failure *failure)
+{
+	EXPECT_NE(0, strlen(failure->error.why));
+	EXPECT_NE(0, strlen(failure->error.rule));
+	EXPECT_NE(0, strlen(failure->error.next));
+	EXPECT_NULL(strchr(failure->error.why, '%'));
+	EXPECT_NULL(strchr(failure->error.next, '%'));
+}
+
+TEST(every_reason_has_words)
+{
+	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_SENDER; reason++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -EIO, .reason = reason,
+							     .detail = 2 });
+		expect_full(&failure);
+		EXPECT_EQ(-EIO, failure.error.code);
+	}
+}
+
+TEST(every_errno_of_the_protocol_has_words_of_its_own)
+{
+	static const int codes[] = {
+		ENOTTY, E2BIG, EINVAL, EOPNOTSUPP, EMSGSIZE, EACCES, EPERM, EKEYREJECTED,
+		EKEYREVOKED, ENODEV, ENOMEDIUM, ESTALE, EBADF, EBADMSG, EPROTO, EREMOTEIO, ENOENT,
+		EEXIST, ENOSPC, EDQUOT, EBUSY, ECANCELED, ETIMEDOUT, EIO, ESHUTDOWN,
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -codes[i], .detail = 7 });
+		expect_full(&failure);
+		EXPECT_STRNE(strerror(codes[i]), failure.error.why);
+	}
+}
+
+TEST(an_errno_nobody_foresaw_has_words_too)
+{
+	struct failure failure = { 0 };
+
+	explain_reply(&failure, &(struct kf_header){ .result = -4095 });
+	expect_full(&failure);
+}
+
+TEST(rights_are_named)
+{
+	struct failure failure = { 0 };
+
+	explain_reply(&failure, &(struct kf_header){ .result = -EACCES, .reason = KF_REASON_RIGHT,
+						     .detail = KF_RIGHT_INJECT });
+	EXPECT_STREQ("the right 'inject' is missing", failure.error.why);
+}
+
+TEST(a_status_word_is_shown)
+{
+	struct failure failure = { 0 };
+
+	explain_reply(&failure, &(struct kf_header){ .result = -EREMOTEIO, .sw = 0x6988 });
+	EXPECT_NOT_NULL(strstr(failure.error.why, "6988"));
+}
+
+TEST(whether_the_card_was_reached_is_told)
+{
+	struct failure failure = { 0 };
+
+	explain_reply(&failure, &(struct kf_header){ .result = -ETIMEDOUT,
+						     .reason = KF_REASON_ON_CARD });
+	EXPECT_NOT_NULL(strstr(failure.error.next, "unknown"));
+	explain_reply(&failure, &(struct kf_header){ .result = -ETIMEDOUT,
+						     .reason = KF_REASON_QUEUED });
+	EXPECT_NOT_NULL(strstr(failure.error.next, "had not reached"));
+}
