@@ -3,7 +3,9 @@
  * tools/main.c - keyferry: the table of subcommands. Keys and PINs pass through this process on
  * the server's and on the user's side, so it is undumpable before it reads a byte.
  */
+#include "tools/client_cmds.h"
 #include "tools/cmd.h"
+#include "tools/tool.h"
 #include "tools/ui.h"
 
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <sys/resource.h>
 
 static const struct cmd cmds[] = {
+	CLIENT_CMDS,
 };
 
 int main(int argc, char **argv)
@@ -29,5 +32,6 @@ int main(int argc, char **argv)
 		puts("keyferry " KF_VERSION);
 		return UI_OK;
 	}
+	args_front_to_back(tool_front_options(), argc, argv);
 	return cmd_dispatch("keyferry", cmds, sizeof(cmds) / sizeof(cmds[0]), argc, argv);
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tools/client_cmds.h - The subcommands that talk to the broker, for the table in main.c. */
+#pragma once
+
+#include "tools/cmd.h"
+
+int cmd_reader(int argc, char **argv);
+int cmd_card(int argc, char **argv);
+int cmd_card_pin(int argc, char **argv);
+int cmd_container(int argc, char **argv);
+int cmd_container_cert(int argc, char **argv);
+int cmd_key(int argc, char **argv);
+int cmd_offer(int argc, char **argv);
+int cmd_inject(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_clients(int argc, char **argv);
+
+#define CLIENT_CMDS \
+	{ "reader", "readers, and waiting for a card", cmd_reader }, \
+	{ "card", "what a card is and can; its PIN", cmd_card }, \
+	{ "container", "keys and certificates in a card", cmd_container }, \
+	{ "key", "sign, decrypt, derive", cmd_key }, \
+	{ "offer", "have the card offer to take a sealed key", cmd_offer }, \
+	{ "inject", "carry a sealed key into the card", cmd_inject }, \
+	{ "status", "how the service is doing", cmd_status }, \
+	{ "clients", "who holds which card for how long", cmd_clients }

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tools/cmd_inject.c - keyferry inject: carries a cargo into the card. The procedure is
+ * kf_injection_run(); here are the files and the words. The receipt file is written for whatever
+ * has a receipt, also when the rest failed: a proof is never thrown away.
+ */
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "format/numbers.h"
+#include "libserver/json/cargo.h"
+#include "libserver/json/receipt.h"
+#include "tools/client_cmds.h"
+#include "tools/tool.h"
+
+static int read_cargo(struct tool *tool, const char *path, struct cargo_file *out)
+{
+	_cleanup_(freep) uint8_t *text = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	size_t n = 0;
+	int r;
+
+	r = ui_file_read(path, JSON_TEXT_MAX, &text, &n, &e);
+	if (r == 0)
+		r = cargo_file_parse(BYTES(text, n), out, &e);
+	if (r == 0)
+		return UI_OK;
+	(void)error_what(&e, r, "cannot read the cargo in %s", path);
+	return tool_fail_with(tool, &e);
+}
+
+/* Return: 0, -errno. */
+static int injection_from(const struct cargo_file *cargo, struct kf_injection **out)
+{
+	int r;
+
+	r = kf_injection_new(cargo->serial, cargo->sid, cargo->method, cargo->wrapped.p,
+			     cargo->wrapped.n, out);
+	for (size_t i = 0; r == 0 && i < cargo->n_items; i++) {
+		const struct cargo_item *item = &cargo->items[i];
+
+		r = kf_injection_add(*out, item->function, item->iv, KF_CHAIN_CBC, item->item.p,
+				     item->item.n);
+	}
+	return r;
+}
+
+static const char *outcome_name(enum kf_injection_outcome outcome)
+{
+	switch (outcome) {
+	case KF_INJECTION_INSTALLED:	return "installed";
+	case KF_INJECTION_STORED:	return "installed before";
+	case KF_INJECTION_UNKNOWN:	return "indeterminate";
+	default:			return "not installed";
+	}
+}
+
+static size_t count(const struct kf_injection *injection, enum kf_injection_outcome outcome)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 1; i <= kf_injection_count(injection); i++)
+		n += kf_injection_outcome(injection, i) == outcome;
+	return n;
+}
+
+/* Collects what has a receipt. Return: 0, -ENOMEM. */
+static int fill_receipts(const struct kf_injection *injection, struct receipt_file *file)
+{
+	file->receipts = calloc(kf_injection_count(injection) + 1, sizeof(*file->receipts));
+	if (!file->receipts)
+		return -ENOMEM;
+	for (uint32_t i = 1; i <= kf_injection_count(injection); i++) {
+		size_t len;
+		const uint8_t *p = kf_injection_receipt(injection, i, &len);
+
+		if (!p)
+			continue;
+		file->receipts[file->n].number = i;
+		if (blob_set(&file->receipts[file->n].receipt, BYTES(p, len)) < 0)
+			return -ENOMEM;
+		file->n++;
+	}
+	return 0;
+}
+
+static int save_receipts(struct tool *tool, const struct cargo_file *cargo,
+			 const struct kf_injection *injection, const char *out)
+{
+	struct receipt_file file = RECEIPT_FILE_INIT;
+	_cleanup_(freep) char *text = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	size_t n = 0;
+	int code = UI_OK, r;
+
+	memcpy(file.serial, cargo->serial, sizeof(file.serial));
+	memcpy(file.sid, cargo->sid, sizeof(file.sid));
+	r = fill_receipts(injection, &file);
+	if (r == 0 && file.n > 0) {
+		r = receipt_file_write(&file, &text, &n, &e);
+		if (r == 0)
+			code = tool_write(tool, out, BYTES(text, n), 0644);
+	}
+	if (r < 0)
+		code = tool_fail_with(tool, (error_what(&e, r, "cannot write the receipt"), &e));
+	receipt_file_deinit(&file);
+	return code;
+}
+
+static int injected(struct tool *tool, const struct cargo_file *cargo,
+		    const struct kf_injection *injection, const char *out)
+{
+	json_t *items = json_array();
+
+	if (strcmp(out, "-") == 0) {
+		json_decref(items);
+		return UI_OK;
+	}
+	for (uint32_t i = 1; i <= kf_injection_count(injection); i++) {
+		const struct cargo_item *item = &cargo->items[i - 1];
+		const char *outcome = outcome_name(kf_injection_outcome(injection, i));
+
+		ui_say(&tool->ui, "item %u, %s %s: %s in container %u", i,
+		       key_type_name(item->key_type), purpose_name(item->purpose), outcome,
+		       item->container);
+		(void)json_array_append_new(items, json_pack("{s:I,s:s,s:I}", "number",
+			(json_int_t)i, "outcome", outcome, "container",
+			(json_int_t)item->container));
+	}
+	ui_say(&tool->ui, "grade %s, as the server computed it; sender %s", grade_name(cargo->grade),
+	       cargo->signed_by ? "signed by an injector" : "unauthenticated");
+	ui_say(&tool->ui, "Send %s to the server: keyferry receipt verify %s", out, out);
+	return ui_json(&tool->ui, json_pack("{s:s,s:s,s:b,s:s,s:o}", "serial", cargo->serial,
+		"grade", grade_name(cargo->grade), "sender authenticated", cargo->signed_by,
+		"receipt", out, "items", items));
+}
+
+/* Why it ended, in the library's words; what may be in the card all the same goes into the code. */
+static int not_injected(struct tool *tool, const struct kf_injection *injection)
+{
+	struct kf_error e = *kf_client_error(tool->client);
+	int code;
+
+	if (count(injection, KF_INJECTION_UNKNOWN) > 0) {
+		error_text_set(e.what, "indeterminate: the key was sent and nothing came back");
+		(void)tool_fail_with(tool, &e);
+		return UI_NOT_PROVED;
+	}
+	code = tool_fail_with(tool, &e);
+	return code;
+}
+
+static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_injection *injection,
+	       const char *out)
+{
+	_cleanup_(secret_deinit) struct secret pin = SECRET_INIT;
+	int code, r;
+
+	if (kf_injection_find(injection, tool->context) < 0)
+		return tool_fail(tool);
+	if (count(injection, KF_INJECTION_STORED) == kf_injection_count(injection)) {
+		code = save_receipts(tool, cargo, injection, out);
+		return code == UI_OK ? injected(tool, cargo, injection, out) : code;
+	}
+	code = tool_ask_pin(tool, "PIN", &pin);
+	if (code != UI_OK)
+		return code;
+	ui_progress(&tool->ui, "the card opens and checks the key ...");
+	r = kf_injection_run(injection, tool->context, (const char *)pin.p, pin.n,
+			     tool->last_try ? KF_PIN_LAST_TRY : 0);
+	if (r < 0)
+		code = not_injected(tool, injection);
+	r = save_receipts(tool, cargo, injection, out);
+	if (code != UI_OK)
+		return code;
+	return r == UI_OK ? injected(tool, cargo, injection, out) : r;
+}
+
+static int inject(struct tool *tool, const char *path, const char *out)
+{
+	struct cargo_file cargo = CARGO_FILE_INIT;
+	struct kf_injection *injection = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int code = read_cargo(tool, path, &cargo), r;
+
+	if (code == UI_OK) {
+		r = injection_from(&cargo, &injection);
+		if (r < 0)
+			code = tool_fail_with(tool, (error_what(&e, r, "cannot take the cargo"), &e));
+	}
+	if (code == UI_OK)
+		code = tool_open(tool);
+	if (code == UI_OK)
+		code = run(tool, &cargo, injection, out);
+	injection = kf_injection_free(injection);
+	cargo_file_deinit(&cargo);
+	return code;
+}
+
+int cmd_inject(int argc, char **argv)
+{
+	const char *cargo = NULL, *out = NULL;
+	const struct arg args[] = {
+		{ "CARGO", 0, ARG_WORD, &cargo, NULL, "the cargo file from the server; - is stdin" },
+		{ "out", 'o', ARG_TEXT, &out, "FILE", "where the receipt goes" },
+		ARG_END
+	};
+	struct tool tool = TOOL_INIT("keyferry inject");
+	int code;
+
+	if (!tool_parse(&tool, "Carries a sealed key into the card and brings back its receipt. Running "
+			"it again with the same cargo is safe: nothing is installed twice.", args,
+			argc, argv, &code))
+		return code;
+	if (!out)
+		return ui_usage(&tool.ui, "where does the receipt go? -o FILE");
+	if (tool.timeout_s == 0)
+		tool.timeout_s = 60;
+	code = inject(&tool, cargo, out);
+	tool_close(&tool);
+	return code;
+}
