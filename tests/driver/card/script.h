@@ -9,6 +9,7 @@
 #include "driver/card/card.h"
 #include "driver/card/match.h"
 #include "driver/iso7816/card_io.h"
+#include "driver/iso7816/tlv.h"
 #include "tests/harness.h"
 
 #define SCRIPT_STEPS	64
