@@ -5,6 +5,7 @@
  */
 #include "tools/client_cmds.h"
 #include "tools/cmd.h"
+#include "tools/server_state.h"
 #include "tools/tool.h"
 #include "tools/ui.h"
 
@@ -16,6 +17,7 @@
 
 static const struct cmd cmds[] = {
 	CLIENT_CMDS,
+	SERVER_CMDS,
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* tools/cmd_receipt.c - keyferry receipt verify: prove what a card installed. */
+#include "base/error.h"
+#include "libserver/json/object.h"
+#include "tools/args.h"
+#include "tools/server_state.h"
+
+enum { FILE_MAX = 1 << 20 };
+
+static void report_freep(struct kf_receipt_report **report)
+{
+	*report = kf_receipt_report_free(*report);
+}
+
+static json_t *item_json(const struct ui *ui, const struct kf_receipt_report *report,
+			 unsigned int i)
+{
+	bool proved = kf_receipt_report_item_is_proved(report, i);
+	const char *sender = kf_receipt_report_item_is_signed(report, i) ? "signed"
+									 : "unauthenticated";
+	char key[HEX_DIGEST_SIZE];
+
+	hex_print(BYTES(kf_receipt_report_item_key(report, i), KF_DIGEST_SIZE), key);
+	ui_say(ui, "item %u:    %s, container %u, sender %s, key %s", i + 1,
+	       proved ? "proved" : "indeterminate", kf_receipt_report_item_container(report, i),
+	       sender, key);
+	return json_pack("{s:i,s:b,s:i,s:s,s:s}", "number", (int)i + 1, "proved", proved,
+			 "container", (int)kf_receipt_report_item_container(report, i), "sender",
+			 sender, "public_key_sha256", key);
+}
+
+static int print(const struct ui *ui, const struct kf_receipt_report *report)
+{
+	unsigned int items = kf_receipt_report_items(report);
+	unsigned int proved = kf_receipt_report_proved(report);
+	const char *grade = kf_grade_name(kf_receipt_report_grade(report));
+	json_t *array = json_array();
+	int code;
+
+	ui_say(ui, "card:      %s", kf_receipt_report_serial(report));
+	for (unsigned int i = 0; i < items; i++)
+		(void)json_array_append_new(array, item_json(ui, report, i));
+	ui_say(ui, "proved:    %u of %u", proved, items);
+	if (proved == items)
+		ui_say(ui, "grade:     %s", grade);
+	else
+		ui_say(ui, "grade:     none yet: run the same keyferry inject again");
+	code = ui_json(ui, json_pack("{s:s,s:b,s:s*,s:o}", "serial",
+				     kf_receipt_report_serial(report), "proved", proved == items,
+				     "grade", proved == items ? grade : NULL, "items", array));
+	return code != UI_OK || proved == items ? code : UI_NOT_PROVED;
+}
+
+static int verify(const struct ui *ui, const char *dir, const char *path, const char *device)
+{
+	_cleanup_(report_freep) struct kf_receipt_report *report = NULL;
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	_cleanup_(freep) uint8_t *json = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	size_t len = 0;
+	int r;
+
+	r = ui_file_read(path, FILE_MAX, &json, &len, &e);
+	if (r == 0)
+		r = server_state_open(dir, &state, &e);
+	if (r == 0)
+		r = kf_state_receipt(state, device, json, len, &report, &e);
+	if (r < 0 && r != -ENODATA)
+		return ui_fail(ui, &e);
+	return print(ui, report);
+}
+
+static int cmd_receipt_verify(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry receipt verify" };
+	const char *dir = NULL, *device = NULL, *path = NULL;
+	int code;
+	const struct arg args[] = {
+		{ "RECEIPT", 0, ARG_WORD, &path, NULL, "the receipt file; - is stdin" },
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "device", 0, ARG_TEXT, &device, "D",
+		  "it must be this card (default: the ticket's)" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Compare a card's receipt with what was sealed, and print the grade.", args, NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir)
+		return ui_usage(&ui, "--state is missing");
+	return verify(&ui, dir, path, device);
+}
+
+static const struct cmd receipt_cmds[] = {
+	{ "verify", "compare a card's receipt with what was sealed", cmd_receipt_verify },
+};
+
+int cmd_receipt(int argc, char **argv)
+{
+	return cmd_dispatch("keyferry receipt", receipt_cmds,
+			    sizeof(receipt_cmds) / sizeof(receipt_cmds[0]), argc, argv);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tools/cmd_seal.c - keyferry seal: the moment a private key passes through this host. It is read
+ * straight into locked memory, and wiped before the cargo is written out.
+ */
+#include "base/error.h"
+#include "format/numbers.h"
+#include "libserver/json/object.h"
+#include "libserver/json/time.h"
+#include "tools/args.h"
+#include "tools/server_state.h"
+
+#include <openssl/crypto.h>
+
+enum { PEM_MAX = 64 << 10, FILE_MAX = 1 << 20, SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
+
+DEFINE_CLEANUP(struct kf_keypair *, kf_keypair_free);
+DEFINE_CLEANUP(struct kf_verified_offer *, kf_verified_offer_free);
+DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
+
+/* The command line; the last four are made of the texts before them. */
+struct seal {
+	const char *dir, *offer, *key, *out, *device;
+	const char *usage_text, *replace_text, *not_after_text;
+	const char *archive_cert, *archive_root, *archive_out;
+	bool any_genuine, allow_virtual, no_pin, archive_signing_key;
+	int passphrase_fd, injector_passphrase_fd;
+	uint32_t exchange_bits;
+	enum kf_purpose usage;
+	bool replaces;
+	uint8_t replace[KF_DIGEST_SIZE];
+	int64_t not_after;
+};
+
+/* --- the key --- */
+
+static int read_key(const struct seal *want, struct kf_keypair **out, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT, passphrase = SECRET_INIT;
+	int r;
+
+	r = ui_secret_from_file(want->key, PEM_MAX, &pem, e);
+	if (r == 0)
+		r = kf_keypair_from_pem(pem.p, pem.n, NULL, 0, out, e);
+	if (r != -ENOKEY)
+		return r;
+	r = passphrase_get(want->passphrase_fd, "Passphrase of the private key", &passphrase, e);
+	if (r == 0)
+		r = kf_keypair_from_pem(pem.p, pem.n, passphrase.p, passphrase.n, out, e);
+	return r;
+}
+
+static int prepare_key(const struct seal *want, struct kf_keypair **out, struct kf_error *e)
+{
+	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
+	int r = read_key(want, &pair, e);
+
+	if (r == 0 && want->usage_text)
+		r = kf_keypair_set_purpose(pair, want->usage, e);
+	if (r == 0)
+		r = kf_keypair_set_policy(pair, !want->no_pin, want->not_after, e);
+	if (r < 0)
+		return r;
+	if (want->replaces)
+		kf_keypair_set_replaces(pair, want->replace);
+	*out = take_ptr(pair);
+	return 0;
+}
+
+/* --- offer and archive --- */
+
+static int read_offer(const struct seal *want, struct kf_state *state,
+		      struct kf_verified_offer **out, struct kf_error *e)
+{
+	_cleanup_(freep) uint8_t *json = NULL;
+	struct kf_server *server = kf_state_server(state);
+	size_t len = 0;
+	int r = 0;
+
+	if (want->allow_virtual)
+		kf_server_allow_virtual(server, 1);
+	if (want->exchange_bits)
+		r = kf_server_set_exchange_bits(server, want->exchange_bits, e);
+	if (r == 0)
+		r = ui_file_read(want->offer, FILE_MAX, &json, &len, e);
+	if (r == 0)
+		r = kf_state_offer(state, want->device, want->any_genuine, json, len, out, e);
+	return r;
+}
+
+static int read_recipient(const struct seal *want, struct kf_archive_recipient **out,
+			  struct kf_error *e)
+{
+	_cleanup_(freep) uint8_t *cert = NULL, *root = NULL;
+	size_t cert_len = 0, root_len = 0;
+	int r = 0;
+
+	if (!want->archive_cert)
+		return 0;
+	r = ui_file_read(want->archive_cert, FILE_MAX, &cert, &cert_len, e);
+	if (r == 0 && want->archive_root)
+		r = ui_file_read(want->archive_root, FILE_MAX, &root, &root_len, e);
+	if (r == 0)
+		r = kf_archive_recipient_new(cert, cert_len, root, root_len, out, e);
+	return r;
+}
+
+/* --- all together --- */
+
+static int report(const struct ui *ui, const struct seal *want,
+		  const struct kf_verified_offer *offer, const struct kf_keypair *pair)
+{
+	const char *grade = kf_grade_name(kf_verified_offer_grade(offer));
+	const char *sender = kf_verified_offer_is_signed(offer) ? "signed" : "unauthenticated";
+	char key[HEX_DIGEST_SIZE];
+
+	hex_print(BYTES(kf_keypair_hash(pair), KF_DIGEST_SIZE), key);
+	ui_say(ui, "cargo:     %s", want->out);
+	ui_say(ui, "card:      %s%s", kf_verified_offer_serial(offer),
+	       want->any_genuine ? " (any genuine card was accepted)" : "");
+	ui_say(ui, "container: %u", kf_verified_offer_container(offer));
+	ui_say(ui, "key:       %s, %s, %s", key_type_name(kf_keypair_type(pair)),
+	       purpose_name(kf_keypair_purpose(pair)), key);
+	ui_say(ui, "sender:    %s", sender);
+	if (want->archive_out)
+		ui_say(ui, "archive:   %s", want->archive_out);
+	ui_say(ui, "grade:     %s, once the receipt is verified", grade);
+	return ui_json(ui, json_pack(
+		"{s:s,s:s,s:s,s:b,s:i,s:s,s:s,s:s,s:s,s:s*,s:s}", "cargo", want->out, "serial",
+		kf_verified_offer_serial(offer), "device", kf_verified_offer_fingerprint(offer),
+		"any_genuine", want->any_genuine, "container",
+		(int)kf_verified_offer_container(offer), "key_type",
+		key_type_name(kf_keypair_type(pair)), "purpose",
+		purpose_name(kf_keypair_purpose(pair)), "public_key_sha256", key, "sender", sender,
+		"archive", want->archive_out, "grade", grade));
+}
+
+static int seal_and_write(const struct seal *want, struct kf_state *state,
+			  const struct kf_verified_offer *offer, const struct kf_keypair *pair,
+			  struct kf_error *e)
+{
+	_cleanup_(kf_archive_recipient_freep) struct kf_archive_recipient *recipient = NULL;
+	_cleanup_(freep) char *cargo = NULL;
+	struct kf_seal_request request = {
+		.size = sizeof(request),
+		.offer = offer,
+		.pair = pair,
+		.archive_path = want->archive_out,
+		.archive_signing_key = want->archive_signing_key,
+	};
+	size_t len = 0;
+	int r = read_recipient(want, &recipient, e);
+
+	request.recipient = recipient;
+	if (r == 0)
+		r = kf_state_seal(state, &request, &cargo, &len, e);
+	if (r == 0)
+		r = ui_file_write(want->out, BYTES(cargo, len), 0644, e);
+	return r;
+}
+
+static int seal(const struct ui *ui, const struct seal *want)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	_cleanup_(kf_verified_offer_freep) struct kf_verified_offer *offer = NULL;
+	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r;
+
+	/* OpenSSL keeps private numbers there; without it (no lockable memory) they are wiped only. */
+	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+	r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
+	if (r == 0)
+		r = read_offer(want, state, &offer, &e);
+	if (r == 0)
+		r = prepare_key(want, &pair, &e);
+	if (r == 0)
+		r = seal_and_write(want, state, offer, pair, &e);
+	if (error_what(&e, r, "cannot seal the key") < 0)
+		return ui_fail(ui, &e);
+	return strcmp(want->out, "-") == 0 ? UI_OK : report(ui, want, offer, pair);
+}
+
+/* --- the command line --- */
+
+static int check_texts(const struct ui *ui, struct seal *want)
+{
+	if (!want->dir || !want->offer || !want->key || !want->out)
+		return ui_usage(ui, "--state, --offer, --key and -o are needed");
+	if (want->usage_text && (purpose_from_name(want->usage_text, &want->usage) < 0 ||
+				 (want->usage != KF_PURPOSE_SIGN &&
+				  want->usage != KF_PURPOSE_DECRYPT &&
+				  want->usage != KF_PURPOSE_DERIVE)))
+		return ui_usage(ui, "--usage %s is not sign, decrypt or derive", want->usage_text);
+	want->replaces = want->replace_text != NULL;
+	if (want->replaces && hex_parse(want->replace_text, want->replace, KF_DIGEST_SIZE) < 0)
+		return ui_usage(ui, "--replace wants 64 lower-case hexadecimal digits");
+	if (want->not_after_text && utc_parse(want->not_after_text, &want->not_after) < 0)
+		return ui_usage(ui, "--not-after wants a time like 2030-01-31T23:59:59Z");
+	if (!want->archive_cert != !want->archive_out)
+		return ui_usage(ui, "--archive-cert and --archive-out belong together");
+	if (want->archive_root && !want->archive_cert)
+		return ui_usage(ui, "--archive-root belongs to --archive-cert");
+	if (want->device && want->any_genuine)
+		return ui_usage(ui, "--device and --any-genuine exclude each other");
+	return UI_OK;
+}
+
+int cmd_seal(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry seal" };
+	struct seal want = { .passphrase_fd = -1, .injector_passphrase_fd = -1 };
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
+		{ "offer", 0, ARG_TEXT, &want.offer, "FILE", "what the card offered" },
+		{ "key", 0, ARG_TEXT, &want.key, "PEM", "the private key; - is stdin" },
+		{ "output", 'o', ARG_TEXT, &want.out, "FILE", "where to write the cargo" },
+		{ "usage", 0, ARG_TEXT, &want.usage_text, "USE", "sign (default), decrypt, derive" },
+		{ "device", 0, ARG_TEXT, &want.device, "D",
+		  "it must be this card (default: the challenge's)" },
+		{ "any-genuine", 0, ARG_FLAG, &want.any_genuine, NULL,
+		  "accept any card under an enrolled root" },
+		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL,
+		  "with --any-genuine: it may be software" },
+		{ "exchange-bits", 0, ARG_NUMBER, &want.exchange_bits, "N",
+		  "smallest EXCHANGE key (default 3072)" },
+		{ "no-pin", 0, ARG_FLAG, &want.no_pin, NULL, "the key may be used without PIN" },
+		{ "not-after", 0, ARG_TEXT, &want.not_after_text, "TIME", "advisory, for people" },
+		{ "replace", 0, ARG_TEXT, &want.replace_text, "HASH",
+		  "may replace the key with this public key hash" },
+		{ "archive-cert", 0, ARG_TEXT, &want.archive_cert, "PEM",
+		  "keep a copy for this certificate" },
+		{ "archive-root", 0, ARG_TEXT, &want.archive_root, "PEM", "what it is checked by" },
+		{ "archive-out", 0, ARG_TEXT, &want.archive_out, "FILE", "where to keep it" },
+		{ "archive-signing-key", 0, ARG_FLAG, &want.archive_signing_key, NULL,
+		  "even of a key that only signs" },
+		{ "passphrase-fd", 0, ARG_FD, &want.passphrase_fd, "N",
+		  "passphrase of the private key" },
+		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
+		  "passphrase of the injector key" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = { "Seal a private key for one card.", args, NULL };
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	code = check_texts(&ui, &want);
+	return code != UI_OK ? code : seal(&ui, &want);
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* tools/cmd_server.c - keyferry server: make a state, and keep its list of cards. */
+#include "base/error.h"
+#include "tools/args.h"
+#include "tools/server_state.h"
+#include "tools/table.h"
+
+enum { PEM_MAX = 1 << 20 };
+
+static void freep_file(uint8_t **data)
+{
+	free(*data);
+	*data = NULL;
+}
+
+/* --- init --- */
+
+static int init(struct ui *ui, const char *dir, bool encrypt, int passphrase_fd)
+{
+	_cleanup_(secret_deinit) struct secret passphrase = SECRET_INIT, again = SECRET_INIT;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = 0;
+
+	if (encrypt || passphrase_fd >= 0)
+		r = passphrase_get(passphrase_fd, "New passphrase of the injector key",
+				   &passphrase, &e);
+	if (r == 0 && passphrase.n > 0 && passphrase_fd < 0)
+		r = passphrase_get(-1, "The same once more", &again, &e);
+	if (r == 0 && again.p && !secret_equal(&passphrase, &again))
+		r = error_why(&e, -EINVAL, "typed twice, to be sure", "try again",
+			      "the two passphrases differ");
+	if (r == 0)
+		r = kf_state_init(dir, passphrase.p, passphrase.n, &e);
+	if (error_what(&e, r, "cannot make a server state") < 0)
+		return ui_fail(ui, &e);
+	ui_say(ui, "state:    %s", dir);
+	ui_say(ui, "injector: %s/injector.pub.pem (for the cards' maker)", dir);
+	return ui_json(ui, json_pack("{s:s,s:o}", "state", dir, "injector",
+				     json_sprintf("%s/injector.pub.pem", dir)));
+}
+
+static int cmd_server_init(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server init" };
+	const char *dir = NULL;
+	bool encrypt = false;
+	int fd = -1, code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "directory to make" },
+		{ "passphrase", 0, ARG_FLAG, &encrypt, NULL, "encrypt the injector key; asks" },
+		{ "passphrase-fd", 0, ARG_FD, &fd, "N", "the same, read from descriptor N" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = { "Make a server state with a fresh injector key.", args,
+					   NULL };
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir)
+		return ui_usage(&ui, "--state is missing");
+	return init(&ui, dir, encrypt, fd);
+}
+
+/* --- enroll --- */
+
+struct enroll {
+	const char *dir, *cert, *root, *crl;
+	bool allow_virtual;
+};
+
+static int enroll_files(const struct enroll *want, struct kf_state *state, struct kf_error *e)
+{
+	_cleanup_(freep_file) uint8_t *cert = NULL, *root = NULL, *crl = NULL;
+	size_t cert_len = 0, root_len = 0, crl_len = 0;
+	int r;
+
+	r = ui_file_read(want->cert, PEM_MAX, &cert, &cert_len, e);
+	if (r == 0)
+		r = ui_file_read(want->root, PEM_MAX, &root, &root_len, e);
+	if (r == 0 && want->crl)
+		r = ui_file_read(want->crl, PEM_MAX, &crl, &crl_len, e);
+	if (r == 0)
+		r = kf_state_enroll(state, cert, cert_len, root, root_len, crl, crl_len,
+				    want->allow_virtual, e);
+	return r;
+}
+
+static int enroll(const struct ui *ui, const struct enroll *want)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r;
+
+	r = server_state_open(want->dir, &state, &e);
+	if (r == 0)
+		r = enroll_files(want, state, &e);
+	if (r < 0)
+		return ui_fail(ui, &e);
+	ui_say(ui, "enrolled: %s", want->cert);
+	return ui_json(ui, json_pack("{s:s}", "enrolled", want->cert));
+}
+
+static int cmd_server_enroll(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server enroll" };
+	struct enroll want = { 0 };
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
+		{ "cert", 0, ARG_TEXT, &want.cert, "FILE", "the card's device certificate" },
+		{ "root", 0, ARG_TEXT, &want.root, "FILE", "its maker's root certificate" },
+		{ "crl", 0, ARG_TEXT, &want.crl, "FILE", "the root's revocation list" },
+		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL,
+		  "the card may be software" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = { "Remember a card that keys may be sealed for.", args,
+					   NULL };
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!want.dir || !want.cert || !want.root)
+		return ui_usage(&ui, "--state, --cert and --root are needed");
+	return enroll(&ui, &want);
+}
+
+/* --- list --- */
+
+static const struct table_column list_columns[] = {
+	{ "SERIAL", TABLE_TEXT }, { "LEVEL", TABLE_TEXT }, { "STATUS", TABLE_TEXT },
+	{ "FINGERPRINT", TABLE_TEXT },
+};
+
+static int list_row(void *arg, const char *serial, const char *fingerprint, int is_virtual,
+		    int refused)
+{
+	struct libscols_line *row = table_row(arg);
+
+	table_cell(row, 0, "%s", serial);
+	table_cell(row, 1, "%s", is_virtual ? "virtual" : "chip");
+	table_cell(row, 2, "%s", refused ? "refused" : "ok");
+	table_cell(row, 3, "%s", fingerprint);
+	return 0;
+}
+
+static int cmd_server_list(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server list" };
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	struct libscols_table *table;
+	const char *dir = NULL;
+	int code, r;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = { "List the enrolled cards.", args, NULL };
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir)
+		return ui_usage(&ui, "--state is missing");
+	r = server_state_open(dir, &state, &e);
+	if (r == 0)
+		r = error_what(&e, table_new(&ui, "cards", list_columns,
+					     sizeof(list_columns) / sizeof(list_columns[0]),
+					     &table), "cannot list the cards");
+	if (r < 0)
+		return ui_fail(&ui, &e);
+	r = kf_state_each_card(state, list_row, table, &e);
+	code = table_print(table);
+	return r < 0 ? ui_fail(&ui, &e) : code;
+}
+
+/* --- show --- */
+
+static int show(const struct ui *ui, const char *dir, const char *name)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	struct kf_enrolled *card = NULL;
+	const char *level;
+	int r;
+
+	r = server_state_open(dir, &state, &e);
+	if (r == 0)
+		r = kf_state_card(state, name, &card, &e);
+	if (r < 0)
+		return ui_fail(ui, &e);
+	level = kf_enrolled_is_virtual(card) ? "virtual" : "chip";
+	ui_say(ui, "serial:      %s", kf_enrolled_serial(card));
+	ui_say(ui, "level:       %s", level);
+	ui_say(ui, "fingerprint: %s", kf_enrolled_fingerprint(card));
+	ui_say(ui, "status:      ok");
+	r = ui_json(ui, json_pack("{s:s,s:s,s:s,s:s}", "serial", kf_enrolled_serial(card), "level",
+				  level, "fingerprint", kf_enrolled_fingerprint(card), "status",
+				  "ok"));
+	kf_enrolled_free(card);
+	return r;
+}
+
+static int cmd_server_show(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server show" };
+	const char *dir = NULL, *device = NULL;
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "device", 0, ARG_TEXT, &device, "D", "serial or fingerprint" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Show an enrolled card, or say why it is refused today.", args, NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir || !device)
+		return ui_usage(&ui, "--state and --device are needed");
+	return show(&ui, dir, device);
+}
+
+/* --- crl --- */
+
+static int set_crl(const struct ui *ui, const char *dir, const char *path)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	_cleanup_(freep_file) uint8_t *crl = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	unsigned int n = 0;
+	size_t len = 0;
+	int r;
+
+	r = ui_file_read(path, PEM_MAX, &crl, &len, &e);
+	if (r == 0)
+		r = server_state_open(dir, &state, &e);
+	if (r == 0)
+		r = kf_state_set_crl(state, crl, len, &n, &e);
+	if (r < 0)
+		return ui_fail(ui, &e);
+	ui_say(ui, "revocation list enrolled for %u card%s", n, n == 1 ? "" : "s");
+	return ui_json(ui, json_pack("{s:i}", "cards", (int)n));
+}
+
+static int cmd_server_crl(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server crl" };
+	const char *dir = NULL, *crl = NULL;
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "crl", 0, ARG_TEXT, &crl, "FILE", "the root's current revocation list" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Take a newer revocation list for all cards of the root that issued it.", args,
+		NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir || !crl)
+		return ui_usage(&ui, "--state and --crl are needed");
+	return set_crl(&ui, dir, crl);
+}
+
+static const struct cmd server_cmds[] = {
+	{ "init", "make a state with a fresh injector key", cmd_server_init },
+	{ "enroll", "remember a card that keys may be sealed for", cmd_server_enroll },
+	{ "list", "list the enrolled cards", cmd_server_list },
+	{ "show", "show one card, or why it is refused", cmd_server_show },
+	{ "crl", "take a newer revocation list", cmd_server_crl },
+};
+
+int cmd_server(int argc, char **argv)
+{
+	return cmd_dispatch("keyferry server", server_cmds,
+			    sizeof(server_cmds) / sizeof(server_cmds[0]), argc, argv);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* tools/server_state.c - A passphrase is asked for only after looking whether there is one. */
+#include "tools/server_state.h"
+
+int passphrase_get(int fd, const char *prompt, struct secret *out, struct kf_error *e)
+{
+	int r = secret_init(out, PASSPHRASE_MAX);
+
+	if (r < 0)
+		return r;
+	return fd >= 0 ? ui_secret_from_fd(fd, out, e) : ui_secret_ask(prompt, out, e);
+}
+
+int server_state_open(const char *dir, struct kf_state **out, struct kf_error *e)
+{
+	return kf_state_open(dir, NULL, 0, out, e);
+}
+
+int server_state_unlock(const char *dir, int passphrase_fd, struct kf_state **out,
+			struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret passphrase = SECRET_INIT;
+	int r = kf_state_needs_passphrase(dir, e);
+
+	if (r > 0)
+		r = passphrase_get(passphrase_fd, "Passphrase of the injector key", &passphrase, e);
+	if (r < 0)
+		return r;
+	return kf_state_open(dir, passphrase.p, passphrase.n, out, e);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tools/server_state.h - What the server's subcommands share: opening the state, with a passphrase
+ * where one is needed, and the row of their table in main.c.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "keyferry/server.h"
+#include "tools/cmd.h"
+#include "tools/ui.h"
+
+int cmd_server(int argc, char **argv);
+int cmd_challenge(int argc, char **argv);
+int cmd_seal(int argc, char **argv);
+int cmd_receipt(int argc, char **argv);
+
+#define SERVER_CMDS \
+	{ "server", "the server's state: init, enroll, list, show, crl", cmd_server }, \
+	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
+	{ "seal", "seal a private key for the card that made an offer", cmd_seal }, \
+	{ "receipt", "prove what a card installed", cmd_receipt }
+
+#define PASSPHRASE_MAX 1024
+
+/*
+ * Gets a passphrase: from descriptor @fd, or, if that is -1, from the terminal. @out is
+ * SECRET_INIT. Return: 0, -ENOTTY, -ECANCELED, -EMSGSIZE.
+ */
+int passphrase_get(int fd, const char *prompt, struct secret *out, struct kf_error *e);
+
+/* Opens @dir for commands that do not sign. */
+int server_state_open(const char *dir, struct kf_state **out, struct kf_error *e);
+
+/* Opens @dir with its injector key; asks for the passphrase only if there is one. */
+int server_state_unlock(const char *dir, int passphrase_fd, struct kf_state **out,
+			struct kf_error *e);
+
+DEFINE_CLEANUP(struct kf_state *, kf_state_close);
