@@ -181,6 +181,7 @@ static void *play(void *arg)
 	memcpy(packet + 1, s->descriptors, s->descriptors_n);
 	put(s, packet, s->descriptors_n + 1);
 	for (;;) {
+		const struct scripted_step *step;
 		ssize_t n = recv(s->fd, packet, sizeof(packet), 0);
 
 		if (n <= 0)
@@ -190,10 +191,10 @@ static void *play(void *arg)
 			behave(s, packet, (size_t)n);
 			continue;
 		}
-		for (int i = 0; i < SCRIPTED_SAY && s->steps->say[i]; i++)
-			say(s, s->steps->say[i]);
-		s->steps++;
-		s->n_steps--;
+		step = s->steps++;
+		s->n_steps--;		/* before the answer, so that a test may look after it */
+		for (int i = 0; i < SCRIPTED_SAY && step->say[i]; i++)
+			say(s, step->say[i]);
 	}
 }
 
