@@ -216,12 +216,16 @@ int call_run(struct call *call, const char *what, ...)
 int call_reply_broken(struct call *call, const char *why)
 {
 	client_hang_up(call->client);
-	return explain_broken(&call->client->failure, why);
+	return error_what(&call->client->failure.error,
+			  explain_broken(&call->client->failure, why),
+			  "cannot use the broker's answer");
 }
 
 int call_no_memory(struct call *call)
 {
-	return explain_link(&call->client->failure, -ENOMEM);
+	return error_what(&call->client->failure.error,
+			  explain_link(&call->client->failure, -ENOMEM),
+			  "cannot keep the broker's answer");
 }
 
 /* Nothing but loads, stores, packing on the stack and send(): a signal handler may be here. */

@@ -4,27 +4,12 @@
  * minidriver's CardGetProperty is.
  */
 #include "libclient/blob.h"
+#include "libclient/serial.h"
 
 struct kf_card {
 	struct kf_card_info info;
-	char serial[2 * KF_SERIAL_MAX + 1];
+	char serial[SERIAL_TEXT_SIZE];
 };
-
-/* A serial that is text is shown as that, any other as hexadecimal. */
-static void serial_text(struct kf_card *card)
-{
-	const struct kf_card_info *info = &card->info;
-	bool printable = info->serial_len > 0;
-
-	for (uint32_t i = 0; i < info->serial_len; i++)
-		printable &= info->serial[i] > 0x20 && info->serial[i] < 0x7f;
-	for (uint32_t i = 0; i < info->serial_len; i++) {
-		if (printable)
-			card->serial[i] = (char)info->serial[i];
-		else
-			(void)snprintf(card->serial + (size_t)2 * i, 3, "%02X", info->serial[i]);
-	}
-}
 
 KF_EXPORT int kf_card_read(struct kf_context *context, struct kf_card **out)
 {
@@ -45,7 +30,7 @@ KF_EXPORT int kf_card_read(struct kf_context *context, struct kf_card **out)
 	if (card->info.atr_len > KF_ATR_MAX || card->info.serial_len > KF_SERIAL_MAX ||
 	    card->info.aid_len > KF_AID_MAX)
 		return call_reply_broken(&call, "a length in the card's properties is out of range");
-	serial_text(card);
+	serial_text(BYTES(card->info.serial, card->info.serial_len), card->serial);
 	*out = take_ptr(card);
 	return 0;
 }

@@ -69,8 +69,9 @@ static int tell_all(struct kf_client *client)
 
 	for (; queue->n > 0; told++) {
 		struct kf_event event = queue->ring[queue->first];
-		const struct kf_reader reader = { .entry = event.entry };
+		struct kf_reader reader;
 
+		reader_init(&reader, &event.entry);
 		queue->first = (queue->first + 1) % CLIENT_EVENTS_MAX;
 		queue->n--;
 		tell(client, event.change, &reader);

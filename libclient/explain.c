@@ -71,7 +71,7 @@ static const struct explanation by_errno[] = {
 	{ EMSGSIZE, "the answer is too large (%u bytes)", "docs/protocol.md", "ask for less" },
 	{ EACCES, "policy refuses", POLICY, "ask the administrator for the right" },
 	{ EPERM, "the card wants the PIN first", CARD, "give the PIN first" },
-	{ EKEYREJECTED, "the PIN is wrong, %u tries left", CARD, "give the right PIN" },
+	{ EKEYREJECTED, "the PIN is wrong; tries left: %u", CARD, "give the right PIN" },
 	{ EKEYREVOKED, "the PIN is blocked", CARD,
 	  "unblock it with the PUK: keyferry card pin unblock" },
 	{ ENODEV, "the reader is gone", "the reader", "plug it in; keyferry reader list shows it" },

@@ -13,6 +13,7 @@
  */
 #include "libclient/blob.h"
 #include "libclient/explain.h"
+#include "libclient/serial.h"
 
 #include <poll.h>
 
@@ -33,7 +34,7 @@ struct item {
  * @n:		items added; item number i is items[i - 1]
  */
 struct kf_injection {
-	char serial[2 * KF_SERIAL_MAX + 1];
+	char serial[SERIAL_TEXT_SIZE];
 	uint8_t sid[KF_SID_SIZE];
 	enum kf_method method;
 	uint8_t *wrapped;

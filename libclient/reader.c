@@ -35,11 +35,12 @@ KF_EXPORT int kf_reader_list(struct kf_client *client, struct kf_readers **out)
 	if (!readers)
 		return call_no_memory(&call);
 	for (; readers->n < rows.n; readers->n++) {
-		struct kf_reader_entry *entry = &readers->rows[readers->n].entry;
+		struct kf_reader_entry entry;
 
-		rows_copy(&rows, readers->n, entry, sizeof(*entry));
-		if (!reader_entry_valid(entry))
+		rows_copy(&rows, readers->n, &entry, sizeof(entry));
+		if (!reader_entry_valid(&entry))
 			return call_reply_broken(&call, "a reader's description is malformed");
+		reader_init(&readers->rows[readers->n], &entry);
 	}
 	*out = take_ptr(readers);
 	return 0;
@@ -88,7 +89,7 @@ KF_EXPORT const char *kf_reader_card(const struct kf_reader *reader)
 
 KF_EXPORT const char *kf_reader_serial(const struct kf_reader *reader)
 {
-	return reader->entry.serial;
+	return reader->serial;
 }
 
 KF_EXPORT uint32_t kf_reader_usb_id(const struct kf_reader *reader)

@@ -3,10 +3,19 @@
 #pragma once
 
 #include "libclient/client.h"
+#include "libclient/serial.h"
 
 struct kf_reader {
 	struct kf_reader_entry entry;
+	char serial[SERIAL_TEXT_SIZE];
 };
+
+/* @entry is valid. */
+static inline void reader_init(struct kf_reader *reader, const struct kf_reader_entry *entry)
+{
+	reader->entry = *entry;
+	serial_text_from_hex(entry->serial, reader->serial);
+}
 
 /* Whether every field of what the broker sent is in range. */
 bool reader_entry_valid(const struct kf_reader_entry *entry);

@@ -297,7 +297,7 @@ uint32_t kf_reader_state(const struct kf_reader *reader);
 uint32_t kf_reader_generation(const struct kf_reader *reader);
 /* What the driver takes the card for; empty if it knows none. */
 const char *kf_reader_card(const struct kf_reader *reader);
-/* The card's serial number as text; empty if unknown. */
+/* The card's serial number, as kf_card_serial() has it; empty if unknown. */
 const char *kf_reader_serial(const struct kf_reader *reader);
 /* idVendor << 16 | idProduct, as the reader claims them. */
 uint32_t kf_reader_usb_id(const struct kf_reader *reader);

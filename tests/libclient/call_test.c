@@ -51,7 +51,7 @@ TEST_F(call, a_refusal_is_told_in_four_parts_and_the_connection_lives)
 	fake_send(&self->f, &p);
 	EXPECT_EQ(-EKEYREJECTED, verify(&self->f));
 	expect_explained(self->f.client, -EKEYREJECTED);
-	EXPECT_NOT_NULL(strstr(kf_client_error(self->f.client)->why, "2 tries left"));
+	EXPECT_NOT_NULL(strstr(kf_client_error(self->f.client)->why, "tries left: 2"));
 	EXPECT_EQ(2, kf_client_detail(self->f.client));
 	EXPECT_EQ(0x63c2, kf_client_status_word(self->f.client));
 	fake_answer(&self->f, KF_PIN_VERIFY, 0);
