@@ -181,6 +181,8 @@ void job_orphan(struct job *job)
 		job->give_up = -ECANCELED;	/* it has not reached the card and need not */
 	/* A PIN under way may be wrong: its try stays spent until it is forgiven in time. */
 	job->pin_charged = false;
+	job->context = NULL;		/* goes next, and will not find us any more */
+	job->key = NULL;
 	job_leave_client(job);
 }
 

@@ -144,11 +144,17 @@ static void set_atr(struct reader *reader, struct bytes atr)
 	memcpy(reader->entry.atr, atr.p, atr.n);
 }
 
+/* As it stands where it is text, else in hex. */
 static void set_serial(struct reader *reader, struct bytes serial)
 {
 	static const char hex[] = "0123456789ABCDEF";
+	bool text = true;
 
-	for (size_t i = 0; i < serial.n; i++) {
+	for (size_t i = 0; i < serial.n; i++)
+		text &= serial.p[i] > 0x20 && serial.p[i] < 0x7f;
+	if (text && serial.n != 0)
+		memcpy(reader->entry.serial, serial.p, serial.n);
+	for (size_t i = 0; !text && i < serial.n; i++) {
 		reader->entry.serial[2 * i] = hex[serial.p[i] >> 4];
 		reader->entry.serial[2 * i + 1] = hex[serial.p[i] & 15];
 	}
@@ -285,7 +291,7 @@ void reader_driver_lost(struct reader *reader, const char *why, bool kill)
 				 .instance = reader->link.instance };
 	bool had_card = reader->entry.state == KF_READER_CARD;
 
-	if (kill || had_card)
+	if (kill)		/* a driver that ends by itself is the monitor's to tell of */
 		log_line("reader=%s pid=%u: driver lost, %s", reader->entry.name, reader->link.pid,
 			 why);
 	fail_running(reader);

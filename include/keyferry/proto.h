@@ -197,7 +197,7 @@ static_assert(sizeof(struct kf_part) == 8, "kf_part");
 #define KF_RIGHT_INJECT		0x00000004u	/* offer, session import, process */
 #define KF_RIGHT_CREATE		0x00000008u	/* generate keys, store certificates */
 #define KF_RIGHT_DELETE		0x00000010u	/* delete containers */
-#define KF_RIGHT_ADMIN		0x00000020u	/* see every client, unblock PINs, reset the card */
+#define KF_RIGHT_ADMIN		0x00000020u	/* see every client, reset the card */
 #define KF_RIGHT_RAW		0x00000040u	/* raw APDUs */
 #define KF_RIGHT_RELAY		0x00000080u	/* relay protected APDUs: full rights on the card */
 #define KF_RIGHT_INIT		0x00000100u	/* initialise a card */
@@ -404,7 +404,8 @@ enum kf_reader_state {
  * @product:	likewise
  * @name:	unique; virtual readers' names begin with "virtual:"
  * @card:	what the driver takes the card for ("keyferry", ...); empty if it knows none
- * @serial:	card serial number as text, upper-case hex; empty if unknown
+ * @serial:	card serial number: as it stands if it is printable, else in upper-case hex; empty
+ *		if unknown
  * @atr:	[7816-3]
  * @reserved:	0
  */

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/broker/card.h"
+#include "daemon/broker/job.h"
+#include "tests/daemon/broker/rig.h"
+
+FIXTURE(card) { struct rig rig; struct peer a, b; uint64_t ca, cb; };
+FIXTURE_SETUP(card)
+{
+	rig_init(&self->rig);
+	self->ca = peer_init(&self->rig, &self->a);
+	self->cb = peer_init(&self->rig, &self->b);
+}
+FIXTURE_TEARDOWN(card)
+{
+	peer_deinit(&self->a);
+	peer_deinit(&self->b);
+	rig_deinit(&self->rig);
+}
+
+static int call(struct fixture_card *self, struct peer *peer, struct packet packet,
+		struct packet *reply)
+{
+	return peer_call(&self->rig, peer, &packet, reply);
+}
+
+static int plain(struct fixture_card *self, struct peer *peer, uint32_t request, uint64_t context)
+{
+	struct packet reply;
+
+	return call(self, peer, ask(request, context), &reply);
+}
+
+static void verify(struct fixture_card *self, struct peer *peer, uint64_t context)
+{
+	struct packet reply;
+
+	EXPECT_EQ(0, call(self, peer, ask_pin(context, 0), &reply));
+	self->rig.n_asked = 0;
+}
+
+static uint32_t verified(struct fixture_card *self, struct peer *peer, uint64_t context)
+{
+	struct packet reply;
+
+	EXPECT_EQ(0, call(self, peer, ask(KF_CARD_INFO, context), &reply));
+	self->rig.n_asked = 0;
+	return ((const struct kf_card_info *)packet_read(&reply))->verified;
+}
+
+/* --- whose PIN it is --- */
+
+TEST_F(card, a_pin_given_by_one_client_never_serves_another)
+{
+	verify(self, &self->a, self->ca);
+	EXPECT_EQ(0, plain(self, &self->b, KF_SIGN, self->cb));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_SIGN));
+}
+
+TEST_F(card, it_stays_as_long_as_nobody_else_asks)
+{
+	verify(self, &self->a, self->ca);
+	EXPECT_EQ(0, plain(self, &self->a, KF_SIGN, self->ca));
+	EXPECT_EQ(0, plain(self, &self->a, KF_SIGN, self->ca));
+	EXPECT_ASKED(&self->rig, NR(KF_SIGN), NR(KF_SIGN));
+	EXPECT_EQ(1u << KF_PIN_USER, verified(self, &self->a, self->ca));
+}
+
+TEST_F(card, who_lost_it_to_anothers_turn_is_told_so)
+{
+	struct packet reply;
+
+	verify(self, &self->a, self->ca);
+	EXPECT_EQ(0u, verified(self, &self->b, self->cb));
+	self->rig.fail = NR(KF_SIGN);
+	self->rig.fail_result = -EPERM;
+	self->rig.fail_reason = KF_REASON_PIN_NEEDED;
+	EXPECT_EQ(-EPERM, call(self, &self->a, ask(KF_SIGN, self->ca), &reply));
+	EXPECT_EQ(KF_REASON_PIN_LOST, reply.header.reason);
+	EXPECT_EQ(-EPERM, call(self, &self->b, ask(KF_SIGN, self->cb), &reply));
+	EXPECT_EQ(KF_REASON_PIN_NEEDED, reply.header.reason);
+}
+
+TEST_F(card, it_does_not_stay_behind_when_its_client_leaves)
+{
+	verify(self, &self->a, self->ca);
+	self->a.fd = fd_close(self->a.fd);
+	rig_run(&self->rig);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP));
+}
+
+TEST_F(card, a_second_context_of_the_same_client_does_not_have_it)
+{
+	uint64_t second = peer_open(&self->rig, &self->a);
+
+	verify(self, &self->a, self->ca);
+	EXPECT_EQ(0, plain(self, &self->a, KF_SIGN, second));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_SIGN));
+}
+
+TEST_F(card, raw_apdus_leave_nothing_to_the_next_client)
+{
+	struct packet p = ask(KF_APDU, self->ca), reply;
+
+	packet_set(&p, kf_apdu, command, BYTES("\x00\xa4\x04\x00", 4));
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(0, plain(self, &self->b, KF_SIGN, self->cb));
+	EXPECT_ASKED(&self->rig, NR(KF_APDU), NR(KF_DRV_DROP), NR(KF_SIGN));
+}
+
+TEST_F(card, raw_pin_commands_never_reach_the_driver)
+{
+	struct packet p = ask(KF_APDU, self->ca), reply;
+
+	packet_set(&p, kf_apdu, command, BYTES("\x00\x20\x00\x81\x04" "1234", 9));
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(KF_REASON_APDU_CLASS, reply.header.reason);
+	EXPECT_EQ(0x20u, reply.header.detail);
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
+TEST_F(card, logging_out_drops_it_at_once)
+{
+	verify(self, &self->a, self->ca);
+	EXPECT_EQ(0, plain(self, &self->a, KF_PIN_LOGOUT, self->ca));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP));
+	EXPECT_EQ(0u, verified(self, &self->a, self->ca));
+}
+
+TEST_F(card, a_driver_that_cannot_drop_is_given_up)
+{
+	struct packet reply;
+
+	verify(self, &self->a, self->ca);
+	self->rig.fail = NR(KF_DRV_DROP);
+	self->rig.fail_result = -EIO;
+	EXPECT_EQ(-EIO, call(self, &self->b, ask(KF_SIGN, self->cb), &reply));
+	EXPECT_FALSE(link_up(&self->rig.reader->link));
+	EXPECT_EQ((uint32_t)KF_READER_STARTING, self->rig.reader->entry.state);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP));
+}
+
+/* --- the last try, and wrong ones --- */
+
+TEST_F(card, the_last_try_is_spent_only_when_offered_up)
+{
+	struct packet reply;
+
+	self->rig.tries = 1;
+	EXPECT_EQ(-EPERM, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	EXPECT_EQ(KF_REASON_PIN_LAST_TRY, reply.header.reason);
+	EXPECT_ASKED(&self->rig, NR(KF_PIN_STATUS));
+	EXPECT_EQ(0, call(self, &self->a, ask_pin(self->ca, KF_PIN_LAST_TRY), &reply));
+	EXPECT_ASKED(&self->rig, NR(KF_PIN_VERIFY));
+	EXPECT_EQ(0u, self->a.client->user->pin_spent);
+}
+
+TEST_F(card, wrong_pins_are_budgeted_over_all_connections_of_a_uid)
+{
+	struct packet reply;
+
+	self->rig.fail = NR(KF_PIN_VERIFY);
+	self->rig.fail_result = -EKEYREJECTED;
+	for (int i = 0; i < QUOTA_PIN_TRIES; i++)
+		EXPECT_EQ(-EKEYREJECTED, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EDQUOT, call(self, &self->b, ask_pin(self->cb, 0), &reply));
+	EXPECT_EQ(KF_REASON_QUOTA_PIN, reply.header.reason);
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
+TEST_F(card, pipelined_pins_do_not_get_around_the_budget)
+{
+	struct packet pin = ask_pin(self->ca, 0), reply;
+	int refused = 0;
+
+	self->rig.fail = NR(KF_PIN_VERIFY);
+	self->rig.fail_result = -EKEYREJECTED;
+	for (int i = 0; i < 3 * QUOTA_PIN_TRIES; i++)
+		peer_send(&self->a, &pin);
+	rig_run(&self->rig);
+	while (peer_get(&self->a, &reply))
+		refused += reply.header.result == -EDQUOT;
+	EXPECT_EQ(2 * QUOTA_PIN_TRIES, refused);
+}
+
+TEST_F(card, an_empty_or_oversized_pin_is_no_request)
+{
+	struct packet p = ask_pin(self->ca, 0), reply;
+	static const uint8_t big[65];
+
+	packet_set(&p, kf_pin_verify, value, BYTES_NONE);
+	EXPECT_EQ(-EINVAL, peer_call(&self->rig, &self->a, &p, &reply));
+	packet_set(&p, kf_pin_verify, value, BYTES_OF(big));
+	EXPECT_EQ(-EINVAL, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
+/* --- turns --- */
+
+TEST_F(card, requests_are_served_round_robin_by_client)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), cert = ask(KF_CERT_READ, self->cb);
+
+	self->rig.hold = true;
+	peer_send(&self->a, &sign);
+	rig_run(&self->rig);		/* one is at the card, the rest waits */
+	for (int i = 0; i < 3; i++)
+		peer_send(&self->a, &sign);
+	peer_send(&self->b, &cert);
+	rig_run(&self->rig);
+	self->rig.hold = false;
+	driver_answer(&self->rig, &self->rig.held);
+	rig_run(&self->rig);
+	EXPECT_EQ(5u, self->rig.n_asked);
+	EXPECT_EQ((uint32_t)NR(KF_CERT_READ), self->rig.asked[2]);
+}
+
+TEST_F(card, the_driver_has_one_request_at_a_time)
+{
+	struct packet sign = ask(KF_SIGN, self->ca);
+
+	self->rig.hold = true;
+	for (int i = 0; i < 5; i++)
+		peer_send(&self->a, &sign);
+	rig_run(&self->rig);
+	EXPECT_ASKED(&self->rig, NR(KF_SIGN));
+}
+
+TEST_F(card, a_client_may_only_have_so_many_outstanding)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), reply;
+
+	self->rig.hold = true;
+	for (int i = 0; i <= CLIENT_REQUESTS; i++)
+		peer_send(&self->a, &sign);
+	rig_run(&self->rig);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(-EDQUOT, reply.header.result);
+	EXPECT_EQ(KF_REASON_QUOTA_REQUESTS, reply.header.reason);
+	EXPECT_EQ(self->a.seq, reply.header.seq);
+}
+
+TEST_F(card, parts_and_results_reach_the_client)
+{
+	struct packet p = ask(KF_SIGN, self->ca), reply;
+
+	packet_set(&p, kf_sign, digest, BYTES("digest", 6));
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_BYTES_EQ(BYTES("signed", 6), packet_get(&reply, kf_sign, signature));
+	EXPECT_EQ(self->ca, ((const struct kf_sign *)packet_read(&reply))->context);
+	EXPECT_EQ(0u, ((const struct kf_sign *)packet_read(&self->rig.held))->context);
+}
+
+/* --- giving up --- */
+
+TEST_F(card, what_waits_is_cancelled_at_once)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), cancel = ask(KF_CANCEL, 0), reply;
+	uint32_t second;
+
+	self->rig.hold = true;
+	peer_send(&self->a, &sign);
+	second = peer_send(&self->a, &sign);
+	((struct kf_cancel *)packet_body(&cancel))->seq = second;
+	peer_send(&self->a, &cancel);
+	rig_run(&self->rig);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(second, reply.header.seq);
+	EXPECT_EQ(-ECANCELED, reply.header.result);
+	EXPECT_EQ(KF_REASON_QUEUED, reply.header.reason);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(0, reply.header.result);
+	EXPECT_ASKED(&self->rig, NR(KF_SIGN));
+	EXPECT_EQ(-ENOENT, call(self, &self->a, cancel, &reply));
+}
+
+TEST_F(card, what_is_at_the_card_is_asked_to_stop_and_its_outcome_told)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), cancel = ask(KF_CANCEL, 0), reply;
+	struct packet at_card;
+
+	self->rig.hold = true;
+	((struct kf_cancel *)packet_body(&cancel))->seq = peer_send(&self->a, &sign);
+	rig_run(&self->rig);
+	at_card = self->rig.held;
+	EXPECT_EQ(0, call(self, &self->a, cancel, &reply));
+	EXPECT_ASKED(&self->rig, NR(KF_SIGN), NR(KF_CANCEL));
+	self->rig.fail = NR(KF_SIGN);
+	self->rig.fail_result = -ECANCELED;
+	driver_answer(&self->rig, &at_card);
+	rig_run(&self->rig);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(-ECANCELED, reply.header.result);
+	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
+}
+
+TEST_F(card, another_clients_requests_cannot_be_cancelled)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), cancel = ask(KF_CANCEL, 0), reply;
+
+	self->rig.hold = true;
+	((struct kf_cancel *)packet_body(&cancel))->seq = peer_send(&self->a, &sign) + 1000;
+	self->a.seq += 1000;
+	((struct kf_cancel *)packet_body(&cancel))->seq = peer_send(&self->a, &sign);
+	rig_run(&self->rig);
+	EXPECT_EQ(-ENOENT, call(self, &self->b, cancel, &reply));
+}
+
+TEST_F(card, what_waits_too_long_never_reaches_the_card)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), first = ask(KF_SIGN, self->cb), reply;
+
+	self->rig.hold = true;
+	peer_send(&self->b, &first);
+	rig_run(&self->rig);
+	sign.header.deadline_ms = 1;
+	peer_send(&self->a, &sign);
+	(void)loop_turn(&self->rig.broker.loop, 20);
+	(void)loop_turn(&self->rig.broker.loop, 20);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(-ETIMEDOUT, reply.header.result);
+	EXPECT_EQ(KF_REASON_QUEUED, reply.header.reason);
+}
+
+TEST_F(card, a_driver_silent_beyond_the_deadline_is_given_up)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), reply;
+
+	self->rig.hold = true;
+	peer_send(&self->a, &sign);
+	rig_run(&self->rig);
+	rig_expire(&self->rig, &list_entry(self->a.client->jobs.next, struct job, in_client)->timer);
+	EXPECT_FALSE(peer_get(&self->a, &reply));	/* the driver may still answer */
+	rig_expire(&self->rig, &self->rig.reader->link.timer);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(-ETIMEDOUT, reply.header.result);
+	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
+	EXPECT_FALSE(link_up(&self->rig.reader->link));
+}
+
+TEST_F(card, a_key_whose_client_left_meanwhile_is_destroyed)
+{
+	struct packet p = ask(KF_SESSION_IMPORT, self->ca);
+
+	self->rig.hold = true;
+	peer_send(&self->a, &p);
+	rig_run(&self->rig);
+	self->a.fd = fd_close(self->a.fd);
+	(void)loop_turn(&self->rig.broker.loop, 0);
+	self->rig.hold = false;
+	driver_answer(&self->rig, &self->rig.held);
+	rig_run(&self->rig);
+	EXPECT_ASKED(&self->rig, NR(KF_SESSION_IMPORT), NR(KF_KEY_DESTROY));
+}
+
+/* --- transactions --- */
+
+TEST_F(card, a_transaction_keeps_the_card_and_the_pin)
+{
+	struct packet reply;
+
+	EXPECT_EQ(0, call(self, &self->a, ask_txn(self->ca, 0), &reply));
+	verify(self, &self->a, self->ca);
+	struct packet sign = ask(KF_SIGN, self->cb);
+	peer_send(&self->b, &sign);
+	rig_run(&self->rig);
+	EXPECT_FALSE(peer_get(&self->b, &reply));
+	EXPECT_EQ(0, plain(self, &self->a, KF_SIGN, self->ca));
+	EXPECT_ASKED(&self->rig, NR(KF_SIGN));
+	EXPECT_EQ(0, plain(self, &self->a, KF_TXN_END, self->ca));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_SIGN));
+	EXPECT_TRUE(peer_get(&self->b, &reply));
+}
+
+TEST_F(card, it_ends_at_its_deadline_and_takes_the_pin_along)
+{
+	struct packet reply, sign = ask(KF_SIGN, self->cb);
+
+	EXPECT_EQ(0, call(self, &self->a, ask_txn(self->ca, 1000), &reply));
+	verify(self, &self->a, self->ca);
+	peer_send(&self->b, &sign);
+	rig_run(&self->rig);
+	rig_expire(&self->rig, &self->rig.reader->txn.timer);
+	EXPECT_TRUE(peer_get(&self->b, &reply));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_SIGN));
+	EXPECT_EQ(-EPROTO, call(self, &self->a, ask(KF_TXN_END, self->ca), &reply));
+	EXPECT_EQ(KF_REASON_TXN_EXPIRED, reply.header.reason);
+	EXPECT_EQ(-EPROTO, call(self, &self->a, ask(KF_TXN_END, self->ca), &reply));
+	EXPECT_EQ(KF_REASON_TXN_NONE, reply.header.reason);
+}
+
+TEST_F(card, who_waited_in_vain_learns_that_somebody_had_it)
+{
+	struct packet reply, second = ask_txn(self->cb, 1000);
+
+	EXPECT_EQ(0, call(self, &self->a, ask_txn(self->ca, 20000), &reply));
+	peer_send(&self->b, &second);
+	rig_run(&self->rig);
+	rig_expire(&self->rig, &list_entry(self->b.client->jobs.next, struct job, in_client)->timer);
+	ASSERT_TRUE(peer_get(&self->b, &reply));
+	EXPECT_EQ(-EBUSY, reply.header.result);
+	EXPECT_EQ(KF_REASON_TXN_OTHER, reply.header.reason);
+	EXPECT_LT(10000u, reply.header.detail);
+}
+
+TEST_F(card, it_cannot_be_nested_and_goes_with_its_client)
+{
+	struct packet reply, second = ask_txn(self->cb, 1000);
+
+	EXPECT_EQ(0, call(self, &self->a, ask_txn(self->ca, 0), &reply));
+	EXPECT_EQ(-EPROTO, call(self, &self->a, ask_txn(self->ca, 0), &reply));
+	peer_send(&self->b, &second);
+	rig_run(&self->rig);
+	self->a.fd = fd_close(self->a.fd);
+	rig_run(&self->rig);
+	EXPECT_TRUE(peer_get(&self->b, &reply));
+	EXPECT_EQ(0, reply.header.result);
+}
+
+TEST_F(card, ending_it_with_a_reset_resets_before_the_next_turn)
+{
+	struct packet end = ask(KF_TXN_END, self->ca), reply;
+
+	EXPECT_EQ(0, call(self, &self->a, ask_txn(self->ca, 0), &reply));
+	((struct kf_txn_end *)packet_body(&end))->flags = KF_TXN_RESET;
+	EXPECT_EQ(0, call(self, &self->a, end, &reply));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_POWER_CYCLE));
+}
+
+TEST_F(card, one_that_cannot_keep_sessions_is_held_for_their_owner)
+{
+	struct packet reply, sign = ask(KF_SIGN, self->cb), destroy;
+
+	self->rig.reader->sessions_stay = false;
+	EXPECT_EQ(0, call(self, &self->a, ask(KF_SESSION_IMPORT, self->ca), &reply));
+	destroy = ask(KF_KEY_DESTROY, ((const struct kf_session_import *)packet_read(&reply))->key);
+	peer_send(&self->b, &sign);
+	rig_run(&self->rig);
+	EXPECT_FALSE(peer_get(&self->b, &reply));
+	EXPECT_EQ(0, call(self, &self->a, destroy, &reply));
+	EXPECT_TRUE(peer_get(&self->b, &reply));
+	EXPECT_EQ(0, reply.header.result);
+}
+
+/* --- hostile drivers --- */
+
+static void expect_driver_lost(struct rig *rig)
+{
+	rig_run(rig);
+	EXPECT_FALSE(link_up(&rig->reader->link));
+}
+
+TEST_F(card, a_reply_nobody_waits_for_costs_the_driver_its_life)
+{
+	struct packet sign = packet_request(KF_SIGN, 1, 0), reply = packet_reply(&sign, 0);
+
+	driver_send(&self->rig, &reply);
+	expect_driver_lost(&self->rig);
+}
+
+FIXTURE(liar) { struct rig rig; struct peer a; uint64_t ca; };
+FIXTURE_VARIANT(liar) { int lie; };
+FIXTURE_VARIANT_ADD(liar, seq) { 0 };
+FIXTURE_VARIANT_ADD(liar, request) { 1 };
+FIXTURE_VARIANT_ADD(liar, kind) { 2 };
+FIXTURE_SETUP(liar)
+{
+	rig_init(&self->rig);
+	self->ca = peer_init(&self->rig, &self->a);
+}
+FIXTURE_TEARDOWN(liar)
+{
+	peer_deinit(&self->a);
+	rig_deinit(&self->rig);
+}
+
+TEST_F(liar, a_reply_to_something_else_costs_it_too)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), reply, got;
+
+	self->rig.hold = true;
+	peer_send(&self->a, &sign);
+	rig_run(&self->rig);
+	reply = packet_reply(&self->rig.held, 0);
+	if (variant->lie == 0)
+		reply.header.seq++;
+	if (variant->lie == 1)
+		reply = packet_reply(&(struct packet){ .header = { .request = KF_DECRYPT,
+				     .seq = self->rig.held.header.seq } }, 0);
+	if (variant->lie == 2)
+		reply.header.kind = KF_KIND_REQUEST;
+	driver_send(&self->rig, &reply);
+	expect_driver_lost(&self->rig);
+	ASSERT_TRUE(peer_get(&self->a, &got));
+	EXPECT_EQ(-EIO, got.header.result);
+	EXPECT_EQ(KF_REASON_ON_CARD, got.header.reason);
+}
+
+TEST_F(liar, a_driver_cannot_announce_readers_or_a_second_card)
+{
+	driver_event(&self->rig, variant->lie == 0 ? KF_CHANGE_READER_ADDED :
+		     variant->lie == 1 ? KF_CHANGE_CARD_INSERTED : KF_CHANGE_READER_REMOVED, 0);
+	expect_driver_lost(&self->rig);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/broker/request.h"
+#include "tests/daemon/broker/rig.h"
+
+FIXTURE(request) { struct rig rig; struct peer a; uint64_t context; };
+FIXTURE_SETUP(request)
+{
+	rig_init(&self->rig);
+	self->context = peer_init(&self->rig, &self->a);
+}
+FIXTURE_TEARDOWN(request)
+{
+	peer_deinit(&self->a);
+	rig_deinit(&self->rig);
+}
+
+TEST(every_row_has_a_shape_and_every_request_of_clients_a_row)
+{
+	for (size_t i = 0; request_at(i); i++) {
+		EXPECT_NOT_NULL(shape_find(request_at(i)->request));
+		EXPECT_EQ(request_at(i), request_find(request_at(i)->request));
+		EXPECT_NOT_NULL(request_at(i)->handler);
+	}
+	for (size_t i = 0; shape_at(i); i++)
+		EXPECT_EQ(_IOC_NR(shape_at(i)->request) < 0xc0,
+			  request_find(shape_at(i)->request) != NULL);
+}
+
+/* The policy, spelled out a second time: a change here is a change of who may do what. */
+TEST(rights_are_what_the_security_page_says)
+{
+	static const struct { uint32_t request, right; } want[] = {
+		{ KF_PIN_VERIFY, KF_RIGHT_USE }, { KF_PIN_CHANGE, KF_RIGHT_USE },
+		{ KF_PIN_UNBLOCK, KF_RIGHT_USE }, { KF_SIGN, KF_RIGHT_USE },
+		{ KF_DECRYPT, KF_RIGHT_USE }, { KF_AGREE, KF_RIGHT_USE },
+		{ KF_TXN_BEGIN, KF_RIGHT_USE }, { KF_OFFER, KF_RIGHT_INJECT },
+		{ KF_SESSION_IMPORT, KF_RIGHT_INJECT }, { KF_PROCESS, KF_RIGHT_INJECT },
+		{ KF_CONTAINER_CREATE, KF_RIGHT_CREATE }, { KF_CERT_STORE, KF_RIGHT_CREATE },
+		{ KF_CONTAINER_DELETE, KF_RIGHT_DELETE }, { KF_CARD_RESET, KF_RIGHT_ADMIN },
+		{ KF_APDU, KF_RIGHT_RAW }, { KF_READER_LIST, KF_RIGHT_LOOK },
+		{ KF_CARD_INFO, KF_RIGHT_LOOK }, { KF_CERT_READ, KF_RIGHT_LOOK },
+	};
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		EXPECT_EQ(want[i].right, request_find(want[i].request)->right);
+}
+
+/* Sends @packet with its struct @n bytes long. */
+static int sized(struct fixture_request *self, struct packet packet, size_t n, bool tail)
+{
+	uint8_t buf[2048];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct packet reply;
+
+	packet.header.request = _IOC(_IOC_DIR(packet.header.request), KF_TYPE,
+				     _IOC_NR(packet.header.request), (uint32_t)n);
+	packet.header.seq = ++self->a.seq;
+	EXPECT_EQ(0, packet_pack(&packet, &p));
+	if (tail)
+		buf[sizeof(struct kf_header) + n - 1] = 1;
+	EXPECT_EQ(0, wire_send(self->a.fd, pack_done(&p), 0));
+	rig_run(&self->rig);
+	EXPECT_TRUE(peer_get(&self->a, &reply));
+	return reply.header.result;
+}
+
+/* A request that gets past the table, whatever comes of it. */
+static struct packet good(struct fixture_request *self, const struct request_rule *rule)
+{
+	return ask(rule->request, rule->handle == HANDLE_NONE ? 0 : self->context);
+}
+
+TEST_F(request, every_row_short_long_and_long_but_zero)
+{
+	for (size_t i = 0; request_at(i); i++) {
+		const struct request_rule *rule = request_at(i);
+		const struct shape *shape = shape_find(rule->request);
+		size_t known = shape_size(shape);
+		int usual = sized(self, good(self, rule), known, false);
+
+		EXPECT_EQ(-EINVAL, sized(self, good(self, rule), shape->min - 1u, false));
+		EXPECT_EQ(-E2BIG, sized(self, good(self, rule), known + 8, true));
+		if (rule->request == KF_CONTEXT_CLOSE)
+			self->context = peer_open(&self->rig, &self->a);
+		int longer = sized(self, good(self, rule), known + 8, false);
+		if (rule->request == KF_TXN_BEGIN || rule->request == KF_TXN_END)
+			EXPECT_EQ(-EPROTO, longer);	/* understood, but not twice */
+		else
+			EXPECT_EQ(usual, longer);
+		if (rule->request == KF_CONTEXT_CLOSE)
+			self->context = peer_open(&self->rig, &self->a);
+	}
+}
+
+TEST_F(request, every_row_without_its_right_is_refused_and_nothing_happens)
+{
+	for (size_t i = 0; request_at(i); i++) {
+		const struct request_rule *rule = request_at(i);
+		struct packet p = good(self, rule), reply;
+
+		if (rule->right == 0)
+			continue;
+		self->a.client->rights = RIG_ALL & ~rule->right;
+		self->rig.n_asked = 0;
+		EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+		EXPECT_EQ(KF_REASON_RIGHT, reply.header.reason);
+		EXPECT_EQ(rule->right, reply.header.detail);
+		EXPECT_EQ(0u, self->rig.n_asked);
+	}
+}
+
+TEST_F(request, every_row_with_a_handle_refuses_anothers_a_wrong_one_and_none)
+{
+	struct peer b;
+	uint64_t theirs = peer_init(&self->rig, &b);
+
+	for (size_t i = 0; request_at(i); i++) {
+		const struct request_rule *rule = request_at(i);
+		const uint64_t wrong[] = { theirs, 0, 1, UINT64_MAX, self->context + 1 };
+
+		for (size_t k = 0; rule->handle != HANDLE_NONE && k < 5; k++) {
+			struct packet p = ask(rule->request, 0), reply;
+
+			*(uint64_t *)packet_body(&p) = wrong[k];
+			self->rig.n_asked = 0;
+			EXPECT_EQ(-EBADF, peer_call(&self->rig, &self->a, &p, &reply));
+			EXPECT_EQ(0u, self->rig.n_asked);
+		}
+	}
+	peer_deinit(&b);
+}
+
+TEST_F(request, drivers_requests_and_unknown_ones_are_unknown)
+{
+	static const uint32_t unknown[] = {
+		KF_DRV_HELLO, KF_DRV_DROP, KF_DRV_POWER_CYCLE, KF_EVENT, KF_DRV_EVENT,
+		_IOWR(KF_TYPE, 0xbf, struct kf_sign), _IOWR('X', 0x50, struct kf_sign),
+		_IOW(KF_TYPE, 0x50, struct kf_sign),
+	};
+
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		struct packet p = ask(unknown[i], 0), reply;
+
+		EXPECT_EQ(-ENOTTY, peer_call(&self->rig, &self->a, &p, &reply));
+	}
+}
+
+TEST_F(request, hello_comes_first_and_once)
+{
+	struct packet p = ask(KF_READER_LIST, 0), reply;
+	struct peer b;
+
+	peer_connect(&self->rig, &b);
+	EXPECT_EQ(-EPROTO, peer_call(&self->rig, &b, &p, &reply));
+	EXPECT_EQ(KF_REASON_NO_HELLO, reply.header.reason);
+	EXPECT_EQ(0, peer_hello(&self->rig, &b));
+	EXPECT_EQ(0, peer_call(&self->rig, &b, &p, &reply));
+	EXPECT_EQ(-EPROTO, peer_hello(&self->rig, &b));
+	peer_deinit(&b);
+}
+
+TEST_F(request, who_is_in_no_rule_is_told_so_even_at_hello)
+{
+	struct peer b;
+
+	rig_policy(&self->rig, 0);
+	peer_connect(&self->rig, &b);
+	EXPECT_EQ(-EACCES, peer_hello(&self->rig, &b));
+	peer_deinit(&b);
+}
+
+TEST_F(request, a_new_policy_counts_for_those_already_connected)
+{
+	struct packet p = ask(KF_SIGN, self->context), reply;
+
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	rig_policy(&self->rig, KF_RIGHT_LOOK);
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+TEST_F(request, turning_a_container_for_ever_needs_more_than_inject)
+{
+	struct packet p = ask(KF_OFFER, self->context), reply;
+
+	((struct kf_offer *)packet_body(&p))->flags = KF_OFFER_EXISTING;
+	self->a.client->rights = KF_RIGHT_LOOK | KF_RIGHT_INJECT;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	((struct kf_offer *)packet_body(&p))->flags = 0;
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+TEST_F(request, status_readers_and_clients_tell_the_truth)
+{
+	struct packet p = ask(KF_STATUS, 0), reply;
+
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(3u, ((const struct kf_status *)packet_read(&reply))->n_processes);
+	p = ask(KF_READER_LIST, 0);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	struct bytes rows = packet_get(&reply, kf_reader_list, readers);
+	struct kf_reader_entry entry;
+	ASSERT_EQ(sizeof(entry), rows.n);
+	memcpy(&entry, rows.p, sizeof(entry));
+	EXPECT_STREQ(RIG_READER, entry.name);
+	EXPECT_STREQ("AB", entry.serial);
+	EXPECT_EQ((uint32_t)KF_READER_CARD, entry.state);
+
+	p = ask_txn(self->context, 5000);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	p = ask(KF_CLIENTS, 0);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	struct kf_client_entry row;
+	rows = packet_get(&reply, kf_clients, clients);
+	ASSERT_EQ(sizeof(row), rows.n);
+	memcpy(&row, rows.p, sizeof(row));
+	EXPECT_EQ(KF_CLIENT_TXN, row.flags);
+	EXPECT_STREQ("test", row.txn);
+	EXPECT_STREQ("test", row.name);
+	EXPECT_LT(4000u, row.left_ms);
+}
+
+TEST_F(request, a_reply_larger_than_the_client_takes_says_how_large)
+{
+	struct packet p = ask(KF_READER_INFO, 0), reply;
+
+	self->a.client->max_packet = 64;
+	EXPECT_EQ(-EMSGSIZE, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(sizeof(struct kf_header) + sizeof(struct kf_reader_info), reply.header.detail);
+}
+
+TEST_F(request, an_older_client_is_answered_in_the_size_it_knows)
+{
+	size_t old = offsetof(struct kf_card_info, flags);
+	struct packet p = ask(_IOC(_IOC_READ | _IOC_WRITE, KF_TYPE, NR(KF_CARD_INFO), (uint32_t)old),
+			      self->context), reply;
+
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(sizeof(struct kf_header) + old, reply.header.size);
+}
