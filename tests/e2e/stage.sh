@@ -1,0 +1,103 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# For e2e scripts, after tests/ktap.sh: a folder with a personalised virtual card, an enrolled
+# server and a running service, each party under its own uid if the script runs as root.
+#
+#	stage_up [reader options]	builds it; $stage is the folder and the working directory
+#	as ROLE COMMAND...		ROLE is service, client or server
+#	stage_down			kills what runs, removes the folder; runs at exit anyway
+
+stage_pin=correct-horse-42
+stage_puk=battery-staple-77
+stage_serial=KF-STAGE-0001
+stage_pids=
+
+if [ "$(id -u)" = 0 ]; then
+	uid_service=61001 uid_client=61002 uid_server=61003
+else
+	uid_service=$(id -u) uid_client=$uid_service uid_server=$uid_service
+fi
+
+as() {
+	case $1 in
+	service) as_uid=$uid_service ;;
+	client) as_uid=$uid_client ;;
+	server) as_uid=$uid_server ;;
+	esac
+	shift
+	[ "$as_uid" = "$(id -u)" ] ||
+		set -- setpriv --reuid "$as_uid" --regid "$as_uid" --clear-groups "$@"
+	"$@"
+}
+
+# The same in the background, its pid in $stage_pids and $!.
+as_background() {
+	case $1 in
+	service) as_uid=$uid_service ;;
+	client) as_uid=$uid_client ;;
+	server) as_uid=$uid_server ;;
+	esac
+	shift
+	[ "$as_uid" = "$(id -u)" ] ||
+		set -- setpriv --reuid "$as_uid" --regid "$as_uid" --clear-groups "$@"
+	"$@" &
+	stage_pids="$stage_pids $!"
+}
+
+stage_down() {
+	# shellcheck disable=SC2086 # a list of numbers
+	[ -z "$stage_pids" ] || kill $stage_pids 2>/dev/null
+	stage_pids=
+	wait 2>/dev/null
+	cd / && rm -rf "${stage:?}"
+}
+
+stage_fail() {
+	echo "# stage: $1" >&2
+	tail -n 20 "$stage/mail/"*.log >&2
+	exit 1
+}
+
+stage_up() {
+	stage=$(mktemp -d "${TMPDIR:-/tmp}/keyferry-stage-XXXXXX")
+	trap stage_down EXIT
+	trap 'exit 1' INT TERM
+	chmod 755 "$stage"
+	cp -aL "${KF_BUILD:?}/bin" "$KF_BUILD/lib" "$stage/"
+	cd "$stage" || exit 1
+	PATH=$stage/bin:$PATH
+	KEYFERRY_SOCKET=$stage/run/broker.sock
+	export PATH KEYFERRY_SOCKET
+	mkdir card run server client mail
+	if [ "$(id -u)" = 0 ]; then
+		chown "$uid_service:$uid_service" card run
+		chown "$uid_server:$uid_server" server
+		chown "$uid_client:$uid_client" client
+	fi
+	chmod 700 card server client
+	chmod 1777 mail
+	{
+		as server keyferry server init --state server &&
+			cp server/injector.pub.pem mail/ &&
+			chmod 644 mail/injector.pub.pem &&
+			as service keyferry-vreader personalise --state card \
+				--serial "$stage_serial" --injector mail/injector.pub.pem \
+				--pin "$stage_pin" --puk "$stage_puk" &&
+			cp card/card.pem card/root.pem mail/ &&
+			chmod 644 mail/*.pem &&
+			as server keyferry server enroll --state server --cert mail/card.pem \
+				--root mail/root.pem --allow-virtual
+	} >mail/prepare.log 2>&1 || stage_fail "cannot prepare"
+	as_background service keyferry-vreader run --state card --listen run/reader.sock "$@" \
+		>mail/reader.log 2>&1
+	as_background service keyferryd --socket "$stage/run/broker.sock" \
+		--virtual "$stage/run/reader.sock" \
+		--grant "$uid_client:look,use,inject,create,delete" >mail/service.log 2>&1
+	stage_tries=0
+	until as client keyferry card show >mail/show.log 2>&1; do
+		stage_tries=$((stage_tries + 1))
+		[ "$stage_tries" -lt 200 ] || stage_fail "the card never showed"
+		sleep 0.1
+	done
+}
