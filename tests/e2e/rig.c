@@ -333,7 +333,8 @@ void rig_start_reader(struct rig *rig)
 {
 	const char *const *a = rig->reader_args;
 
-	rig->reader = rig_spawn(rig, RIG_SERVICE, NULL, "mail/reader.log", "keyferry-vreader",
+	rig->reader = rig_spawn(rig, RIG_SERVICE, NULL, "mail/reader.log",
+				rig->reader_program ? rig->reader_program : "keyferry-vreader",
 				"run", "--state", "card", "--listen", "run/reader.sock", a[0], a[1],
 				a[2], a[3], a[4], a[5], a[6], a[7], NULL);
 }

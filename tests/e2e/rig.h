@@ -27,6 +27,7 @@ struct rig {
 	uid_t uid[RIG_PARTIES];
 	pid_t reader;			/* keyferry-vreader run */
 	pid_t service;			/* keyferryd */
+	const char *reader_program;	/* in DIR/bin; NULL: keyferry-vreader */
 	const char *reader_args[8];	/* further options of the next reader start, NULL-ended */
 	const char *service_args[8];
 };

@@ -365,6 +365,13 @@ static void fate_die(struct line *line)
 	(void)raise(SIGKILL);
 }
 
+/* Whoever tests us looks around, or kills somebody, and sends SIGCONT. */
+static void fate_stop(struct line *line)
+{
+	(void)line;
+	(void)raise(SIGSTOP);
+}
+
 #define FATE(name, fate, moment) \
 	static bool name(struct line *line, struct bytes message) \
 	{ \
@@ -388,6 +395,9 @@ FATE(drop_after, fate_drop, after)
 FATE(die_before, fate_die, now)
 FATE(die, fate_die, before)
 FATE(die_after, fate_die, after)
+FATE(stop_before, fate_stop, now)
+FATE(stop, fate_stop, before)
+FATE(stop_after, fate_stop, after)
 
 static bool bad_atr(struct line *line, struct bytes message)
 {
@@ -576,6 +586,11 @@ static const struct misbehaviour misbehaviours[] = {
 	{ "die-before", MISBEHAVE_RUN, ONCE, 1, die_before, "SIGKILL before the card got the command" },
 	{ "die", MISBEHAVE_RUN, ONCE, 1, die, "SIGKILL instead of the answer" },
 	{ "die-after", MISBEHAVE_RUN, ONCE, 1, die_after, "SIGKILL after the answer" },
+	{ "stop-before", MISBEHAVE_RUN, ONCE, 1, stop_before,
+	  "SIGSTOP before the card got the command" },
+	{ "stop", MISBEHAVE_RUN, ONCE, 1, stop, "SIGSTOP before the answer" },
+	{ "stop-after", MISBEHAVE_RUN, ONCE, 1, stop_after, "SIGSTOP after the answer" },
+	{ "stop-each", MISBEHAVE_RUN, FROM_ON, 1, stop, "SIGSTOP before every answer" },
 
 	{ "bad-atr", MISBEHAVE_ATR, FROM_ON, 1, bad_atr, "TCK is wrong" },
 	{ "empty-atr", MISBEHAVE_ATR, FROM_ON, 1, empty_atr, "an ATR of no bytes" },
