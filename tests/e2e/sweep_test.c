@@ -269,7 +269,7 @@ static bool cut_state(struct rig *rig, const char *call, int n)
 
 TEST_TIMEOUT(killed_at_every_write_fsync_and_rename_of_its_state_the_card_is_old_or_new, 280)
 {
-	static const char *const calls[] = { "write", "fsync", "rename" };
+	static const char *const calls[] = { "write", "fsync", "renameat" };
 	struct rig rig;
 
 	if (system("command -v strace >/dev/null") != 0)
