@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tests/e2e/planted_test.c - A key and its session key are planted on the server and injected; at
+ * every APDU boundary and at the end nothing of them may be in the memory, the logs or the system
+ * calls of client, broker, driver and monitor, nor of the PIN once it has done its work. Three
+ * controls have to hit, or the search itself is broken: the virtual card, the server held before
+ * it wipes, and a driver that leaks on purpose. This is a regression test and proves nothing.
+ *
+ * Needs root, to read other processes' memory.
+ */
+#include "tests/e2e/needle.h"
+#include "tests/e2e/rig.h"
+
+#include "base/cleanup.h"
+#include "format/der.h"
+#include "format/keys.h"
+#include "format/ossl.h"
+#include "keyferry/server.h"
+
+#include <fcntl.h>
+#include <openssl/core_names.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct outcome o;
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+FIXTURE(planted)
+{
+	struct rig rig;
+	struct needles *sealed;		/* what only server and card may have */
+	struct needles *pin;
+	char *pem;			/* K2 */
+	uint8_t s1[KF_S1_SIZE];
+	pid_t server;
+	pid_t tracers[4];
+	unsigned n_tracers;
+};
+
+FIXTURE_VARIANT(planted)
+{
+	enum kf_key_type type;
+	const char *level;
+	const char *driver;		/* NULL: the honest one */
+};
+
+FIXTURE_VARIANT_ADD(planted, rsa2048) { KF_KEY_RSA_2048, "extended", NULL };
+FIXTURE_VARIANT_ADD(planted, p256_tpdu) { KF_KEY_EC_P256, "tpdu-t1", NULL };
+FIXTURE_VARIANT_ADD(planted, leaking_driver) { KF_KEY_EC_P256, "extended", "leaky_driver" };
+
+static void add_number(struct needles *needles, EVP_PKEY *key, const char *param)
+{
+	_cleanup_(BN_clear_freep) BIGNUM *bn = NULL;
+	uint8_t bytes[512];
+
+	ASSERT_EQ(1, EVP_PKEY_get_bn_param(key, param, &bn));
+	needles_add(needles, param, BYTES(bytes, (size_t)BN_bn2bin(bn, bytes)));
+}
+
+/* The DER without the parts that the public key has too. */
+static void add_der(struct needles *needles, EVP_PKEY *key, bool rsa)
+{
+	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
+	struct unpacker whole, u;
+
+	ASSERT_EQ(0, secret_init(&plain, KEY_PLAIN_MAX));
+	ASSERT_EQ(0, key_plain_encode(key, &plain));
+	if (!rsa) {
+		needles_add(needles, "DER", BYTES(plain.p, 32));
+		return;
+	}
+	whole = unpack_begin(secret_bytes(&plain));
+	u = der_enter(&whole, DER_SEQUENCE);
+	(void)der_uint(&u, 0);
+	(void)der_big(&u);
+	(void)der_big(&u);
+	needles_add(needles, "DER", unpack_rest(&u));
+}
+
+static void plant(struct needles *needles, enum kf_key_type type, char **pem)
+{
+	static const char *const secrets[] = {
+		OSSL_PKEY_PARAM_RSA_D,	       OSSL_PKEY_PARAM_RSA_FACTOR1,
+		OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+		OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+	};
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	BIO *bio = BIO_new(BIO_s_mem());
+	long n;
+	char *text;
+
+	ASSERT_EQ(0, key_generate(type, &key));
+	if (key_type_is_rsa(type)) {
+		for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+			add_number(needles, key, secrets[i]);
+	} else {
+		add_number(needles, key, OSSL_PKEY_PARAM_PRIV_KEY);
+	}
+	add_der(needles, key, key_type_is_rsa(type));
+	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
+	n = BIO_get_mem_data(bio, &text);
+	*pem = strndup(text, (size_t)n);
+	BIO_free(bio);
+}
+
+static char *read_text(const char *path, size_t *n)
+{
+	FILE *f = fopen(path, "re");
+	char *text = calloc(1, 65536);
+
+	if (!f || !text)
+		_exit(3);
+	*n = fread(text, 1, 65535, f);
+	(void)fclose(f);
+	return text;
+}
+
+static void write_text(const char *path, const char *text, size_t n)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fwrite(text, 1, n, f) != n || fclose(f) != 0)
+		_exit(4);
+}
+
+/*
+ * The server, in a process of its own that stops before it wipes. It uses the functions on plain
+ * bytes, with a session key that the test knows.
+ */
+static void serve(struct rig *rig, const char *pem, const uint8_t *s1)
+{
+	struct kf_error e = KF_ERROR_INIT;
+	struct kf_verified_offer *offer = NULL;
+	struct kf_enrolled *card = NULL;
+	struct kf_server *server = NULL;
+	struct kf_keypair *pair = NULL;
+	struct kf_md_key *key = NULL;
+	size_t n, m, item_len, len;
+	char *a, *b, *json = NULL;
+	uint8_t nonce[KF_NONCE_SIZE], *item = NULL;
+	int r;
+
+	r = kf_server_new(&server, &e);
+	kf_server_allow_virtual(server, 1);
+	a = read_text(rig_path(rig, "server/injector.pem"), &n);
+	r = r ? r : kf_server_set_injector(server, a, n, NULL, 0, &e);
+	a = read_text(rig_path(rig, "mail/card.pem"), &n);
+	b = read_text(rig_path(rig, "mail/root.pem"), &m);
+	r = r ? r : kf_enrolled_new(server, a, n, b, m, NULL, 0, &card, &e);
+	a = read_text(rig_path(rig, "mail/offer.json"), &n);
+	r = r ? r : kf_offer_peek(a, n, nonce, NULL, NULL, &e);
+	r = r ? r : kf_offer_verify(server, card, nonce, a, n, &offer, &e);
+	r = r ? r : kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, &e);
+	r = r ? r : kf_md_import_session_key(server, offer, s1, KF_S1_SIZE, 1, &key, &e);
+	r = r ? r : kf_md_set_chaining_mode(key, KF_CHAIN_CBC, &e);
+	r = r ? r : kf_md_set_iv(key, NULL, 0, &e);
+	r = r ? r : kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &item_len, &e);
+	r = r ? r : kf_md_cargo(key, &json, &len, &e);
+	if (r < 0) {
+		(void)fprintf(stderr, "# server: %s: %s\n", e.what, e.why);
+		_exit(5);
+	}
+	write_text(rig_path(rig, "mail/cargo.json"), json, len);
+	(void)raise(SIGSTOP);
+	_exit(0);
+}
+
+FIXTURE_SETUP(planted)
+{
+	struct rig *rig = &self->rig;
+
+	if (getuid() != 0)
+		SKIP("needs root, to read other processes' memory");
+	if (SANITIZED)
+		SKIP("sanitizers keep freed memory on purpose");
+	self->sealed = needles_new();
+	self->pin = needles_new();
+	ASSERT_TRUE(self->sealed && self->pin);
+	plant(self->sealed, variant->type, &self->pem);
+	ASSERT_EQ(1, RAND_bytes(self->s1, sizeof(self->s1)));
+	needles_add(self->sealed, "S1", BYTES_OF(self->s1));
+	needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));
+
+	rig_open(rig);
+	rig_personalise(rig);
+	rig->reader_args[0] = "--level";
+	rig->reader_args[1] = variant->level;
+	if (variant->driver) {
+		char copy[512];
+
+		(void)snprintf(copy, sizeof(copy), "cp '%s/tests/e2e/%s' '%s/bin/'",
+			       getenv("KF_BUILD"), variant->driver, rig->dir);
+		ASSERT_EQ(0, system(copy));
+		rig->service_args[0] = "--driver";
+		rig->service_args[1] = rig_path(rig, "bin/leaky_driver");
+	}
+	rig_start(rig);
+	rig_server(rig, &o, "challenge", "--state", "server", "--device", RIG_SERIAL, "-o",
+		   "mail/challenge.json", NULL);
+	ASSERT_OK(&o);
+	rig_client(rig, NULL, &o, "offer", "--challenge", "mail/challenge.json", "--container", "3",
+		   "-o", "mail/offer.json", NULL);
+	ASSERT_OK(&o);
+	rig_stop_service(rig);
+	rig_stop_reader(rig);
+}
+
+FIXTURE_TEARDOWN(planted)
+{
+	if (self->server > 0)
+		(void)kill(self->server, SIGKILL);
+	rig_close(&self->rig);
+	needles_free(self->sealed);
+	needles_free(self->pin);
+	free(self->pem);
+}
+
+static void expect_clean(const struct needles *needles, pid_t pid, const char *who, int boundary)
+{
+	int error = 0;
+	const char *found = needles_find_in_process(needles, pid, &error);
+
+	if (error != 0)
+		TEST_FAIL("%s: cannot be searched: %s", who, strerror(-error));
+	if (found)
+		TEST_FAIL("%s has %s in memory at boundary %d", who, found, boundary);
+	if (process_has_memfd_secret(pid))
+		TEST_FAIL("%s owns a memfd_secret mapping: the search is blind there", who);
+}
+
+static bool has(const struct needles *needles, pid_t pid)
+{
+	int error = 0;
+
+	return needles_find_in_process(needles, pid, &error) != NULL;
+}
+
+struct wait_for {
+	pid_t reader, client;
+	int status;
+	bool done;
+};
+
+static bool reader_stopped_or_done(void *data)
+{
+	struct wait_for *w = data;
+	char path[64], text[256] = "";
+	_cleanup_(fd_closep) int fd = -1;
+	const char *after;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)w->reader);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0) {
+		after = strrchr(text, ')');
+		if (after && after[1] == ' ' && after[2] == 'T')
+			return true;
+	}
+	w->status = w->client > 0 ? rig_reap(w->client, 0) : -ETIMEDOUT;
+	w->done = w->status != -ETIMEDOUT;
+	return w->done;
+}
+
+/* Starts the injection under strace; every system call of the client is kept. */
+static pid_t start_client(struct rig *rig)
+{
+	char script[512];
+
+	(void)snprintf(script, sizeof(script),
+		       "printf '#!/bin/sh\\nexec strace -f -qq -xx -s 100000 -o mail/client.strace "
+		       "bin/keyferry \"$@\"\\n' >'%s/bin/traced' && chmod 755 '%s/bin/traced'",
+		       rig->dir, rig->dir);
+	ASSERT_EQ(0, system(script));
+	return rig_spawn(rig, RIG_CLIENT, RIG_PIN, "mail/inject.log", "traced", "--socket",
+			 rig_path(rig, "run/broker.sock"), "inject", "mail/cargo.json", "--pin-fd",
+			 "{pin}", "-o", "mail/receipt.json", NULL);
+}
+
+static void trace(struct rig *rig, pid_t pid, const char *file)
+{
+	char command[512];
+
+	(void)snprintf(command, sizeof(command),
+		       "strace -f -qq -xx -s 100000 -o '%s/mail/%s.strace' -p %d 2>/dev/null &",
+		       rig->dir, file, (int)pid);
+	ASSERT_EQ(0, system(command));
+}
+
+static pid_t child_named_keyferry(pid_t tracer)
+{
+	char command[128];
+	FILE *f;
+	int pid = 0;
+
+	(void)snprintf(command, sizeof(command), "pgrep -P %d keyferry", (int)tracer);
+	f = popen(command, "re");
+	if (f) {
+		if (fscanf(f, "%d", &pid) != 1)
+			pid = 0;
+		(void)pclose(f);
+	}
+	return (pid_t)pid;
+}
+
+TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
+{
+	struct rig *rig = &self->rig;
+	struct wait_for w = { 0 };
+	pid_t broker, driver;
+	int status, boundaries = 0;
+
+	self->server = fork();
+	if (self->server == 0)
+		serve(rig, self->pem, self->s1);
+	ASSERT_EQ(self->server, waitpid(self->server, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	EXPECT_TRUE(has(self->sealed, self->server));	/* control: held before wiping */
+
+	/* The reader stops before each answer from the first APDU on, when the driver identifies it. */
+	rig->reader_args[2] = "--misbehave";
+	rig->reader_args[3] = "stop-each";
+	rig_start_reader(rig);
+	rig_start_service(rig);
+	w.reader = rig->reader;
+	ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 20000));
+	broker = rig_pid_of(rig, "keyferry-broker");
+	driver = rig_pid_of(rig, variant->driver ? variant->driver : "keyferry-driver");
+	ASSERT_GT(broker, 0);
+	ASSERT_GT(driver, 0);
+	trace(rig, rig->service, "monitor");
+	trace(rig, broker, "broker");
+	trace(rig, driver, "driver");
+	(void)usleep(300000);
+
+	w.client = start_client(rig);
+	for (;;) {
+		pid_t client;
+
+		ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 60000));
+		if (w.done)
+			break;
+		client = child_named_keyferry(w.client);
+		if (client > 0)
+			expect_clean(self->sealed, client, "client", boundaries);
+		expect_clean(self->sealed, rig->service, "monitor", boundaries);
+		expect_clean(self->sealed, broker, "broker", boundaries);
+		expect_clean(self->sealed, driver, "driver", boundaries);
+		boundaries++;
+		(void)kill(rig->reader, SIGCONT);
+	}
+	EXPECT_EQ(0, w.status);
+	EXPECT_GT(boundaries, 4);
+	TEST_LOG("%d boundaries searched", boundaries);
+
+	expect_clean(self->sealed, rig->service, "monitor", -1);
+	expect_clean(self->sealed, broker, "broker", -1);
+	expect_clean(self->sealed, driver, "driver", -1);
+	expect_clean(self->pin, rig->service, "monitor", -1);
+	expect_clean(self->pin, broker, "broker", -1);
+	if (variant->driver)
+		EXPECT_TRUE(has(self->pin, driver));	/* control: the driver that leaks */
+	else
+		expect_clean(self->pin, driver, "driver", -1);
+	EXPECT_TRUE(has(self->sealed, rig->reader));	/* control: the card */
+
+	rig_stop_service(rig);
+	static const char *const files[] = { "client.strace", "broker.strace", "driver.strace",
+					     "monitor.strace", "service.log", "inject.log",
+					     "receipt.json", "cargo.json", "offer.json" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[64];
+		const char *found;
+
+		(void)snprintf(path, sizeof(path), "mail/%s", files[i]);
+		EXPECT_EQ(0, access(rig_path(rig, path), F_OK));
+		found = needles_find_in_file(self->sealed, rig_path(rig, path));
+		if (found)
+			TEST_FAIL("%s has %s", files[i], found);
+	}
+}
