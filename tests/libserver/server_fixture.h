@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tests/libserver/server_fixture.h - A server and a card that have got as far as a verified offer.
+ */
+#pragma once
+
+#include "keyferry/server.h"
+#include "format/keys.h"
+#include "libserver/json/cargo.h"
+#include "tests/libserver/fakecard.h"
+
+struct voyage {
+	struct fakecard card;
+	struct kf_server *server;
+	struct kf_enrolled *enrolled;
+	struct kf_verified_offer *offer;
+	EVP_PKEY *injector;		/* or NULL: open import */
+	struct kf_error e;
+};
+
+static uint8_t voyage_sender[KF_DIGEST_SIZE];
+
+static inline void voyage_one_sender(struct statement *s)
+{
+	s->n_injectors = 1;
+	memcpy(s->injectors[0], voyage_sender, KF_DIGEST_SIZE);
+}
+
+/* Up to the verified offer; @bend_statement may be NULL. */
+static inline void voyage_init(struct voyage *v, bool with_injector,
+			       void (*bend_statement)(struct statement *s))
+{
+	struct fakecard_bend bend = { .statement = bend_statement };
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json;
+
+	*v = (struct voyage){ 0 };
+	fakecard_init(&v->card, NULL);
+	ASSERT_EQ(0, kf_server_new(&v->server, NULL));
+	kf_server_allow_virtual(v->server, 1);
+	if (with_injector) {
+		char *pem;
+
+		ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &v->injector));
+		pem = fakecard_pem(v->injector);
+		ASSERT_EQ(0, kf_server_set_injector(v->server, pem, strlen(pem), NULL, 0, NULL));
+		ASSERT_EQ(0, kf_server_injector_hash(v->server, voyage_sender));
+		bend.statement = voyage_one_sender;
+		free(pem);
+	}
+	ASSERT_EQ(0, kf_enrolled_new(v->server, v->card.cert_der.p, v->card.cert_der.n,
+				     v->card.root_der.p, v->card.root_der.n, NULL, 0,
+				     &v->enrolled, NULL));
+	ASSERT_EQ(0, kf_nonce_new(nonce));
+	json = fakecard_offer(&v->card, nonce, &bend);
+	ASSERT_EQ(0, kf_offer_verify(v->server, v->enrolled, nonce, json, strlen(json), &v->offer,
+				     &v->e));
+	free(json);
+}
+
+static inline void voyage_deinit(struct voyage *v)
+{
+	kf_verified_offer_free(v->offer);
+	kf_enrolled_free(v->enrolled);
+	kf_server_free(v->server);
+	EVP_PKEY_free(v->injector);
+	fakecard_deinit(&v->card);
+}
+
+/* A fresh key as the server would get it. */
+static inline struct kf_keypair *voyage_pair(enum kf_key_type type)
+{
+	struct kf_keypair *pair = NULL;
+	EVP_PKEY *key = NULL;
+	char *pem;
+
+	ASSERT_EQ(0, key_generate(type, &key));
+	pem = fakecard_pem(key);
+	ASSERT_EQ(0, kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, NULL));
+	free(pem);
+	EVP_PKEY_free(key);
+	return pair;
+}
+
+/* Seals @pair @items times (each replacing the one before) and gives cargo and ticket. */
+static inline void voyage_seal(struct voyage *v, struct kf_keypair *pair, unsigned int items,
+			       char **cargo, char **ticket)
+{
+	struct kf_md_key *key = NULL;
+	size_t len;
+
+	ASSERT_EQ(0, kf_md_import_session_key(v->server, v->offer, NULL, 0, items, &key, NULL));
+	ASSERT_EQ(0, kf_md_set_chaining_mode(key, KF_CHAIN_CBC, NULL));
+	for (unsigned int i = 0; i < items; i++) {
+		uint8_t *item = NULL;
+
+		ASSERT_EQ(0, kf_md_set_iv(key, NULL, 0, NULL));
+		ASSERT_EQ(0, kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &len,
+						&v->e));
+		free(item);
+		kf_keypair_set_replaces(pair, kf_keypair_hash(pair));
+	}
+	ASSERT_EQ(0, kf_md_cargo(key, cargo, &len, NULL));
+	ASSERT_EQ(0, kf_md_ticket(key, ticket, &len, NULL));
+	kf_md_destroy_key(key);
+}
