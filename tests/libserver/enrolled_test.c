@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tests/libserver/enrolled_test.c - What is not a device certificate under the root is not enrolled.
+ *
+ * Faces: libserver/cert.c
+ */
+#include "keyferry/server.h"
+#include "tests/libserver/fakecard.h"
+
+static int take(struct fakecard *card, bool allow_virtual, struct bytes crl, struct kf_error *e)
+{
+	struct kf_server *server = NULL;
+	struct kf_enrolled *out = NULL;
+	int r;
+
+	ASSERT_EQ(0, kf_server_new(&server, NULL));
+	kf_server_allow_virtual(server, allow_virtual);
+	r = kf_enrolled_new(server, card->cert_der.p, card->cert_der.n, card->root_der.p,
+			    card->root_der.n, crl.p, crl.n, &out, e);
+	EXPECT_EQ(r == 0, out != NULL);
+	kf_enrolled_free(out);
+	kf_server_free(server);
+	return r;
+}
+
+TEST(a_virtual_card_needs_permission)
+{
+	struct kf_error e = KF_ERROR_INIT;
+	struct fakecard card;
+
+	fakecard_init(&card, NULL);
+	EXPECT_EQ(-EACCES, take(&card, false, BYTES_NONE, &e));
+	EXPECT_NOT_NULL(strstr(e.why, "virtual"));
+	EXPECT_EQ(0, take(&card, true, BYTES_NONE, &e));
+	fakecard_deinit(&card);
+}
+
+TEST(a_chip_needs_none)
+{
+	struct fakecard card;
+
+	fakecard_init(&card, &(struct fakecard_style){ .chip = true });
+	EXPECT_EQ(0, take(&card, false, BYTES_NONE, NULL));
+	fakecard_deinit(&card);
+}
+
+TEST(each_rule_of_the_profile_is_checked)
+{
+	static const struct {
+		struct fakecard_style style;
+		const char *why;
+	} rows[] = {
+		{ { .is_ca = true }, "CA" },
+		{ { .no_usage = true }, "digitalSignature" },
+		{ { .other_extended_usage = true }, "extended key usage" },
+		{ { .not_critical_virtual = true }, "virtual extension" },
+		{ { .unknown_critical = true }, "critical extension" },
+		{ { .rsa_key = true }, "P-256" },
+		{ { .no_serial = true }, "serial number" },
+		{ { .serial = "with space" }, "serial number" },
+		{ { .expired = true }, "expired" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kf_error e = KF_ERROR_INIT;
+		struct fakecard card;
+
+		fakecard_init(&card, &rows[i].style);
+		EXPECT_EQ(-EACCES, take(&card, true, BYTES_NONE, &e));
+		if (!strstr(e.why, rows[i].why))
+			TEST_FAIL("row %zu: wanted \"%s\" in \"%s\"", i, rows[i].why, e.why);
+		fakecard_deinit(&card);
+	}
+}
+
+TEST(only_its_own_root_will_do)
+{
+	struct fakecard card, other;
+	struct blob root;
+
+	fakecard_init(&card, NULL);
+	fakecard_init(&other, NULL);
+	root = card.root_der;
+	card.root_der = other.root_der;
+	EXPECT_EQ(-EACCES, take(&card, true, BYTES_NONE, NULL));	/* same name, other key */
+	card.root_der = card.cert_der;
+	EXPECT_EQ(-EACCES, take(&card, true, BYTES_NONE, NULL));	/* not a CA at all */
+	card.root_der = root;
+	EXPECT_EQ(0, take(&card, true, BYTES_NONE, NULL));
+	card.cert_der.n--;
+	EXPECT_EQ(-EBADMSG, take(&card, true, BYTES_NONE, NULL));
+	card.cert_der.n++;
+	fakecard_deinit(&card);
+	fakecard_deinit(&other);
+}
+
+TEST(the_list_is_of_the_root_current_and_consulted)
+{
+	struct fakecard card, other;
+	struct blob clean, revoked, foreign;
+	struct kf_error e = KF_ERROR_INIT;
+
+	fakecard_init(&card, NULL);
+	fakecard_init(&other, NULL);
+	clean = fakecard_crl(&card, false, 60);
+	revoked = fakecard_crl(&card, true, 60);
+	foreign = fakecard_crl(&other, false, 60);
+	EXPECT_EQ(0, take(&card, true, blob_bytes(&clean), NULL));
+	EXPECT_EQ(-EACCES, take(&card, true, blob_bytes(&revoked), &e));
+	EXPECT_STREQ("it was revoked", e.why);
+	EXPECT_EQ(-EACCES, take(&card, true, blob_bytes(&foreign), NULL));
+	EXPECT_EQ(-EBADMSG, take(&card, true, BYTES("junk", 4), NULL));
+	blob_deinit(&clean);
+	blob_deinit(&revoked);
+	blob_deinit(&foreign);
+	fakecard_deinit(&card);
+	fakecard_deinit(&other);
+}
