@@ -155,7 +155,7 @@ static int cmd_show(int argc, char **argv)
 	const struct arg args[] = {
 		{ "CONTAINER", 0, ARG_WORD, &word, NULL, "its number" },
 		{ "pubkey", 0, ARG_FLAG, &pubkey, NULL, "write the public key, PEM" },
-		{ "out", 'o', ARG_TEXT, &out, "FILE", "to FILE instead of standard output" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "to FILE instead of standard output" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry container show");

@@ -109,7 +109,7 @@ static int cmd_read(int argc, char **argv)
 	bool der = false;
 	const struct arg args[] = {
 		{ "container", 'c', ARG_NUMBER, &number, "N", "beside which key" },
-		{ "out", 'o', ARG_TEXT, &out, "FILE", "where to (standard output)" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "where to (standard output)" },
 		{ "der", 0, ARG_FLAG, &der, NULL, "DER instead of PEM" },
 		ARG_END
 	};

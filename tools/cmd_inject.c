@@ -201,7 +201,7 @@ int cmd_inject(int argc, char **argv)
 	const char *cargo = NULL, *out = NULL;
 	const struct arg args[] = {
 		{ "CARGO", 0, ARG_WORD, &cargo, NULL, "the cargo file from the server; - is stdin" },
-		{ "out", 'o', ARG_TEXT, &out, "FILE", "where the receipt goes" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "where the receipt goes" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry inject");

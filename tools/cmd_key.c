@@ -148,7 +148,7 @@ static int cmd_sign(int argc, char **argv)
 		{ "hash", 0, ARG_TEXT, &a.hash, "HASH", "sha256 sha384 sha512 (sha256)" },
 		{ "pss", 0, ARG_FLAG, &a.pss, NULL, "RSASSA-PSS, salt as long as the hash" },
 		{ "in", 'i', ARG_TEXT, &a.in, "FILE", "what to sign (standard input)" },
-		{ "out", 'o', ARG_TEXT, &a.out, "FILE", "where the signature goes" },
+		{ "output", 'o', ARG_TEXT, &a.out, "FILE", "where the signature goes" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry key sign");
@@ -209,7 +209,7 @@ static int cmd_decrypt(int argc, char **argv)
 		{ "padding", 0, ARG_TEXT, &a.padding, "PADDING", "oaep pkcs1 (oaep)" },
 		{ "hash", 0, ARG_TEXT, &a.hash, "HASH", "of OAEP: sha1 sha256 sha384 sha512 (sha256)" },
 		{ "in", 'i', ARG_TEXT, &a.in, "FILE", "the ciphertext (standard input)" },
-		{ "out", 'o', ARG_TEXT, &a.out, "FILE", "where the plaintext goes, mode 0600" },
+		{ "output", 'o', ARG_TEXT, &a.out, "FILE", "where the plaintext goes, mode 0600" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry key decrypt");
@@ -268,7 +268,7 @@ static int cmd_derive(int argc, char **argv)
 	const struct arg args[] = {
 		{ "container", 'c', ARG_NUMBER, &number, "N", "which key" },
 		{ "peer", 0, ARG_TEXT, &peer, "FILE", "the other side's public key, PEM or DER" },
-		{ "out", 'o', ARG_TEXT, &out, "FILE", "where the x coordinate goes, mode 0600" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "where the x coordinate goes, mode 0600" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry key derive");

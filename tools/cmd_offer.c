@@ -207,7 +207,7 @@ int cmd_offer(int argc, char **argv)
 		  "of a fresh exchange key: rsa2048 rsa3072 rsa4096 (the card's choice)" },
 		{ "exchange-container", 0, ARG_NUMBER, &a.exchange, "N",
 		  "use this key for exchange, for ever, instead of a fresh one" },
-		{ "out", 'o', ARG_TEXT, &a.out, "FILE", "where the offer goes" },
+		{ "output", 'o', ARG_TEXT, &a.out, "FILE", "where the offer goes" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry offer");
