@@ -68,7 +68,10 @@ int tool_fail_with(struct tool *tool, const struct kf_error *e)
 
 int tool_fail(struct tool *tool)
 {
-	return tool_fail_with(tool, kf_client_error(tool->client));
+	int code = tool_fail_with(tool, kf_client_error(tool->client));
+
+	/* Too many wrong PINs are a limit to the broker, and still about the PIN to a person. */
+	return kf_client_reason(tool->client) == KF_REASON_QUOTA_PIN ? UI_PIN : code;
 }
 
 /* The client that Ctrl-C cancels: a handler gets no argument. */
