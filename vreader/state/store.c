@@ -238,15 +238,24 @@ static int write_all(const struct store_sys *sys, int fd, struct bytes b)
 	return 0;
 }
 
+/* A file nobody else has open; what a killed process left under that name goes first. */
+static int create_new(struct store *store, const char *name, mode_t mode)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = store->sys->openat(store->dir_fd, name, flags, mode);
+
+	if (fd < 0 && errno == EEXIST && store->sys->unlinkat(store->dir_fd, name, 0) == 0)
+		fd = store->sys->openat(store->dir_fd, name, flags, mode);
+	return fd < 0 ? -errno : fd;
+}
+
 static int write_new(struct store *store, const char *name, struct bytes content, mode_t mode)
 {
-	_cleanup_(fd_closep) int fd = -1;
+	_cleanup_(fd_closep) int fd = create_new(store, name, mode);
 	int r;
 
-	fd = store->sys->openat(store->dir_fd, name,
-				O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = write_all(store->sys, fd, content);
 	if (r < 0)
 		return r;

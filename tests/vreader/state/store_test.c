@@ -240,6 +240,20 @@ TEST_F(store, files_for_people_are_put_and_the_stores_own_names_refused)
 	store = store_free(store);
 }
 
+TEST_F(store, what_a_killed_process_left_half_done_is_in_nobodys_way)
+{
+	struct store *store = NULL;
+
+	place_write(&self->place, "state.new", BYTES("half", 4));
+	place_write(&self->place, "card.pem.new", BYTES("half", 4));
+	ASSERT_EQ(0, store_open(self->place.dir, STORE_EXISTING, NULL, &store));
+	EXPECT_EQ(0, store_put_file(store, "card.pem", BYTES("pem", 3), 0644));
+	place_write(&self->place, "state.new", BYTES("half", 4));
+	EXPECT_EQ(0, store_commit(store, BYTES_OF(blob_a)));
+	store = store_free(store);
+	EXPECT_EQ('a', which(self->place.dir));
+}
+
 /* --- failing calls --- */
 
 static int fail_in, fail_with;
