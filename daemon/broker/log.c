@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void write_line(const char *format, va_list ap)
+__attribute__((format(printf, 1, 0))) static void write_line(const char *format, va_list ap)
 {
 	char line[512];
 	int n = snprintf(line, sizeof(line), "keyferry-broker: ");
