@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* tests/fuzz/receipt_json_fuzz.c - The receipt file as the server gets it; one that reads otherwise once written anew is a finding. */
+#include "libserver/json/receipt.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct receipt_file file = RECEIPT_FILE_INIT, again = RECEIPT_FILE_INIT;
+	char *text = NULL, *twice = NULL;
+	size_t len = 0, twice_len = 0;
+
+	if (receipt_file_parse(BYTES(data, n), &file, NULL) < 0)
+		return 0;
+	if (receipt_file_write(&file, &text, &len, NULL) < 0 ||
+	    receipt_file_parse(BYTES(text, len), &again, NULL) < 0 ||
+	    receipt_file_write(&again, &twice, &twice_len, NULL) < 0 ||
+	    !bytes_equal(BYTES(text, len), BYTES(twice, twice_len)))
+		abort();
+	free(text);
+	free(twice);
+	receipt_file_deinit(&file);
+	receipt_file_deinit(&again);
+	return 0;
+}
