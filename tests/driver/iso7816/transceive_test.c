@@ -191,12 +191,12 @@ TEST_F(card, the_command_is_wiped_and_the_response_when_it_failed_or_was_used)
 
 	memset(data, 0x77, 300);
 	ASSERT_EQ(0, run(self, 300, 16, SAYS("0102 9000")));
-	EXPECT_TRUE(bytes_are_zero(BYTES(self->io->command, 310)));
+	EXPECT_TRUE(bytes_are_zero(BYTES(self->io->command, 309)));
 	card_io_wipe(self->io);
 	EXPECT_TRUE(bytes_are_zero(BYTES(self->io->response, 4)));
 	self->io->ops = &ops;
 	EXPECT_EQ(-EIO, run(self, 300, 16, SAYS("9000")));
 	EXPECT_TRUE(self->io->ran);
-	EXPECT_TRUE(bytes_are_zero(BYTES(self->io->command, 310)));
+	EXPECT_TRUE(bytes_are_zero(BYTES(self->io->command, 309)));
 	EXPECT_TRUE(bytes_are_zero(BYTES(self->io->response, 4)));
 }
