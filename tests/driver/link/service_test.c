@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Faces: driver/link/service.c driver/link/request.c driver/link/hook.c
+ *
+ * The whole driver but for its main(), in a child process; the test is the broker.
+ */
+#include "driver/link/request.h"
+#include "driver/link/service.h"
+#include "proto/wire.h"
+#include "tests/driver/link/fake_reader.h"
+#include "tests/harness.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+FIXTURE(service) {
+	int broker;
+	pid_t child;
+	uint32_t seq;
+	uint8_t frame[KF_PACKET_MAX];
+};
+FIXTURE_VARIANT(service) { enum fake_card card; enum kf_change first; };
+FIXTURE_VARIANT_ADD(service, empty) { FAKE_EMPTY, KF_CHANGE_CARD_REMOVED };
+FIXTURE_VARIANT_ADD(service, mute) { FAKE_MUTE, KF_CHANGE_CARD_MUTE };
+FIXTURE_VARIANT_ADD(service, unknown) { FAKE_UNKNOWN, KF_CHANGE_CARD_INSERTED };
+FIXTURE_VARIANT_ADD(service, ours) { FAKE_OURS, KF_CHANGE_CARD_INSERTED };
+
+static int serve(int fd, enum fake_card card)
+{
+	struct service service = SERVICE_INIT;
+	struct reader *reader = fake_reader(card);
+	int r;
+
+	r = service_init(&service, fd, reader, card_drivers);
+	if (r == 0)
+		r = service_run(&service);
+	service_deinit(&service);
+	reader = reader_free(reader);
+	return -r;
+}
+
+FIXTURE_SETUP(service)
+{
+	int ends[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+	self->broker = ends[1];
+	self->child = fork();
+	ASSERT_GE(self->child, 0);
+	if (self->child == 0) {
+		(void)close(ends[1]);
+		_exit(serve(ends[0], variant->card));
+	}
+	(void)close(ends[0]);
+}
+
+static int left_with(struct fixture_service *self)
+{
+	int status = -1;
+
+	EXPECT_EQ(self->child, waitpid(self->child, &status, 0));
+	self->child = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+FIXTURE_TEARDOWN(service)
+{
+	(void)close(self->broker);
+	if (self->child > 0)
+		EXPECT_EQ(0, left_with(self));	/* the broker's end is the driver's, too */
+}
+
+#define SELF	struct fixture_service *self
+
+static void receive(SELF, struct packet *out)
+{
+	struct pollfd fd = { .fd = self->broker, .events = POLLIN };
+	struct bytes frame;
+
+	ASSERT_EQ(1, poll(&fd, 1, harness_patience_ms(5000)));
+	ASSERT_EQ(0, wire_recv(self->broker, self->frame, sizeof(self->frame), 0, &frame));
+	ASSERT_EQ(0, packet_parse(frame, out));
+}
+
+static void send_packet(SELF, const struct packet *request)
+{
+	uint8_t buf[4096];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	ASSERT_EQ(0, packet_pack(request, &p));
+	ASSERT_EQ(0, wire_send(self->broker, pack_done(&p), 0));
+}
+
+static int call(SELF, const struct packet *request, struct packet *reply)
+{
+	send_packet(self, request);
+	receive(self, reply);
+	EXPECT_EQ(KF_KIND_REPLY, reply->header.kind);
+	EXPECT_EQ(request->header.seq, reply->header.seq);
+	return reply->header.result;
+}
+
+static struct packet ask(SELF, uint32_t request)
+{
+	return packet_request(request, ++self->seq, 5000);
+}
+
+static int simple(SELF, uint32_t request, struct packet *reply)
+{
+	struct packet p = ask(self, request);
+
+	return call(self, &p, reply);
+}
+
+static struct kf_drv_event next_event(SELF)
+{
+	struct packet packet;
+
+	receive(self, &packet);
+	EXPECT_EQ(KF_KIND_EVENT, packet.header.kind);
+	return *(const struct kf_drv_event *)packet_read(&packet);
+}
+
+static struct kf_drv_event greet(SELF)
+{
+	struct packet hello = ask(self, KF_DRV_HELLO), reply;
+
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	ASSERT_EQ(0, call(self, &hello, &reply));
+	EXPECT_EQ((uint32_t)KF_EXCHANGE_EXTENDED_APDU,
+		  ((struct kf_drv_hello *)packet_body(&reply))->exchange);
+	return next_event(self);
+}
+
+static int apdu(SELF, uint8_t ins, struct packet *reply)
+{
+	const uint8_t command[] = { 0x00, ins, 0x00, 0x00, 0x00 };
+	struct packet request = ask(self, KF_APDU);
+
+	packet_set(&request, kf_apdu, command, BYTES_OF(command));
+	return call(self, &request, reply);
+}
+
+#define ONLY(kind) do { if (variant->card != (kind)) return; } while (0)
+
+TEST_F(service, greeting_tells_reader_and_card)
+{
+	struct kf_drv_event event = greet(self);
+
+	EXPECT_EQ((uint32_t)variant->first, event.change);
+	EXPECT_STREQ(variant->card == FAKE_OURS ? "keyferry" : "", event.card);
+	EXPECT_EQ(variant->card >= FAKE_UNKNOWN ? 24u : 0u, event.atr_len);
+	EXPECT_EQ(variant->card == FAKE_OURS ? 1u : 0u, event.serial_len);
+}
+
+TEST_F(service, nothing_is_served_before_the_greeting_and_that_comes_once)
+{
+	struct packet reply, hello = ask(self, KF_DRV_HELLO);
+
+	EXPECT_EQ(-EPROTO, simple(self, KF_CARD_INFO, &reply));
+	EXPECT_EQ(KF_REASON_NO_HELLO, reply.header.reason);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION + 1;
+	EXPECT_EQ(-EPROTO, call(self, &hello, &reply));
+	(void)greet(self);
+	hello = ask(self, KF_DRV_HELLO);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	EXPECT_EQ(-EPROTO, call(self, &hello, &reply));
+}
+
+/* As long as its shape says, or not: the struct's bytes are all @fill. */
+static int call_sized(SELF, uint32_t request, size_t size, uint8_t fill)
+{
+	uint8_t body[SHAPE_BODY_MAX + 64], frame[SHAPE_BODY_MAX + 128];
+	struct packer p = pack_begin(frame, sizeof(frame));
+	struct packet reply;
+
+	memset(body, fill, sizeof(body));
+	if (fill)
+		memset(body, 0, shape_size(shape_find(request)));
+	pack_le16(&p, KF_MAGIC);
+	pack_u8(&p, KF_PROTO_VERSION);
+	pack_u8(&p, KF_KIND_REQUEST);
+	pack_le32(&p, (uint32_t)(32 + size));
+	pack_le32(&p, _IOC(_IOC_DIR(request), KF_TYPE, _IOC_NR(request), (uint32_t)size));
+	pack_le32(&p, ++self->seq);
+	pack_zero(&p, 16);
+	pack_bytes(&p, BYTES(body, size));
+	ASSERT_EQ(0, wire_send(self->broker, pack_done(&p), 0));
+	receive(self, &reply);
+	EXPECT_EQ(self->seq, reply.header.seq);
+	return reply.header.result;
+}
+
+static const uint32_t card_requests[] = {
+	KF_CARD_INFO, KF_DEVICE_CERT, KF_PIN_STATUS, KF_PIN_VERIFY, KF_PIN_CHANGE, KF_PIN_UNBLOCK,
+	KF_PIN_LOGOUT, KF_CONTAINER_LIST, KF_CONTAINER_INFO, KF_CONTAINER_CREATE,
+	KF_CONTAINER_DELETE, KF_CERT_STORE, KF_CERT_READ, KF_SIGN, KF_DECRYPT, KF_AGREE, KF_OFFER,
+	KF_SESSION_IMPORT, KF_KEY_PROP_GET, KF_KEY_PROP_SET, KF_PROCESS, KF_KEY_DESTROY,
+	KF_RECEIPT_GET, KF_APDU, KF_DRV_DROP,
+};
+
+TEST_F(service, each_row_is_refused_short_and_long_and_served_long_but_zero)
+{
+	ONLY(FAKE_EMPTY);
+	(void)greet(self);
+	for (size_t i = 0; i < sizeof(card_requests) / sizeof(card_requests[0]); i++) {
+		const struct shape *shape = shape_find(card_requests[i]);
+		size_t size = shape_size(shape);
+
+		EXPECT_EQ(-EINVAL, call_sized(self, card_requests[i], shape->min - 1u, 0));
+		EXPECT_EQ(-E2BIG, call_sized(self, card_requests[i], size + 8, 1));
+		EXPECT_EQ(-ENOMEDIUM, call_sized(self, card_requests[i], size + 8, 0));
+		EXPECT_EQ(-ENOMEDIUM, call_sized(self, card_requests[i], size, 0));
+	}
+}
+
+TEST_F(service, what_is_not_a_drivers_business_is_no_request)
+{
+	static const uint32_t foreign[] = {
+		KF_HELLO, KF_STATUS, KF_CLIENTS, KF_EVENTS, KF_READER_LIST, KF_READER_INFO,
+		KF_CONTEXT_OPEN, KF_CONTEXT_CLOSE, KF_CARD_RESET, KF_TXN_BEGIN, KF_TXN_END,
+	};
+	struct packet reply;
+
+	(void)greet(self);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		EXPECT_EQ(-ENOTTY, simple(self, foreign[i], &reply));
+}
+
+TEST_F(service, without_a_card_that_answers_there_is_no_medium)
+{
+	struct packet reply;
+
+	if (variant->card >= FAKE_UNKNOWN)
+		return;
+	(void)greet(self);
+	EXPECT_EQ(-ENOMEDIUM, simple(self, KF_CARD_INFO, &reply));
+	EXPECT_EQ(-ENOMEDIUM, apdu(self, 0x84, &reply));
+	EXPECT_EQ(variant->card == FAKE_EMPTY ? -ENOMEDIUM : -EIO,
+		  simple(self, KF_DRV_POWER_CYCLE, &reply));
+}
+
+TEST_F(service, a_card_nobody_knows_takes_raw_apdus_and_a_reset_for_a_drop)
+{
+	static const uint8_t echo[] = { 0x84, 0x90, 0x00 };
+	struct packet reply;
+
+	ONLY(FAKE_UNKNOWN);
+	(void)greet(self);
+	EXPECT_EQ(-EOPNOTSUPP, simple(self, KF_CARD_INFO, &reply));
+	EXPECT_EQ(-EOPNOTSUPP, simple(self, KF_PIN_LOGOUT, &reply));
+	ASSERT_EQ(0, apdu(self, 0x84, &reply));
+	EXPECT_BYTES_EQ(BYTES_OF(echo), packet_get(&reply, kf_apdu, response));
+	ASSERT_EQ(0, simple(self, KF_DRV_DROP, &reply));
+	EXPECT_EQ(KF_DRV_DROPPED_KEYS, ((const struct kf_drv_drop *)packet_read(&reply))->flags);
+}
+
+TEST_F(service, our_card_drops_without_a_reset)
+{
+	struct packet reply;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	ASSERT_EQ(0, simple(self, KF_DRV_DROP, &reply));
+	EXPECT_EQ(0u, ((const struct kf_drv_drop *)packet_read(&reply))->flags);
+}
+
+TEST_F(service, a_key_of_before_a_power_cycle_is_no_key)
+{
+	struct packet reply, request;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	request = ask(self, KF_KEY_DESTROY);
+	((struct kf_key_destroy *)packet_body(&request))->key = 1;
+	EXPECT_EQ(-EBADF, call(self, &request, &reply));
+	ASSERT_EQ(0, simple(self, KF_DRV_POWER_CYCLE, &reply));
+	EXPECT_EQ(24u, ((const struct kf_drv_power_cycle *)packet_read(&reply))->atr_len);
+	request = ask(self, KF_PROCESS);
+	((struct kf_process *)packet_body(&request))->key = 1;
+	EXPECT_EQ(-EBADF, call(self, &request, &reply));
+}
+
+TEST_F(service, a_command_that_hangs_can_be_cancelled_and_the_card_is_reset)
+{
+	const uint8_t command[] = { 0x00, FAKE_HANG, 0x00, 0x00, 0x00 };
+	struct packet request, cancel, reply;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	request = ask(self, KF_APDU);
+	packet_set(&request, kf_apdu, command, BYTES_OF(command));
+	send_packet(self, &request);
+	cancel = ask(self, KF_CANCEL);
+	((struct kf_cancel *)packet_body(&cancel))->seq = request.header.seq;
+	send_packet(self, &cancel);
+	receive(self, &reply);
+	EXPECT_EQ(request.header.seq, reply.header.seq);
+	EXPECT_EQ(-ECANCELED, reply.header.result);
+	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, next_event(self).change);
+	EXPECT_EQ(0, apdu(self, 0x84, &reply));
+}
+
+TEST_F(service, a_deadline_ends_the_wait_for_the_card)
+{
+	const uint8_t command[] = { 0x00, FAKE_HANG, 0x00, 0x00, 0x00 };
+	struct packet request, reply;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	request = packet_request(KF_APDU, ++self->seq, 100);
+	packet_set(&request, kf_apdu, command, BYTES_OF(command));
+	EXPECT_EQ(-ETIMEDOUT, call(self, &request, &reply));
+	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, next_event(self).change);
+}
+
+TEST_F(service, garbage_from_the_reader_is_told_and_the_card_is_reset)
+{
+	struct packet reply;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	EXPECT_EQ(-EBADMSG, apdu(self, FAKE_GARBAGE, &reply));
+	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, next_event(self).change);
+	EXPECT_EQ(0, simple(self, KF_PIN_LOGOUT, &reply));
+}
+
+TEST_F(service, a_card_pulled_under_a_command_ends_the_driver)
+{
+	struct packet reply;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	EXPECT_EQ(-ENOMEDIUM, apdu(self, FAKE_PULL, &reply));
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, next_event(self).change);
+	EXPECT_EQ(0, left_with(self));
+}
+
+TEST_F(service, a_reader_unplugged_under_a_command_ends_the_driver)
+{
+	struct packet reply;
+
+	ONLY(FAKE_OURS);
+	(void)greet(self);
+	EXPECT_EQ(-ENODEV, apdu(self, FAKE_UNPLUG, &reply));
+	EXPECT_EQ(0, left_with(self));
+}
+
+TEST_F(service, a_broker_that_breaks_the_protocol_is_left)
+{
+	(void)greet(self);
+	ASSERT_EQ(0, wire_send(self->broker, BYTES("noise", 5), 0));
+	EXPECT_EQ(EPROTO, left_with(self));
+}
