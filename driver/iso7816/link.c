@@ -194,6 +194,7 @@ static int drive(struct card_io *io, struct deadline deadline)
 	} while (r == T1_SEND);
 	if (r < 0 && io->t1.state != T1_IDLE)
 		slot_fault(io->slot);
+	t1_wipe(&io->t1);
 	exchange_wipe(io->slot->x);
 	return r;
 }

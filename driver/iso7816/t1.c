@@ -365,9 +365,15 @@ void t1_init(struct t1 *t, uint8_t ifsc, bool crc, uint8_t ifsd)
 	};
 }
 
-void t1_deinit(struct t1 *t)
+void t1_wipe(struct t1 *t)
 {
 	wipe(t->block, sizeof(t->block));
+	t->block_n = 0;
+}
+
+void t1_deinit(struct t1 *t)
+{
+	t1_wipe(t);
 	*t = (struct t1){ 0 };
 }
 

@@ -90,6 +90,8 @@ struct t1 {
 void t1_init(struct t1 *t, uint8_t ifsc, bool crc, uint8_t ifsd);
 /* Wipes the last block. */
 void t1_deinit(struct t1 *t);
+/* The same between two commands: the block may hold a PIN. */
+void t1_wipe(struct t1 *t);
 
 /* After t1_init() and after each resynchronisation, if more than the default is wanted. */
 static inline bool t1_wants_ifs(const struct t1 *t)
