@@ -76,42 +76,52 @@ int link_receive(struct link *link, struct packet *out)
 	return r;
 }
 
-static int send_packet(struct link *link, const struct packet *packet)
+/* Return: bytes of @packet in the buffer, or -EMSGSIZE. */
+static int pack(struct link *link, const struct packet *packet)
 {
 	struct packer p = pack_begin(link->tx, KF_PACKET_MAX);
-	int r;
+	int r = packet_pack(packet, &p);
 
-	r = packet_pack(packet, &p);
-	if (r == 0)
-		r = wire_send(link->fd, pack_done(&p), 0);
-	wipe(link->tx, p.n);
-	return r;
+	if (r < 0)
+		wipe(link->tx, p.n);
+	return r < 0 ? r : (int)p.n;
+}
+
+static int send_packed(struct link *link, size_t n)
+{
+	int r = wire_send(link->fd, BYTES(link->tx, n), 0);
+
+	wipe(link->tx, n);
+	return r < 0 ? lose(link, r) : 0;
 }
 
 int link_reply(struct link *link, const struct packet *reply)
 {
-	int r;
+	int n;
 
 	assert(link->running != 0 && reply->header.seq == link->running);
-	r = send_packet(link, reply);
-	if (r == -EMSGSIZE) {
+	n = pack(link, reply);
+	if (n == -EMSGSIZE) {
 		struct packet too_long = *reply;
 
 		too_long.header.result = -EMSGSIZE;
 		too_long.header.detail = (uint32_t)packet_size(reply);
-		r = send_packet(link, &too_long);
+		n = pack(link, &too_long);
 	}
+	assert(n > 0);
+	/* Before the answer goes: whoever has it may rely on the PIN being gone from here. */
 	wipe(link->rx, link->rx_n);
 	link->rx_n = 0;
 	link->running = 0;
-	return r < 0 ? lose(link, r) : 0;
+	return send_packed(link, (size_t)n);
 }
 
 int link_event(struct link *link, const struct packet *event)
 {
-	int r = send_packet(link, event);
+	int n = pack(link, event);
 
-	return r < 0 ? lose(link, r) : 0;
+	assert(n > 0);
+	return send_packed(link, (size_t)n);
 }
 
 /* A cancel is 40 bytes; anything longer is not one. */

@@ -30,9 +30,12 @@ FIXTURE(pair) {
 	uint32_t seq;
 	uint8_t frame[KF_PACKET_MAX];
 };
-FIXTURE_VARIANT(pair) { const char *level; };
-FIXTURE_VARIANT_ADD(pair, extended) { .level = "extended" };
-FIXTURE_VARIANT_ADD(pair, tpdu) { .level = "tpdu-t1" };
+FIXTURE_VARIANT(pair) { const char *level, *driver; };
+FIXTURE_VARIANT_ADD(pair, extended) { "extended", "keyferry-driver" };
+FIXTURE_VARIANT_ADD(pair, tpdu) { "tpdu-t1", "keyferry-driver" };
+
+/* The control of the search for PINs: a driver that keeps them has to be found out. */
+FIXTURE_VARIANT_ADD(pair, leaky) { "extended", "leaky-driver" };
 
 static void program(const char *name, char out[static PATH_MAX])
 {
@@ -97,7 +100,7 @@ FIXTURE_SETUP(pair)
 	int ends[2], reader_fd;
 
 	program("keyferry-vreader", vreader);
-	program("keyferry-driver", driver);
+	program(variant->driver, driver);
 	(void)snprintf(self->dir, sizeof(self->dir), "/tmp/kf-e2e-XXXXXX");
 	ASSERT_NOT_NULL(mkdtemp(self->dir));
 	(void)snprintf(state, sizeof(state), "%s/card", self->dir);
@@ -393,6 +396,51 @@ TEST_F_TIMEOUT(pair, a_cancel_ends_a_running_command, 60)
 	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
 	EXPECT_EQ(KF_CHANGE_CARD_RESET, event(self, &reply)->change);
 	EXPECT_EQ(-EPERM, create(self, 2, KF_KEY_EC_P256, KF_PURPOSE_SIGN, &reply));
+}
+
+/* Whether @needle is in the writable memory of @pid. */
+static bool is_in_memory(pid_t pid, const char *needle)
+{
+	char path[64], line[512];
+	unsigned long from, to;
+	bool found = false;
+	FILE *maps;
+	int mem;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	maps = fopen(path, "re");
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	mem = open(path, O_RDONLY | O_CLOEXEC);
+	if (!maps || mem < 0)
+		SKIP("needs root: reads another process's memory");
+	while (!found && fgets(line, sizeof(line), maps)) {
+		char mode[8];
+		uint8_t *copy;
+		ssize_t n;
+
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || mode[1] != 'w')
+			continue;
+		copy = malloc(to - from);
+		n = pread(mem, copy, to - from, (off_t)from);
+		found = n > 0 && memmem(copy, (size_t)n, needle, strlen(needle));
+		free(copy);
+	}
+	(void)fclose(maps);
+	(void)close(mem);
+	return found;
+}
+
+TEST_F_TIMEOUT(pair, no_pin_stays_in_the_driver, 60)
+{
+	struct packet reply;
+
+	if (geteuid() != 0)
+		SKIP("needs root: reads another process's memory");
+	greet(self);
+	EXPECT_EQ(-EKEYREJECTED, verify(self, "K7q.planted-PIN.x2", &reply));
+	EXPECT_EQ(strcmp(variant->driver, "leaky-driver") == 0,
+		  is_in_memory(self->driver, "K7q.planted-PIN.x2"));
+	ASSERT_EQ(0, verify(self, PIN, &reply));
 }
 
 TEST_F_TIMEOUT(pair, whoever_breaks_the_protocol_is_left, 60)
