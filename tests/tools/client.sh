@@ -213,7 +213,7 @@ a_pin_is_changed_by_its_holder_and_replaced_by_the_puk() {
 }
 
 wrong_pins_are_budgeted() {
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		with_pin 000000 card pin verify --allow-last-try >said 2>&1 && fail "verified"
 	done
 	code 5 with_pin 000000 card pin verify --allow-last-try
