@@ -5,7 +5,8 @@
  * bulk transfers and interrupt messages into two small queues, stalls into pipe.halted. The queues
  * are bounded; what a reader sends beyond them is dropped, which costs nobody but that reader.
  *
- * Always holds: a packet is looked at once; rx is wiped before the next one is received.
+ * Always holds: a packet is looked at once; rx is wiped when its transfer was handed on, and before
+ * the next one is received.
  */
 #include "driver/socket/socket.h"
 
@@ -105,6 +106,12 @@ static int wait_for(struct socket_pipe *s, short events, struct deadline deadlin
 	}
 }
 
+static void wipe_rx(struct socket_pipe *s)
+{
+	wipe(s->rx, s->rx_n);
+	s->rx_n = 0;
+}
+
 /* Return: 0; -EAGAIN if no packet is there; -ENODEV the reader hung up or broke the rules. */
 static int receive(struct socket_pipe *s, struct packet *out)
 {
@@ -114,8 +121,7 @@ static int receive(struct socket_pipe *s, struct packet *out)
 
 	if (s->gone)
 		return -ENODEV;
-	wipe(s->rx, s->rx_n);
-	s->rx_n = 0;
+	wipe_rx(s);
 	do
 		n = recvmsg(s->pipe.fd, &msg, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -303,8 +309,11 @@ static int socket_bulk_in(struct pipe *pipe, uint8_t *buf, size_t cap, struct de
 			continue;
 		if (r < 0)
 			return r;
-		if (packet.kind == SOCKET_BULK)
-			return packet.cut ? -EOVERFLOW : deliver(packet.body, buf, cap, n);
+		if (packet.kind == SOCKET_BULK) {
+			r = packet.cut ? -EOVERFLOW : deliver(packet.body, buf, cap, n);
+			wipe_rx(s);	/* what a card decrypted does not wait for the next packet */
+			return r;
+		}
 		r = sort(s, &packet);
 		if (r < 0)
 			return r;
