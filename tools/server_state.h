@@ -25,7 +25,7 @@ int cmd_receipt(int argc, char **argv);
 
 /*
  * Gets a passphrase: from descriptor @fd, or, if that is -1, from the terminal. @out is
- * SECRET_INIT. Return: 0, -ENOTTY, -ECANCELED, -EMSGSIZE.
+ * SECRET_INIT. Return: 0, -ENOKEY, -ECANCELED, -EMSGSIZE.
  */
 int passphrase_get(int fd, const char *prompt, struct secret *out, struct kf_error *e);
 

@@ -214,7 +214,7 @@ int ui_secret_ask(const char *text, struct secret *out, struct kf_error *e)
 
 	prompt.fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (prompt.fd < 0)
-		return error_why(e, -ENOTTY, "secrets are never arguments",
+		return error_why(e, -ENOKEY, "secrets are never arguments",
 				 "hand it over on a descriptor (--pin-fd, --passphrase-fd)",
 				 "there is no terminal to ask on");
 	r = prompt_run(text, out);

@@ -55,7 +55,7 @@ int ui_json(const struct ui *ui, json_t *object);
 
 /*
  * Asks on the terminal, without echo; the terminal is put back even when a signal ends the prompt.
- * @out comes from secret_init(). Return: 0, -ENOTTY no terminal to ask on, -EMSGSIZE too long for
+ * @out comes from secret_init(). Return: 0, -ENOKEY no terminal to ask on, -EMSGSIZE too long for
  * @out, -ECANCELED interrupted or end of file.
  */
 int ui_secret_ask(const char *prompt, struct secret *out, struct kf_error *e);
