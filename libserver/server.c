@@ -128,9 +128,10 @@ int kf_server_injector_public(const struct kf_server *server, char **pem, struct
 	if (!bio || PEM_write_bio_PUBKEY(bio, server->injector) != 1)
 		return error_what(e, -ENOMEM, "cannot show the injector key");
 	n = BIO_get_mem_data(bio, &text);
-	copy = strndup(text, (size_t)n);
+	copy = calloc(1, (size_t)n + 1);	/* no string function: a BIO's text has no end */
 	if (!copy)
 		return error_what(e, -ENOMEM, "cannot show the injector key");
+	memcpy(copy, text, (size_t)n);
 	*pem = copy;
 	return 0;
 }
