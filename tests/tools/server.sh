@@ -72,9 +72,9 @@ every_command_explains_itself() {
 		says "^usage: keyferry $c"
 	done
 	for c in server receipt; do
-		code 0 kf $c --help
-		code 2 kf $c
-		code 2 kf $c nonsense
+		code 0 kf "$c" --help
+		code 2 kf "$c"
+		code 2 kf "$c" nonsense
 	done
 }
 
