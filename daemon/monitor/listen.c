@@ -46,7 +46,7 @@ int listen_open(const char *path)
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	r = clear_stale(&addr);
 	if (r < 0)
 		return r;

@@ -37,20 +37,20 @@ static bool has_dotdot(const char *path)
 
 int vpath_init(struct vpath *vpath, const char *path)
 {
-	char full[PATH_MAX];
+	char full[PATH_MAX] = "";
 	char *slash;
 	int r = make_absolute(path, full);
 
 	if (r < 0)
 		return r;
 	slash = strrchr(full, '/');
-	if (has_dotdot(full) || slash[1] == '\0' || strcmp(slash, "/.") == 0)
+	if (!slash || has_dotdot(full) || slash[1] == '\0' || strcmp(slash, "/.") == 0)
 		return -EINVAL;
 	if (strlen(slash + 1) > NAME_MAX)
 		return -ENAMETOOLONG;
-	strcpy(vpath->base, slash + 1);
+	memcpy(vpath->base, slash + 1, strlen(slash + 1) + 1);
 	*slash = '\0';
-	strcpy(vpath->dir, full[0] ? full : "/");
+	(void)snprintf(vpath->dir, sizeof(vpath->dir), "%s", full[0] ? full : "/");
 	return 0;
 }
 

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Faces: daemon/broker/job.c
+ * Faces: daemon/broker/link.c
+ * Faces: daemon/broker/serve_card.c
+ */
 #include "daemon/broker/card.h"
 #include "daemon/broker/job.h"
 #include "tests/daemon/broker/rig.h"

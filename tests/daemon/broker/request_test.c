@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Faces: daemon/broker/serve_broker.c
+ * Faces: daemon/broker/serve_reader.c
+ */
 #include "daemon/broker/request.h"
 #include "tests/daemon/broker/rig.h"
 
