@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A second implementation of docs/card-application.md and docs/formats.md, in Python and from the
+# pages alone, against the first: its server with the project's card, its card with the project's
+# server.
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+
+export KF_SRC KF_BUILD PYTHONDONTWRITEBYTECODE=1
+py=/usr/bin/python3
+bin=$KF_BUILD/bin
+$py -c 'import cryptography' 2>/dev/null || skip_all "needs python3-cryptography for $py"
+
+dir=$(mktemp -d)
+jobs=
+quit() {
+	# shellcheck disable=SC2086 # a list of process ids
+	[ -z "$jobs" ] || kill $jobs 2>/dev/null
+	wait
+	rm -rf "$dir"
+}
+trap quit EXIT
+cd "$dir" || exit 1
+
+wait_for() {
+	for _ in $(seq 100); do
+		[ ! -S "$1" ] || return 0
+		sleep 0.1
+	done
+	echo "no socket $1"
+	return 1
+}
+
+# attach READER-SOCKET BROKER-SOCKET: keyferryd for one reader.
+attach() {
+	wait_for "$1" &&
+		{
+			"$bin/keyferryd" --socket "$2" --virtual "$1" \
+				--grant "$(id -u):look,use,inject,create,delete" 2>"$2.log" &
+			jobs="$jobs $!"
+		} &&
+		wait_for "$2" &&
+		"$bin/keyferry" reader wait --socket "$2" --timeout 10 >/dev/null
+}
+
+# serve_project NAME BROKER: the project's card in the project's reader.
+serve_project() {
+	"$bin/keyferry-vreader" run --state "$1" --listen "$1.sock" 2>"$1.log" &
+	jobs="$jobs $!"
+	attach "$1.sock" "$2"
+}
+
+voyage() {
+	$py "$KF_SRC/tests/peer/voyage.py" "$@"
+}
+
+personalise() {
+	"$bin/keyferry-vreader" personalise --pin 123456 --puk 12345678 "$@" >/dev/null
+}
+
+prepare() {
+	for bits in 2048 3072 4096; do
+		openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:$bits -out "rsa$bits.key"
+	done
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out injector.key
+	openssl pkey -in injector.key -pubout -out injector.pub
+	personalise --state card --serial KF-1 --injector injector.pub
+	serve_project card broker
+}
+
+the_projects_programs_start() {
+	[ "$ready" = 0 ] || fail "$(cat prepare.log ./*.log)"
+}
+
+prepare >prepare.log 2>&1
+ready=$?
+
+rsa2048_sign_arrives() { voyage carry rsa2048 sign; }
+rsa3072_decrypt_arrives() { voyage carry rsa3072 decrypt; }
+rsa4096_sign_arrives() { voyage carry rsa4096 sign; }
+p256_sign_arrives() { voyage carry p256 sign; }
+p384_derive_arrives() { voyage carry p384 derive; }
+p521_sign_arrives() { voyage carry p521 sign; }
+p521_derive_arrives() { voyage carry p521 derive; }
+two_items_arrive() { voyage two_items; }
+turned_bits_are_refused() { voyage refuse bits; }
+wrong_keys_are_refused() { voyage refuse keys; }
+foreign_senders_are_refused() { voyage refuse senders; }
+wrong_numbers_are_refused() { voyage refuse numbers; }
+wrong_names_are_refused() { voyage refuse names; }
+wrong_kinds_are_refused() { voyage refuse kinds; }
+wrong_plaintexts_are_refused() { voyage refuse plaintexts; }
+wrong_rsa_keys_are_refused() { voyage refuse_rsa; }
+five_tries_exhaust_an_offer() { voyage exhausted; }
+
+plan 18
+t the_projects_programs_start
+t rsa2048_sign_arrives
+t rsa3072_decrypt_arrives
+t rsa4096_sign_arrives
+t p256_sign_arrives
+t p384_derive_arrives
+t p521_sign_arrives
+t p521_derive_arrives
+t two_items_arrive
+t turned_bits_are_refused
+t wrong_keys_are_refused
+t foreign_senders_are_refused
+t wrong_numbers_are_refused
+t wrong_names_are_refused
+t wrong_kinds_are_refused
+t wrong_plaintexts_are_refused
+t wrong_rsa_keys_are_refused
+t five_tries_exhaust_an_offer
+finish
