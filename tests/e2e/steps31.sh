@@ -11,10 +11,10 @@ stage_up
 plan 33
 cp "$KF_BUILD/tests/e2e/steps_client" "$KF_BUILD/tests/e2e/steps_server" bin/
 {
-	as server openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
+	as server openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
 		-out server/k2.pem
 	as server openssl pkey -in server/k2.pem -pubout -out mail/k2.pub.pem
-	as server openssl req -quiet -x509 -newkey rsa:2048 -noenc -keyout server/archive.key.pem \
+	as server openssl req -x509 -newkey rsa:2048 -noenc -keyout server/archive.key.pem \
 		-out server/archive.cert.pem -subj "/CN=archive" -days 30 \
 		-addext keyUsage=critical,keyEncipherment
 } >mail/openssl.log 2>&1 || stage_fail "openssl"

@@ -38,7 +38,7 @@ static void prepare(struct rig *rig)
 	rig_open(rig);
 	rig_personalise(rig);
 	rig_start(rig);
-	shell(rig, "openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 "
+	shell(rig, "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 "
 		   "-out mail/k2.pem && chmod 644 mail/k2.pem");
 	rig_server(rig, &o, "challenge", "--state", "server", "--device", RIG_SERIAL, "-o",
 		   "mail/challenge.json", NULL);

@@ -27,11 +27,11 @@ FIXTURE_VARIANT(voyage)
 
 FIXTURE_VARIANT_ADD(voyage, rsa3072) {
 	.level = "extended", .usage = "sign",
-	.make_key = "genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:3072",
+	.make_key = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072",
 };
 FIXTURE_VARIANT_ADD(voyage, p256_tpdu) {
 	.level = "tpdu-t1", .usage = "sign",
-	.make_key = "genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
+	.make_key = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
 };
 
 FIXTURE_SETUP(voyage)
