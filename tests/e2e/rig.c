@@ -342,7 +342,7 @@ void rig_start_reader(struct rig *rig)
 void rig_start_service(struct rig *rig)
 {
 	const char *const *a = rig->service_args;
-	char grant[32];
+	char grant[64];
 
 	/* The client may look, use and inject; everything else it has to ask for. */
 	(void)snprintf(grant, sizeof(grant), "%u:look,use,inject,create,delete",
