@@ -9,7 +9,9 @@
 
 stage_up
 plan 33
-cp "$KF_BUILD/tests/e2e/steps_client" "$KF_BUILD/tests/e2e/steps_server" bin/
+# They look for the libraries in ../../lib.
+mkdir -p tests/e2e
+cp "$KF_BUILD/tests/e2e/steps_client" "$KF_BUILD/tests/e2e/steps_server" tests/e2e/
 {
 	as server openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
 		-out server/k2.pem
@@ -19,7 +21,7 @@ cp "$KF_BUILD/tests/e2e/steps_client" "$KF_BUILD/tests/e2e/steps_server" bin/
 		-addext keyUsage=critical,keyEncipherment
 } >mail/openssl.log 2>&1 || stage_fail "openssl"
 
-as_background server bin/steps_server mail/meeting.sock mail/card.pem mail/root.pem \
+as_background server tests/e2e/steps_server mail/meeting.sock mail/card.pem mail/root.pem \
 	server/injector.pem server/k2.pem server/archive.cert.pem server/archive.p7m \
 	>mail/server.steps 2>mail/steps_server.log
 server_pid=$!
@@ -29,7 +31,7 @@ until [ -S mail/meeting.sock ] || [ $tries -gt 100 ]; do
 	tries=$((tries + 1))
 done
 chmod 777 mail/meeting.sock
-printf '%s' "$stage_pin" | as client bin/steps_client mail/meeting.sock run/broker.sock 0 \
+printf '%s' "$stage_pin" | as client tests/e2e/steps_client mail/meeting.sock run/broker.sock 0 \
 	>mail/client.steps 2>mail/steps_client.log
 wait "$server_pid"
 
