@@ -160,13 +160,31 @@ static void set_serial(struct reader *reader, struct bytes serial)
 	}
 }
 
-/* Opens that waited for a card get their answer. */
-static void serve_waiters(struct reader *reader)
+/*
+ * An open whose wait is over: any once a card has come, else those that waited for no more than a
+ * driver that was still starting.
+ */
+static struct job *first_served(struct reader *reader)
 {
+	bool has_card = reader->entry.state == KF_READER_CARD;
 	struct queued *queued;
 
-	while ((queued = list_first(&reader->waiters, struct queued, link))) {
+	list_each(queued, &reader->waiters, link) {
 		struct job *job = list_entry(queued, struct job, queued);
+		const struct kf_context_open *ask = packet_read(&job->request);
+
+		if (has_card || !(ask->flags & KF_OPEN_WAIT))
+			return job;
+	}
+	return NULL;
+}
+
+/* From the start each time: an answer may end its client, and take that one's other jobs along. */
+static void serve_waiters(struct reader *reader)
+{
+	struct job *job;
+
+	while ((job = first_served(reader))) {
 		struct packet reply = packet_reply(&job->request, 0);
 		struct kf_context_open *body = packet_body(&reply);
 
@@ -200,6 +218,7 @@ static void card_removed(struct reader *reader, uint32_t state)
 		reader_announce(reader, KF_CHANGE_CARD_REMOVED);
 	if (state == KF_READER_MUTE)
 		reader_announce(reader, KF_CHANGE_CARD_MUTE);
+	serve_waiters(reader);
 }
 
 void reader_was_reset(struct reader *reader, struct bytes atr)

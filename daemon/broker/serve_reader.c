@@ -76,6 +76,16 @@ static int open_wait(struct call *call, struct context *context)
 	return CALL_LATER;
 }
 
+/*
+ * A reader whose driver has just been started will know in a moment whether it has a card; nobody
+ * gains from an error that says so.
+ */
+static bool has_to_wait(const struct context *context, uint32_t flags)
+{
+	return !context_has_card(context) &&
+	       ((flags & KF_OPEN_WAIT) || context->reader->entry.state == KF_READER_STARTING);
+}
+
 int on_context_open(struct call *call)
 {
 	const struct kf_context_open *ask = packet_read(call->request);
@@ -93,7 +103,7 @@ int on_context_open(struct call *call)
 		call->detail = r == -EDQUOT ? call->broker->quota.limit[QUOTA_CONTEXTS] : 0;
 		return r;
 	}
-	if ((ask->flags & KF_OPEN_WAIT) && !context_has_card(context))
+	if (has_to_wait(context, ask->flags))
 		return open_wait(call, context);
 	out->context = context->handle;
 	out->reader = reader->entry.reader;

@@ -14,7 +14,7 @@
 #define APDU_SHORT_LE		256
 #define APDU_LE_MAX		65536
 #define CLA_CHAIN		0x10	/* more of this command follows [7816-4 command chaining] */
-#define SW_OK			0x9000
+#define APDU_OK			0x9000
 
 /**
  * struct apdu - a command

@@ -9,7 +9,7 @@
  *	r = apdu_exchange(io, &select, deadline, &response);
  *	if (r < 0)			the reader, the link, the deadline; io->ran tells
  *		return r;		if the card may have carried the command out
- *	if (response.sw != SW_OK)	data, judged by the card driver
+ *	if (response.sw != APDU_OK)	data, judged by the card driver
  *		return -EREMOTEIO;
  */
 #pragma once

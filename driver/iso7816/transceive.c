@@ -120,7 +120,7 @@ static int send_links(struct card_io *io, struct apdu *apdu, struct deadline dea
 {
 	size_t most = piece_max(io);
 
-	*sw = SW_OK;
+	*sw = APDU_OK;
 	while (apdu->data.n > most) {
 		struct apdu link = {
 			.cla = apdu->cla | CLA_CHAIN, .ins = apdu->ins,
@@ -129,7 +129,7 @@ static int send_links(struct card_io *io, struct apdu *apdu, struct deadline dea
 		size_t got = 0;
 		int r = once(io, &link, deadline, &got, sw);
 
-		if (r < 0 || *sw != SW_OK)
+		if (r < 0 || *sw != APDU_OK)
 			return r;
 		apdu->data = bytes_slice(apdu->data, most, apdu->data.n);
 	}
@@ -154,7 +154,7 @@ static int exchange(struct card_io *io, const struct apdu *apdu, struct deadline
 		if (!io->chaining && apdu->data.n > piece_max(io))
 			return -EOPNOTSUPP;
 		r = send_links(io, &last, deadline, sw);
-		if (r < 0 || *sw != SW_OK)
+		if (r < 0 || *sw != APDU_OK)
 			return r;
 	}
 	r = once_with_right_le(io, &last, deadline, got, sw);

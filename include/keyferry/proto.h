@@ -485,7 +485,8 @@ static_assert(sizeof(struct kf_reader_info) == 332, "kf_reader_info");
  * @generation:	[out] of the card
  *
  * A context opened on an empty slot belongs to the first card that comes. Removal of its card, or
- * the end of its driver, makes it stale for good: another card never inherits a context.
+ * the end of its driver, makes it stale for good: another card never inherits a context. While the
+ * reader's driver is starting the answer waits until it is known whether there is a card.
  */
 struct kf_context_open {
 	__u64 context;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tests/e2e/leak.c - The hook of bin/leaky-driver, which is keyferry-driver but for this file: it
+ * tests/e2e/leak.c - The hook of leaky_driver, which is keyferry-driver but for this file: it
  * keeps a copy of each PIN and item it was handed. A control for the planted-secret search, which
  * has to find them there (SECURITY section 10). Never installed.
  */

@@ -202,13 +202,15 @@ FIXTURE_SETUP(planted)
 	rig->reader_args[0] = "--level";
 	rig->reader_args[1] = variant->level;
 	if (variant->driver) {
+		static char program[256];
 		char copy[512];
 
-		(void)snprintf(copy, sizeof(copy), "cp '%s/tests/e2e/%s' '%s/bin/'",
-			       getenv("KF_BUILD"), variant->driver, rig->dir);
+		(void)snprintf(program, sizeof(program), "%s/bin/%s", rig->dir, variant->driver);
+		(void)snprintf(copy, sizeof(copy), "cp '%s/tests/e2e/%s' '%s'",
+			       getenv("KF_BUILD"), variant->driver, program);
 		ASSERT_EQ(0, system(copy));
 		rig->service_args[0] = "--driver";
-		rig->service_args[1] = rig_path(rig, "bin/leaky_driver");
+		rig->service_args[1] = program;
 	}
 	rig_start(rig);
 	rig_server(rig, &o, "challenge", "--state", "server", "--device", RIG_SERIAL, "-o",
