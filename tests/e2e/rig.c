@@ -339,6 +339,16 @@ void rig_start_reader(struct rig *rig)
 				a[2], a[3], a[4], a[5], a[6], a[7], NULL);
 }
 
+/* Clients find the socket, and the reader has a driver, whatever the card is doing. */
+static bool service_is_up(void *data)
+{
+	struct rig *rig = data;
+	static struct outcome o;
+
+	rig_client(rig, NULL, &o, "reader", "list", NULL);
+	return o.status == 0 && strstr(o.out, "virtual:") != NULL;
+}
+
 void rig_start_service(struct rig *rig)
 {
 	const char *const *a = rig->service_args;
@@ -351,6 +361,7 @@ void rig_start_service(struct rig *rig)
 				 "--socket", rig_path(rig, "run/broker.sock"), "--virtual",
 				 rig_path(rig, "run/reader.sock"), "--grant", grant, a[0], a[1],
 				 a[2], a[3], a[4], a[5], a[6], a[7], NULL);
+	ASSERT_TRUE(rig_until(service_is_up, rig, 10000));
 }
 
 static void stop(pid_t *pid)
