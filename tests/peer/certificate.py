@@ -51,15 +51,19 @@ class Maker:
     def pem(self):
         return self.root.public_bytes(serialization.Encoding.PEM)
 
-    def certify(self, public, serial, virtual=True, days=30, signer=None):
-        """The certificate of a device key, DER."""
+    def certify(self, public, serial, virtual=True, days=30, signer=None, usage=b"\x07\x80",
+                virtual_value=b"\x05\x00", leave=None, critical=True, serials=1):
+        """The certificate of a device key, DER. The last six arguments make bad ones."""
         extensions = [
             (BASIC_CONSTRAINTS, tlv(0x30)),
-            (KEY_USAGE, tlv(0x03, b"\x07\x80")),
+            (KEY_USAGE, tlv(0x03, usage)),
             (EXTENDED_KEY_USAGE, tlv(0x30, KEYFERRY_DEVICE)),
         ]
+        if leave is not None:
+            del extensions[leave]
         if virtual:
-            extensions.append((KEYFERRY_VIRTUAL, b"\x05\x00"))
+            extensions.append((KEYFERRY_VIRTUAL, virtual_value))
+        mark = CRITICAL if critical else b""
         tbs = tlv(
             0x30,
             tlv(0xA0, INTEGER.write(2)),
@@ -67,9 +71,9 @@ class Maker:
             ECDSA_SHA256,
             self.root.subject.public_bytes(),
             tlv(0x30, _time(-3600), _time(days * 86400)),
-            tlv(0x30, tlv(0x31, tlv(0x30, SERIAL_NUMBER, tlv(0x13, serial.encode())))),
+            tlv(0x30, *[tlv(0x31, tlv(0x30, SERIAL_NUMBER, tlv(0x13, serial.encode())))] * serials),
             formats.spki(public),
-            tlv(0xA3, tlv(0x30, *(tlv(0x30, name, CRITICAL, tlv(0x04, value))
+            tlv(0xA3, tlv(0x30, *(tlv(0x30, name, mark, tlv(0x04, value))
                                   for name, value in extensions))))
         signature = formats.sign(signer or self.key, tbs)
         return tlv(0x30, tbs, ECDSA_SHA256, tlv(0x03, b"\0", signature))

@@ -51,7 +51,7 @@ serve_project() {
 }
 
 voyage() {
-	$py "$KF_SRC/tests/peer/voyage.py" "$@"
+	$py "$KF_SRC/tests/peer/voyage.py" "$@" || fail "the Python card: $(tail -n 3 py.log)"
 }
 
 personalise() {
@@ -64,17 +64,39 @@ prepare() {
 	done
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out injector.key
 	openssl pkey -in injector.key -pubout -out injector.pub
-	personalise --state card --serial KF-1 --injector injector.pub
-	serve_project card broker
 }
 
-the_projects_programs_start() {
-	[ "$ready" = 0 ] || fail "$(cat prepare.log ./*.log)"
+serve_projects_card() {
+	personalise --state card --serial KF-1 --injector injector.pub &&
+		serve_project card broker
 }
 
-prepare >prepare.log 2>&1
-ready=$?
+serve_python_card() {
+	"$bin/keyferry" server init --state state && mkdir pycard || return 1
+	$py "$KF_SRC/tests/peer/reader.py" py.sock pycard PY-1 state/injector.pub.pem 2>py.log &
+	jobs="$jobs $!"
+	attach py.sock py.broker &&
+		"$bin/keyferry" server enroll --state state --allow-virtual \
+			--cert pycard/card.pem --root pycard/root.pem
+}
 
+# start WHAT: its daemons stay, and what it said is shown by the test that asks with started WHAT.
+start() {
+	"$@" >"$1.log" 2>&1
+	echo $? >"$1.status"
+}
+
+started() {
+	[ "$(cat "$1.status")" = 0 ] || fail "$(cat "$1.log" ./*.log)"
+}
+
+start prepare
+start serve_projects_card
+start serve_python_card
+
+keys_are_prepared() { started prepare; }
+
+the_projects_card_is_served() { started serve_projects_card; }
 rsa2048_sign_arrives() { voyage carry rsa2048 sign; }
 rsa3072_decrypt_arrives() { voyage carry rsa3072 decrypt; }
 rsa4096_sign_arrives() { voyage carry rsa4096 sign; }
@@ -93,8 +115,32 @@ wrong_plaintexts_are_refused() { voyage refuse plaintexts; }
 wrong_rsa_keys_are_refused() { voyage refuse_rsa; }
 five_tries_exhaust_an_offer() { voyage exhausted; }
 
-plan 18
-t the_projects_programs_start
+the_python_card_is_served() { started serve_python_card; }
+the_python_card_is_shown() { voyage show_python; }
+the_python_card_makes_keys() { voyage create_in_python; }
+rsa2048_arrives_in_python() { voyage to_python rsa2048 sign; }
+rsa4096_arrives_in_python() { voyage to_python rsa4096 decrypt; }
+p256_arrives_in_python() { voyage to_python p256 sign; }
+p384_arrives_in_python() { voyage to_python p384 sign --no-pin --not-after 2040-01-01T00:00:00Z; }
+p521_arrives_in_python() { voyage to_python p521 derive; }
+
+cheats() {
+	$py "$KF_SRC/tests/peer/cheats.py" "$@"
+}
+
+a_swapped_exchange_key_is_found_out() { cheats offers swapped_exchange; }
+another_device_certificate_is_found_out() { cheats offers other_certificate; }
+another_signer_is_found_out() { cheats offers other_signer; }
+wrong_facts_are_found_out() { cheats offers wrong_facts; }
+json_that_disagrees_is_found_out() { cheats offers disagreeing_json; }
+loose_der_is_found_out() { cheats offers loose_der; }
+lying_receipts_are_found_out() { cheats receipts; }
+bad_certificates_are_found_out() { cheats certificates; }
+a_chip_that_says_virtual_is_found_out() { cheats chip; }
+
+plan 36
+t keys_are_prepared
+t the_projects_card_is_served
 t rsa2048_sign_arrives
 t rsa3072_decrypt_arrives
 t rsa4096_sign_arrives
@@ -112,4 +158,21 @@ t wrong_kinds_are_refused
 t wrong_plaintexts_are_refused
 t wrong_rsa_keys_are_refused
 t five_tries_exhaust_an_offer
+t the_python_card_is_served
+t the_python_card_is_shown
+t the_python_card_makes_keys
+t rsa2048_arrives_in_python
+t rsa4096_arrives_in_python
+t p256_arrives_in_python
+t p384_arrives_in_python
+t p521_arrives_in_python
+t a_swapped_exchange_key_is_found_out
+t another_device_certificate_is_found_out
+t another_signer_is_found_out
+t wrong_facts_are_found_out
+t json_that_disagrees_is_found_out
+t loose_der_is_found_out
+t lying_receipts_are_found_out
+t bad_certificates_are_found_out
+t a_chip_that_says_virtual_is_found_out
 finish

@@ -24,7 +24,7 @@ PURPOSES = {name: number for number, name in formats.PURPOSE_NAMES.items()}
 
 
 def keyferry(*words, status=0, socket="broker"):
-    """Run keyferry with the PIN on a descriptor; its output, or an exception."""
+    """Run keyferry with the PIN on a descriptor; its output. It must end with this status."""
     command = [KEYFERRY, *map(str, words)]
     if socket:
         command += ["--socket", socket, "--pin-fd", "0"]
@@ -85,44 +85,41 @@ def inject(cargo, status=0):
 # The injected key, used through the project's program and checked here.
 
 
-def use(key, purpose, container=0):
-    write("in", os.urandom(1000))
-    {"sign": use_sign, "decrypt": use_decrypt, "derive": use_derive}[purpose](key, container)
+def use(public, purpose, container=0, socket="broker"):
+    def run(*words):
+        keyferry("key", purpose, "-c", container, "-o", "out", *words, socket=socket)
+        with open("out", "rb") as file:
+            return file.read()
+
+    {"sign": use_sign, "decrypt": use_decrypt, "derive": use_derive}[purpose](public, run)
 
 
-def use_sign(key, container):
-    public, data = key.public_key(), open("in", "rb").read()
-    for name, algorithm in (("sha256", hashes.SHA256()), ("sha512", hashes.SHA512())):
-        schemes = [["--hash", name]]
-        if isinstance(key, rsa.RSAPrivateKey):
-            schemes.append(["--hash", name, "--pss"])
-        for scheme in schemes:
-            keyferry("key", "sign", "-c", container, "-i", "in", "-o", "out", *scheme)
-            signature = open("out", "rb").read()
-            if isinstance(key, ec.EllipticCurvePrivateKey):
-                public.verify(signature, data, ec.ECDSA(algorithm))
-            elif "--pss" in scheme:
-                pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-                public.verify(signature, data, pss, algorithm)
-            else:
-                public.verify(signature, data, padding.PKCS1v15(), algorithm)
+def use_sign(public, run):
+    data = os.urandom(1000)
+    write("in", data)
+    for name, digest in (("sha256", hashes.SHA256()), ("sha512", hashes.SHA512())):
+        signature = run("-i", "in", "--hash", name)
+        if isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, data, ec.ECDSA(digest))
+            continue
+        public.verify(signature, data, padding.PKCS1v15(), digest)
+        pss = padding.PSS(padding.MGF1(digest), digest.digest_size)
+        public.verify(run("-i", "in", "--hash", name, "--pss"), data, pss, digest)
 
 
-def use_decrypt(key, container):
+def use_decrypt(public, run):
     secret = os.urandom(40)
     oaep = padding.OAEP(padding.MGF1(hashes.SHA384()), hashes.SHA384(), None)
     for scheme, options in ((oaep, ["--hash", "sha384"]), (padding.PKCS1v15(), ["--padding", "pkcs1"])):
-        write("in", key.public_key().encrypt(secret, scheme))
-        keyferry("key", "decrypt", "-c", container, "-i", "in", "-o", "out", *options)
-        assert open("out", "rb").read() == secret
+        write("in", public.encrypt(secret, scheme))
+        assert run("-i", "in", *options) == secret
 
 
-def use_derive(key, container):
-    peer = ec.generate_private_key(key.curve)
+def use_derive(public, run):
+    peer = ec.generate_private_key(public.curve)
     write("peer.pem", peer.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
-    keyferry("key", "derive", "-c", container, "--peer", "peer.pem", "-o", "out")
-    assert open("out", "rb").read() == peer.exchange(ec.ECDH(), key.public_key())
+    assert run("--peer", "peer.pem") == peer.exchange(ec.ECDH(), public)
 
 
 def delete(container):
@@ -137,7 +134,7 @@ def carry(kind, purpose):
     server, key = server_for(), new_key(kind)
     inject(server.seal(offer(server, 0), (key, PURPOSES[purpose])))
     receipt, = server.check_receipt(read("receipt"))
-    use(key, purpose)
+    use(key.public_key(), purpose)
     delete(0)
 
 
@@ -246,7 +243,7 @@ def two_items():
     inject(server.seal(offer(server, 0), *keys))
     first, second = server.check_receipt(read("receipt"))
     assert second["counter"] == first["counter"] + 1
-    use(keys[1][0], "decrypt")
+    use(keys[1][0].public_key(), "decrypt")
     delete(0)
 
 
@@ -260,6 +257,47 @@ def open_card(card):
     receipt, = server.check_receipt(read("receipt"))
     assert receipt["sender"] == b""
     delete(0)
+
+
+# Tests: the project's server, the Python card behind reader.py.
+
+
+def to_python(kind, purpose, *options):
+    """A key sealed by the project arrives in the Python card, is receipted, and works."""
+    key = new_key(kind)
+    write("voyage.pem", key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    keyferry("challenge", "--state", "state", "--device", "PY-1", "-o", "py.challenge", socket=None)
+    keyferry("offer", "--challenge", "py.challenge", "-c", 3, "-o", "py.offer",
+             "--exchange-type", "rsa3072", socket="py.broker")
+    keyferry("seal", "--state", "state", "--offer", "py.offer", "--key", "voyage.pem", "-o", "py.cargo",
+             "--usage", purpose, *options, socket=None)
+    keyferry("inject", "py.cargo", "-o", "py.receipt", socket="py.broker")
+    said = keyferry("receipt", "verify", "py.receipt", "--state", "state", socket=None)
+    assert "A-virtual" in said, said
+    # "nothing is installed twice": the receipt is fetched from the card
+    keyferry("inject", "py.cargo", "-o", "py.receipt2", socket="py.broker")
+    assert read("py.receipt2") == read("py.receipt")
+    use(key.public_key(), purpose, 3, "py.broker")
+    keyferry("container", "delete", 3, socket="py.broker")
+
+
+def show_python():
+    shown = json.loads(keyferry("card", "show", "--json", "--cert", "shown.der", socket="py.broker"))
+    assert "PY-1" in json.dumps(shown), shown
+    with open("shown.der", "rb") as file:
+        assert ssl.DER_cert_to_PEM_cert(file.read()) == read("pycard/card.pem")
+
+
+def create_in_python():
+    """Keys that the card makes, by the project's program."""
+    for kind, purpose in (("rsa2048", "sign"), ("rsa2048", "decrypt"), ("p384", "sign"), ("p256", "derive")):
+        keyferry("container", "create", "-c", 5, "--type", kind, "--usage", purpose, socket="py.broker")
+        keyferry("container", "show", 5, "--pubkey", "-o", "public.pem", socket="py.broker")
+        with open("public.pem", "rb") as file:
+            public = serialization.load_pem_public_key(file.read())
+        use(public, purpose, 5, "py.broker")
+        keyferry("container", "delete", 5, socket="py.broker")
 
 
 if __name__ == "__main__":
