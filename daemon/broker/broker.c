@@ -125,7 +125,7 @@ int broker_told(struct broker *broker, const struct spawn_msg *msg, int fd)
 		return reader ? reader_driver(reader, take_fd(&passed), msg) : -EPROTO;
 	case SPAWN_DRIVER_GONE:
 		if (reader && link_up(&reader->link) && reader->link.instance == msg->instance)
-			reader_driver_lost(reader, "it ended", false);
+			reader_driver_lost(reader, "it ended", 0);
 		return 0;
 	case SPAWN_READER_GONE:
 		if (!reader)

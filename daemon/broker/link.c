@@ -22,7 +22,8 @@ static void link_late(struct timer *timer)
 {
 	struct link *link = list_entry(timer, struct link, timer);
 
-	reader_driver_lost(list_entry(link, struct reader, link), "no reply in time", true);
+	reader_driver_lost(list_entry(link, struct reader, link), "no reply in time",
+			   SPAWN_KILL);
 }
 
 void link_ask(struct reader *reader, enum link_step step, struct packet *request,
@@ -74,6 +75,21 @@ static bool reply_is_due(const struct link *link, const struct packet *packet)
 	       packet->header.seq == link->seq && packet->header.request == link->request;
 }
 
+/*
+ * An honest driver has little to tell: it leaves with its card. Each event goes to every client
+ * that asked for them, so a driver that makes them up must not fill other people's sockets.
+ */
+static bool event_is_flood(struct link *link)
+{
+	uint64_t now = now_ns();
+
+	if (now - link->events_ns > ms_to_ns(LINK_EVENTS_MS)) {
+		link->events_ns = now;
+		link->n_events = 0;
+	}
+	return ++link->n_events > LINK_EVENTS;
+}
+
 /* Return: 0, or negative for what no honest driver sends. */
 static int link_take(struct reader *reader, struct bytes frame)
 {
@@ -84,7 +100,8 @@ static int link_take(struct reader *reader, struct bytes frame)
 	if (r < 0)
 		return r;
 	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_EVENT)
-		return reader_event(reader, packet_read(&packet));
+		return event_is_flood(link) ? -EPROTO :
+		       reader_event(reader, packet_read(&packet));
 	if (!reply_is_due(link, &packet))
 		return -EPROTO;
 
@@ -112,12 +129,12 @@ static void link_ready(struct source *source, uint32_t events)
 		r = link_take(reader, frame);
 		wipe(broker->rx, frame.n);
 		if (r < 0)
-			reader_driver_lost(reader, "it broke the protocol", true);
+			reader_driver_lost(reader, "it broke the protocol", SPAWN_KILL);
 	}
 	if (r < 0 && r != -EAGAIN && link_up(link))
 		reader_driver_lost(reader, link->broken ? "it failed a duty" :
 				   r == -ECONNRESET ? "it ended" : "it broke the protocol",
-				   link->broken || r != -ECONNRESET);
+				   link->broken || r != -ECONNRESET ? SPAWN_KILL : SPAWN_HUNG_UP);
 	else if (link_up(link))
 		card_kick(reader);
 }
@@ -131,6 +148,7 @@ int link_open(struct reader *reader, int fd)
 	link->timer.fn = link_late;
 	link->step = LINK_IDLE;
 	link->broken = false;
+	link->n_events = 0;
 	return loop_add(&reader->broker->loop, &link->source);
 }
 

@@ -10,6 +10,8 @@
 
 #define LINK_GRACE_MS	2000	/* for a driver to notice its own deadline */
 #define LINK_CHORE_MS	10000	/* for what the broker asks on its own account */
+#define LINK_EVENTS	32	/* of a driver, within ... */
+#define LINK_EVENTS_MS	10000
 
 /* What the outstanding request is for. */
 enum link_step {
@@ -29,6 +31,8 @@ struct link {
 	enum link_step step;
 	uint32_t seq, request;	/* of the outstanding one */
 	uint32_t instance, pid, uid, restarts;
+	uint32_t n_events;	/* since events_ns */
+	uint64_t events_ns;
 	bool broken;		/* given up by us; its end is on the way through the loop */
 };
 

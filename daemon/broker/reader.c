@@ -304,22 +304,22 @@ static void fail_running(struct reader *reader)
 		job_fail(job, -ENOMEDIUM, KF_REASON_REMOVED, 0);
 }
 
-void reader_driver_lost(struct reader *reader, const char *why, bool kill)
+void reader_driver_lost(struct reader *reader, const char *why, uint32_t tell)
 {
-	struct spawn_msg msg = { .kind = SPAWN_KILL, .reader = reader->key,
+	struct spawn_msg msg = { .kind = tell, .reader = reader->key,
 				 .instance = reader->link.instance };
 	bool had_card = reader->entry.state == KF_READER_CARD;
 
-	if (kill)		/* a driver that ends by itself is the monitor's to tell of */
+	if (tell == SPAWN_KILL)	/* a driver that ends by itself is the monitor's to tell of */
 		log_line("reader=%s pid=%u: driver lost, %s", reader->entry.name, reader->link.pid,
 			 why);
+	if (tell)		/* before its link closes: else it may end first, and look honest */
+		broker_tell(reader->broker, &msg);
 	fail_running(reader);
 	link_close(reader);
 	lose_card(reader, KF_READER_STARTING, CONTEXT_DRIVER_DIED, KF_REASON_DRIVER_DIED);
 	if (had_card)
 		reader_announce(reader, KF_CHANGE_CARD_REMOVED);
-	if (kill)
-		broker_tell(reader->broker, &msg);
 }
 
 void reader_gone(struct reader *reader)

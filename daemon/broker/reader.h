@@ -62,8 +62,11 @@ struct reader *reader_by_name(struct broker *broker, const char *name);
 void reader_gone(struct reader *reader);
 /* A fresh driver. Takes over @fd. */
 int reader_driver(struct reader *reader, int fd, const struct spawn_msg *msg);
-/* The driver is gone, or must be: @why for the log; @kill asks the monitor to end it. */
-void reader_driver_lost(struct reader *reader, const char *why, bool kill);
+/*
+ * The driver is gone, or must be: @why for the log; @tell is what the monitor hears, %SPAWN_KILL,
+ * %SPAWN_HUNG_UP, or 0 where it knows.
+ */
+void reader_driver_lost(struct reader *reader, const char *why, uint32_t tell);
 /* An event of the driver. Return: 0, or -EPROTO for one that cannot be. */
 int reader_event(struct reader *reader, const struct kf_drv_event *event);
 /* The card was reset by us. */

@@ -80,10 +80,16 @@ static void broker_said(struct monitor *monitor, const struct spawn_msg *msg)
 {
 	if (msg->kind == SPAWN_READY)
 		serving(monitor);
-	if (msg->kind == SPAWN_KILL)
-		for (size_t i = 0; i < monitor->n_ports; i++)
-			if (monitor->ports[i].key == msg->reader)
-				port_kill(&monitor->ports[i], msg->instance);
+	for (size_t i = 0; i < monitor->n_ports; i++) {
+		struct port *port = &monitor->ports[i];
+
+		if (port->key != msg->reader)
+			continue;
+		if (msg->kind == SPAWN_KILL)
+			port_kill(port, msg->instance);
+		else if (msg->kind == SPAWN_HUNG_UP)
+			port_hung_up(port, msg->instance);
+	}
 }
 
 static void on_link(struct source *source, uint32_t events)

@@ -16,6 +16,7 @@
 #define SOON_NS		1000000000u	/* a driver that ended earlier counts as failed */
 #define TRIES		8	/* after the socket appeared: 10 ms, 20, ... 1.28 s */
 #define TRY_MS		10
+#define HANG_UP_MS	1000	/* for a driver that closed its link to end */
 
 static const struct port_step steps[] = {
 	{ PORT_ABSENT,  PORT_ANSWERED,  PORT_RUNNING, PORT_DO_ADD },
@@ -97,7 +98,12 @@ void port_look(struct port *port)
 
 static void port_timer(struct timer *timer)
 {
-	port_try(list_entry(timer, struct port, timer));
+	struct port *port = list_entry(timer, struct port, timer);
+
+	if (port->state == PORT_RUNNING)	/* it hung up and did not go */
+		port_kill(port, port->instance);
+	else
+		port_try(port);
 }
 
 static void driver_ended(struct child *child, int status)
@@ -105,7 +111,7 @@ static void driver_ended(struct child *child, int status)
 	struct port *port = list_entry(child, struct port, driver);
 	struct spawn_msg msg = { .kind = SPAWN_DRIVER_GONE, .reader = port->key,
 				 .instance = port->instance };
-	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !port->condemned;
 	bool soon = now_ns() - port->started_ns < SOON_NS;
 
 	if (port->monitor->ending)
@@ -113,6 +119,8 @@ static void driver_ended(struct child *child, int status)
 	if (!well && WIFSIGNALED(status))
 		monitor_say("reader %s: driver died of signal %d, starting another", port->name,
 			    WTERMSIG(status));
+	else if (!well && WEXITSTATUS(status) == 0)
+		monitor_say("reader %s: driver given up, starting another", port->name);
 	else if (!well)
 		monitor_say("reader %s: driver gave up with status %d, starting another",
 			    port->name, WEXITSTATUS(status));
@@ -134,6 +142,7 @@ static int port_start(struct port *port, int reader_fd)
 		return -errno;
 	port->driver.ended = driver_ended;
 	port->started_ns = now_ns();
+	port->condemned = false;
 	r = child_start(&port->driver, &monitor->loop, argv, (int[]){ pair[1], reader_fd });
 	if (r == 0) {
 		msg.instance = ++port->instance;
@@ -207,8 +216,16 @@ static void port_happens(struct port *port, enum port_event event, int fd)
 
 void port_kill(struct port *port, uint32_t instance)
 {
-	if (port->instance == instance)
-		child_kill(&port->driver);
+	if (port->instance != instance)
+		return;
+	port->condemned = true;
+	child_kill(&port->driver);
+}
+
+void port_hung_up(struct port *port, uint32_t instance)
+{
+	if (port->instance == instance && child_runs(&port->driver))
+		arm(port, HANG_UP_MS);
 }
 
 /* "virtual:" and the file name without ".sock"; a second one of the same name gets a number. */

@@ -46,6 +46,7 @@ struct port {
 	int dir_fd, watch;		/* inotify watch of the directory */
 	struct child driver;
 	uint32_t instance, restarts;
+	bool condemned;			/* the driver misbehaved: however it ends, it failed */
 	uint32_t failures;		/* in a row; the pause doubles with each */
 	uint32_t tries;			/* left, after the socket appeared */
 	uint64_t started_ns;
@@ -57,5 +58,8 @@ struct port {
 int port_init(struct port *port, struct monitor *monitor, uint32_t key, const char *path);
 /* The directory changed; or just look. */
 void port_look(struct port *port);
+/* The broker has given this driver up. */
 void port_kill(struct port *port, uint32_t instance);
+/* It closed its link, which an honest one does by ending: it gets a moment to do so. */
+void port_hung_up(struct port *port, uint32_t instance);
 void port_deinit(struct port *port);

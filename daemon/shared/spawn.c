@@ -63,7 +63,7 @@ int spawn_parse(struct bytes frame, struct spawn_msg *out)
 		if (msg.rules[i].who != SPAWN_UID && msg.rules[i].who != SPAWN_GID)
 			return -EBADMSG;
 	}
-	if (unpack_end(&u) < 0 || msg.kind < SPAWN_POLICY || msg.kind > SPAWN_KILL ||
+	if (unpack_end(&u) < 0 || msg.kind < SPAWN_POLICY || msg.kind > SPAWN_HUNG_UP ||
 	    !packet_string_valid(msg.name, sizeof(msg.name)))
 		return -EBADMSG;
 	*out = msg;

@@ -6,7 +6,8 @@
  *
  *	monitor to broker:  POLICY (first, and again on reload), READER_ADD, DRIVER (with the link's
  *	                    descriptor), DRIVER_GONE, READER_GONE
- *	broker to monitor:  READY (serving), KILL (that driver misbehaved)
+ *	broker to monitor:  READY (serving), KILL (that driver misbehaved), HUNG_UP (it closed its
+ *	                    link; if it lives on, it must not)
  */
 #pragma once
 
@@ -24,6 +25,7 @@ enum spawn_kind {
 	SPAWN_READER_GONE = 5,
 	SPAWN_READY = 6,
 	SPAWN_KILL = 7,
+	SPAWN_HUNG_UP = 8,
 };
 
 enum spawn_who { SPAWN_UID = 1, SPAWN_GID = 2 };
@@ -42,7 +44,7 @@ struct spawn_limits {
  * struct spawn_msg - one message
  * @kind:	enum spawn_kind
  * @reader:	the monitor's number for a reader; all but POLICY and READY
- * @instance:	the monitor's number for a driver process: DRIVER, DRIVER_GONE, KILL
+ * @instance:	the monitor's number for a driver process: DRIVER, DRIVER_GONE, KILL, HUNG_UP
  * @pid:	of the driver: DRIVER; of the monitor: POLICY
  * @uid:	of the same
  * @restarts:	DRIVER

@@ -51,7 +51,7 @@ TEST(unknown_kinds_and_rules_are_refused)
 
 	msg.kind = 0;
 	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
-	msg.kind = SPAWN_KILL + 1;
+	msg.kind = SPAWN_HUNG_UP + 1;
 	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
 	msg = policy();
 	msg.rules[5].who = 3;
