@@ -243,7 +243,16 @@ static void garbage(const struct packet *ask)
 static void empty_packet(const struct packet *ask)
 {
 	(void)ask;
-	send_bytes(BYTES(me.buf, 0));
+	send_bytes(BYTES(me.buf, 0));	/* looks like the end */
+	(void)pause();
+}
+
+/* Closes its link but keeps the reader. */
+static void lingers(const struct packet *ask)
+{
+	(void)ask;
+	(void)shutdown(me.link, SHUT_RDWR);
+	(void)pause();
 }
 
 static void oversize(const struct packet *ask)
@@ -450,7 +459,7 @@ static const struct {
 	{ "twice", twice }, { "wrong-seq", wrong_seq }, { "wrong-number", wrong_number },
 	{ "chores-number", chores_number }, { "wrong-magic", wrong_magic },
 	{ "wrong-size", wrong_size }, { "good-news", good_news }, { "far-part", far_part },
-	{ "long-part", long_part }, { "garbage", garbage }, { "empty", empty_packet },
+	{ "long-part", long_part }, { "garbage", garbage }, { "empty", empty_packet }, { "lingers", lingers },
 	{ "oversize", oversize }, { "own-request", own_request },
 	{ "brokers-event", brokers_event }, { "second-card", second_card },
 	{ "reset-of-nothing", reset_of_nothing }, { "unknown-event", unknown_event },
