@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libclient/explain.c - Two tables: what a reason means, and where the broker gave none, what an
- * errno means [proto.h enum kf_reason and the list above it]. Texts with %u get the reply's detail.
+ * libclient/explain.c - Tables: what a reason means, what is wrong with an item, and where the
+ * broker gave no reason, what an errno means [proto.h enum kf_reason and the list above it]. Texts
+ * with %u get the reply's detail.
  */
 #include "libclient/explain.h"
 
@@ -58,6 +59,41 @@ static const struct explanation by_reason[] = {
 	  "use a key made for it; keyferry container list shows the purposes" },
 	{ KF_REASON_SENDER, "the card takes this only from a sender it knows", CARD,
 	  "have the server sign it with an injector key the card was given" },
+};
+
+#define FORM	"docs/formats.md 5"
+#define AGAIN	"get the cargo again from the server; if it repeats, get a new offer sealed"
+
+/* KF_REASON_ITEM, by enum kf_item_field: read off public data, so it may be told. */
+static const struct explanation by_item_field[] = {
+	{ KF_ITEM_FORM, "the item is cut off or malformed", FORM, AGAIN },
+	{ KF_ITEM_SUITE, "the item's cipher suite is none of this card's", FORM,
+	  "have it sealed for this card's offer" },
+	{ KF_ITEM_METHOD, "the item was sealed for another method than its session key", FORM, AGAIN },
+	{ KF_ITEM_FUNCTION, "the item is for another function than was asked for", FORM, AGAIN },
+	{ KF_ITEM_SID, "the item belongs to another offer than its session key", FORM, AGAIN },
+	{ KF_ITEM_NUMBER, "the item is out of turn", FORM, "inject the items in order" },
+	{ KF_ITEM_SERIAL, "the item was sealed for another card", FORM,
+	  "insert that card, or have a cargo sealed for this one" },
+	{ KF_ITEM_CONTAINER, "the item was sealed for another container than was offered", FORM,
+	  AGAIN },
+	{ KF_ITEM_REPLACES, "the container holds something else than the item may replace",
+	  "an occupied container is replaced only by name",
+	  "make a new offer, and have it sealed for what is there now (--replace)" },
+	{ KF_ITEM_PIN, "the item names a PIN that its policy does not", FORM, AGAIN },
+	{ KF_ITEM_KEY_TYPE, "the item's key type is none of this card's", FORM,
+	  "have a key of another type sealed" },
+	{ KF_ITEM_PURPOSE, "the item's usage does not fit its key type", FORM, AGAIN },
+	{ KF_ITEM_IV, "the item's initialisation vector is not the one that was set", FORM, AGAIN },
+	{ KF_ITEM_CIPHERTEXT, "the item's ciphertext is not whole blocks", FORM, AGAIN },
+};
+
+/* The card tells nobody which check it was [card-application 5.3, 5.4]; what helps is the same. */
+#define SW_UNIFORM	0x6988
+static const struct explanation uniform_refusal = {
+	SW_UNIFORM, "the card does not take it: changed on the way, sealed for an offer that the card "
+	"has forgotten or used, or out of tries", "the card, which does not say which of these",
+	"make a new offer and have the server seal for that",
 };
 
 static const struct explanation by_errno[] = {
@@ -151,6 +187,10 @@ void explain_reply(struct failure *failure, const struct kf_header *reply)
 	const struct explanation *x = FIND(by_reason, reply->reason);
 	struct kf_error *e = &failure->error;
 
+	if (reply->reason == KF_REASON_ITEM)
+		x = FIND(by_item_field, reply->detail);
+	if (!x && code == EREMOTEIO && reply->sw == SW_UNIFORM)
+		x = &uniform_refusal;
 	failure->reason = reply->reason;
 	failure->detail = reply->detail;
 	failure->sw = reply->sw;

@@ -48,6 +48,30 @@ TEST(an_errno_nobody_foresaw_has_words_too)
 	expect_full(&failure);
 }
 
+TEST(every_fault_of_an_item_has_words_of_its_own)
+{
+	struct failure plain = { 0 };
+
+	explain_reply(&plain, &(struct kf_header){ .result = -EINVAL });
+	for (uint32_t field = KF_ITEM_FORM; field <= KF_ITEM_CIPHERTEXT; field++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -EINVAL,
+				.reason = KF_REASON_ITEM, .detail = field });
+		expect_full(&failure);
+		EXPECT_STRNE(plain.error.why, failure.error.why);
+	}
+}
+
+TEST(the_uniform_refusal_says_what_helps)
+{
+	struct failure failure = { 0 };
+
+	explain_reply(&failure, &(struct kf_header){ .result = -EREMOTEIO, .sw = 0x6988 });
+	expect_full(&failure);
+	EXPECT_NOT_NULL(strstr(failure.error.next, "new offer"));
+}
+
 TEST(rights_are_named)
 {
 	struct failure failure = { 0 };
