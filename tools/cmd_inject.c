@@ -23,6 +23,8 @@ static int read_cargo(struct tool *tool, const char *path, struct cargo_file *ou
 	if (r == 0)
 		r = cargo_file_parse(BYTES(text, n), out, &e);
 	if (r == 0)
+		r = cargo_file_check(out, &e);
+	if (r == 0)
 		return UI_OK;
 	(void)error_what(&e, r, "cannot read the cargo in %s", path);
 	return tool_fail_with(tool, &e);

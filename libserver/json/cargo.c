@@ -2,6 +2,7 @@
 /* libserver/json/cargo.c - Member by member, in the order of docs/formats.md 8.3. */
 #include "libserver/json/cargo.h"
 #include "base/error.h"
+#include "format/item.h"
 #include "format/numbers.h"
 #include "libserver/json/names.h"
 
@@ -73,6 +74,66 @@ int cargo_file_parse(struct bytes text, struct cargo_file *out, struct kf_error 
 	file = CARGO_FILE_INIT;
 	return 0;
 }
+
+/* --- copies --- */
+
+static bool senders_agree(const struct cargo_file *file, const struct spki_hash *sender)
+{
+	return sender->present == file->signed_by &&
+	       (!sender->present ||
+		bytes_equal(BYTES_OF(sender->digest), BYTES_OF(file->sender)));
+}
+
+/* The first member that the item contradicts; NULL: none. */
+static const char *contradicted(const struct cargo_file *file, const struct cargo_item *item,
+				const struct item_body *sealed)
+{
+	if (strcmp(file->serial, sealed->serial) != 0)
+		return "serial";
+	if (!bytes_equal(BYTES_OF(file->sid), BYTES_OF(sealed->sid)))
+		return "sid";
+	if (file->container != sealed->container || item->container != sealed->container)
+		return "container";
+	if (file->method != sealed->method)
+		return "method";
+	if (!senders_agree(file, &sealed->sender))
+		return "sender";
+	if (item->number != sealed->number)
+		return "number";
+	if (item->function != sealed->function)
+		return "function";
+	if (item->key_type != sealed->key_type)
+		return "key_type";
+	if (item->purpose != sealed->purpose)
+		return "purpose";
+	if (!bytes_equal(BYTES_OF(item->iv), BYTES_OF(sealed->iv)))
+		return "iv";
+	return NULL;
+}
+
+int cargo_file_check(const struct cargo_file *file, struct kf_error *e)
+{
+	static const char next[] = "get the cargo again from the server";
+
+	for (size_t i = 0; i < file->n_items; i++) {
+		const struct cargo_item *item = &file->items[i];
+		const char *name;
+		struct item sealed;
+
+		if (item_parse(blob_bytes(&item->item), &sealed) < 0)
+			return error_why(e, -EBADMSG, "docs/formats.md 5", next,
+					 "item %u is not in form", item->number);
+		name = contradicted(file, item, &sealed.body);
+		if (name)
+			return error_why(e, -EBADMSG,
+					 "JSON copies equal the sealed bytes (docs/formats.md 8)",
+					 next, "its \"%s\" is not what item %u says", name,
+					 item->number);
+	}
+	return 0;
+}
+
+/* --- writing --- */
 
 static json_t *item_out(const struct cargo_item *item)
 {

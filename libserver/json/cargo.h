@@ -46,4 +46,9 @@ struct cargo_file {
 int cargo_file_parse(struct bytes text, struct cargo_file *out, struct kf_error *e);
 int cargo_file_write(const struct cargo_file *file, char **text, size_t *len,
 		     struct kf_error *e);
+/*
+ * That the members for people and the DER of the items say the same. Only the card judges the
+ * items; this spares it a try, and a person a wrong picture. Return: 0, -EBADMSG.
+ */
+int cargo_file_check(const struct cargo_file *file, struct kf_error *e);
 void cargo_file_deinit(struct cargo_file *file);

@@ -6,6 +6,7 @@
  * Faces: libserver/json/challenge.c libserver/json/offer.c libserver/json/cargo.c
  * Faces: libserver/json/receipt.c libserver/json/names.c
  */
+#include "format/item.h"
 #include "libserver/json/cargo.h"
 #include "libserver/json/challenge.h"
 #include "libserver/json/offer.h"
@@ -296,4 +297,73 @@ TEST(receipt_numbers_ascend)
 	free(text);
 	blob_deinit(&entries[0].receipt);
 	blob_deinit(&entries[1].receipt);
+}
+
+/* --- what a cargo says of its items --- */
+
+/* A cargo of one item that says the same twice; the caller deinits it. */
+static struct cargo_file true_cargo(struct cargo_item *item)
+{
+	struct cargo_file file = {
+		.serial = "S-1", .container = 3, .method = KF_METHOD_RSA, .signed_by = true,
+		.sender = { 7 }, .sid = { 9 }, .grade = KF_GRADE_A, .n_items = 1, .items = item,
+	};
+	struct item_body body = {
+		.suite = SUITE_AES256_CBC_CMAC, .method = KF_METHOD_RSA,
+		.function = KF_FUNCTION_IMPORT_KEYPAIR, .sid = { 9 }, .number = 1, .count = 1,
+		.serial = "S-1", .container = 3, .key_type = KF_KEY_EC_P256,
+		.purpose = KF_PURPOSE_SIGN, .sender = { true, { 7 } }, .iv = { 5 },
+		.ciphertext = BYTES("0123456789abcdef", 16),
+	};
+	uint8_t body_buf[512], buf[512], mac[ITEM_MAC_SIZE] = { 0 };
+	struct packer der = pack_begin(body_buf, sizeof(body_buf));
+	struct packer whole = pack_begin(buf, sizeof(buf));
+
+	item_body_pack(&der, &body);
+	item_pack(&whole, pack_done(&der), mac, BYTES("s", 1));
+	ASSERT_EQ(0, pack_end(&whole));
+	*item = (struct cargo_item){
+		.number = 1, .function = KF_FUNCTION_IMPORT_KEYPAIR, .key_type = KF_KEY_EC_P256,
+		.purpose = KF_PURPOSE_SIGN, .container = 3, .iv = { 5 },
+	};
+	ASSERT_EQ(0, blob_set(&item->item, pack_done(&whole)));
+	return file;
+}
+
+static void expect_named(const char *name, const struct cargo_file *file)
+{
+	struct kf_error e = KF_ERROR_INIT;
+	char quoted[32];
+
+	(void)snprintf(quoted, sizeof(quoted), "\"%s\"", name);
+	EXPECT_EQ(-EBADMSG, cargo_file_check(file, &e));
+	if (!strstr(e.why, quoted))
+		TEST_FAIL("not \"%s\": %s", name, e.why);
+}
+
+TEST(a_cargo_that_contradicts_its_item_is_refused)
+{
+	struct cargo_item item;
+	struct cargo_file good = true_cargo(&item), bad;
+	const struct cargo_item kept = item;
+
+	EXPECT_EQ(0, cargo_file_check(&good, NULL));
+#define CONTRADICT(name, what) do { bad = good; what; expect_named(name, &bad); item = kept; } while (0)
+	CONTRADICT("serial", bad.serial[0] = 'T');
+	CONTRADICT("sid", bad.sid[15] = 1);
+	CONTRADICT("container", bad.container = 4);
+	CONTRADICT("container", item.container = 4);
+	CONTRADICT("method", bad.method = KF_METHOD_ECDH);
+	CONTRADICT("sender", bad.signed_by = false);
+	CONTRADICT("sender", bad.sender[31] = 1);
+	CONTRADICT("number", item.number = 2);
+	CONTRADICT("function", item.function = KF_FUNCTION_NONE);
+	CONTRADICT("key_type", item.key_type = KF_KEY_EC_P384);
+	CONTRADICT("purpose", item.purpose = KF_PURPOSE_DERIVE);
+	CONTRADICT("iv", item.iv[15] = 1);
+#undef CONTRADICT
+	item.item.n--;
+	EXPECT_EQ(-EBADMSG, cargo_file_check(&good, NULL));
+	item.item.n++;
+	blob_deinit(&item.item);
 }
