@@ -13,6 +13,7 @@
 #include "libserver/receipt.h"
 
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -417,8 +418,26 @@ struct genuine {
 	bool allow_virtual;
 	struct kf_enrolled *found;
 	struct kf_error *e;
-	int refused;			/* by the last root tried */
+	int refused;			/* by its own root if that is enrolled, else by any */
 };
+
+/* Why its issuer refuses it is worth telling; that a foreign root does, is not. */
+static int note_refusal(struct genuine *genuine, const struct kf_enrolled *root,
+			const struct kf_enrolled *other, int r, const struct kf_error *why)
+{
+	/* By the signature: names may well be the same. */
+	bool issuer = other && X509_verify(other->cert, X509_get0_pubkey(root->root)) == 1;
+
+	ERR_clear_error();
+	if (r == -ENOMEM)
+		return r;
+	if (genuine->refused < 0 && !issuer)
+		return 0;
+	genuine->refused = r;
+	if (genuine->e)
+		*genuine->e = *why;
+	return 0;
+}
 
 /* Under whose root, with whose list, does this certificate stand? */
 static int try_root(void *arg, struct kf_enrolled *card)
@@ -426,18 +445,18 @@ static int try_root(void *arg, struct kf_enrolled *card)
 	struct genuine *genuine = arg;
 	_cleanup_(kf_enrolled_freep) struct kf_enrolled *other = NULL;
 	_cleanup_(blob_deinit) struct blob root = BLOB_INIT, crl = BLOB_INIT;
+	struct kf_error why = KF_ERROR_INIT;
 	int r = cert_der(card->root, &root);
 
 	if (r == 0 && card->crl)
 		r = crl_der(card->crl, &crl);
 	if (r == 0)
 		r = enrolled_load(genuine->cert, blob_bytes(&root), blob_bytes(&crl),
-				  genuine->allow_virtual, &other, genuine->e);
+				  genuine->allow_virtual, &other, &why);
 	if (r == 0)
-		r = enrolled_check(other, genuine->e);
-	genuine->refused = r;
+		r = enrolled_check(other, &why);
 	if (r < 0)
-		return r == -ENOMEM ? r : 0;
+		return note_refusal(genuine, card, other, r, &why);
 	other->any_genuine = true;
 	/* Found once is not enough: another entry of the same root may have the list it is on. */
 	kf_enrolled_free(genuine->found);
