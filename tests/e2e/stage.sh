@@ -4,7 +4,9 @@
 # For e2e scripts, after tests/ktap.sh: a folder with a personalised virtual card, an enrolled
 # server and a running service, each party under its own uid if the script runs as root.
 #
-#	stage_up [reader options]	builds it; $stage is the folder and the working directory
+#	stage_up [reader options]	builds it; $stage is the folder and the working directory;
+#					$stage_maker=1: the maker's root stays in maker/,
+#					$stage_readers: names of further sockets in run/ to watch
 #	as ROLE COMMAND...		ROLE is service, client or server
 #	stage_down			kills what runs, removes the folder; runs at exit anyway
 
@@ -69,13 +71,13 @@ stage_up() {
 	PATH=$stage/bin:$PATH
 	KEYFERRY_SOCKET=$stage/run/broker.sock
 	export PATH KEYFERRY_SOCKET
-	mkdir card run server client mail
+	mkdir card run server client mail ${stage_maker:+maker}
 	if [ "$(id -u)" = 0 ]; then
-		chown "$uid_service:$uid_service" card run
+		chown "$uid_service:$uid_service" card run ${stage_maker:+maker}
 		chown "$uid_server:$uid_server" server
 		chown "$uid_client:$uid_client" client
 	fi
-	chmod 700 card server client
+	chmod 700 card server client ${stage_maker:+maker}
 	chmod 1777 mail
 	{
 		as server keyferry server init --state server &&
@@ -83,7 +85,8 @@ stage_up() {
 			chmod 644 mail/injector.pub.pem &&
 			as service keyferry-vreader personalise --state card \
 				--serial "$stage_serial" --injector mail/injector.pub.pem \
-				--pin "$stage_pin" --puk "$stage_puk" &&
+				--pin "$stage_pin" --puk "$stage_puk" \
+				${stage_maker:+--maker maker} &&
 			cp card/card.pem card/root.pem mail/ &&
 			chmod 644 mail/*.pem &&
 			as server keyferry server enroll --state server --cert mail/card.pem \
@@ -91,8 +94,13 @@ stage_up() {
 	} >mail/prepare.log 2>&1 || stage_fail "cannot prepare"
 	as_background service keyferry-vreader run --state card --listen run/reader.sock "$@" \
 		>mail/reader.log 2>&1
+	stage_more=
+	for stage_reader in ${stage_readers:-}; do
+		stage_more="$stage_more --virtual $stage/run/$stage_reader.sock"
+	done
+	# shellcheck disable=SC2086 # options and their values
 	as_background service keyferryd --socket "$stage/run/broker.sock" \
-		--virtual "$stage/run/reader.sock" \
+		--virtual "$stage/run/reader.sock" $stage_more \
 		--grant "$uid_client:look,use,inject,create,delete" >mail/service.log 2>&1
 	stage_tries=0
 	until as client keyferry card show >mail/show.log 2>&1; do
