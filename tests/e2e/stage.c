@@ -386,5 +386,12 @@ long proc_status(pid_t pid, const char *key)
 
 bool proc_is_gone(pid_t pid)
 {
-	return kill(pid, 0) < 0 && errno == ESRCH;
+	char path[64], text[256];
+	const char *state;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (slurp(path, text, sizeof(text)) == 0)
+		return true;
+	state = strrchr(text, ')');	/* a zombie waits for a parent that does not ask */
+	return state && state[1] == ' ' && state[2] == 'Z';
 }

@@ -72,4 +72,5 @@ bool raw_driver(int fd, uint32_t reader, struct kf_process_entry *out);
 size_t proc_fds(pid_t pid);
 /* The number after "@key:" in /proc/PID/status; -1 if there is none. */
 long proc_status(pid_t pid, const char *key);
+/* Ended, reaped or not. */
 bool proc_is_gone(pid_t pid);
