@@ -70,7 +70,7 @@ static void use_reader(struct rig *rig, const char *misbehave)
 static pid_t start_inject(struct rig *rig)
 {
 	return rig_spawn(rig, RIG_CLIENT, RIG_PIN, "mail/inject.log", "keyferry", "--socket",
-			 rig_path(rig, "run/broker.sock"), "--timeout", "20", "inject",
+			 rig_path(rig, "run/broker.sock"), "--timeout", "2", "inject",
 			 "mail/cargo.json", "--pin-fd", "{pin}", "-o", "mail/receipt.json", NULL);
 }
 
