@@ -13,6 +13,7 @@ $py -c 'import cryptography' 2>/dev/null || skip_all "needs python3-cryptography
 
 dir=$(mktemp -d)
 jobs=
+# shellcheck disable=SC2317 # reached by the trap
 quit() {
 	# shellcheck disable=SC2086 # a list of process ids
 	[ -z "$jobs" ] || kill $jobs 2>/dev/null
@@ -90,9 +91,21 @@ started() {
 	[ "$(cat "$1.status")" = 0 ] || fail "$(cat "$1.log" ./*.log)"
 }
 
+# Two cards without keyferryd: the tests speak to their readers.
+serve_raw_cards() {
+	personalise --state raw --serial KF-RAW --injector injector.pub &&
+		personalise --state open --serial KF-OPEN || return 1
+	for card in raw open; do
+		"$bin/keyferry-vreader" run --state $card --listen $card.sock 2>$card.log &
+		jobs="$jobs $!"
+		wait_for $card.sock || return 1
+	done
+}
+
 start prepare
 start serve_projects_card
 start serve_python_card
+start serve_raw_cards
 
 keys_are_prepared() { started prepare; }
 
@@ -138,7 +151,36 @@ lying_receipts_are_found_out() { cheats receipts; }
 bad_certificates_are_found_out() { cheats certificates; }
 a_chip_that_says_virtual_is_found_out() { cheats chip; }
 
-plan 36
+conform() {
+	$py "$KF_SRC/tests/peer/conformance.py" "$@"
+}
+
+python_transport_conforms() { conform transport memory; }
+python_information_conforms() { conform information memory; }
+python_pin_conforms() { conform pin memory; }
+python_containers_conforms() { conform containers memory; }
+python_rsa_use_conforms() { conform rsa_use memory; }
+python_derive_conforms() { conform derive memory; }
+python_offers_conforms() { conform offers memory; }
+python_items_conforms() { conform items memory; }
+python_many_items_conforms() { conform many_items memory; }
+python_exhausted_conforms() { conform exhausted memory; }
+python_open_import_conforms() { conform open_import memory; }
+
+the_raw_cards_are_served() { started serve_raw_cards; }
+project_transport_conforms() { conform transport raw; }
+project_information_conforms() { conform information raw; }
+project_pin_conforms() { conform pin raw; }
+project_containers_conforms() { conform containers raw; }
+project_rsa_use_conforms() { conform rsa_use raw; }
+project_derive_conforms() { conform derive raw; }
+project_offers_conforms() { conform offers raw; }
+project_items_conforms() { conform items raw; }
+project_many_items_conforms() { conform many_items raw; }
+project_exhausted_conforms() { conform exhausted raw; }
+project_open_import_conforms() { conform open_import open; }
+
+plan 59
 t keys_are_prepared
 t the_projects_card_is_served
 t rsa2048_sign_arrives
@@ -175,4 +217,27 @@ t loose_der_is_found_out
 t lying_receipts_are_found_out
 t bad_certificates_are_found_out
 t a_chip_that_says_virtual_is_found_out
+t python_transport_conforms
+t python_information_conforms
+t python_pin_conforms
+t python_containers_conforms
+t python_rsa_use_conforms
+t python_derive_conforms
+t python_offers_conforms
+t python_items_conforms
+t python_many_items_conforms
+t python_exhausted_conforms
+t python_open_import_conforms
+t the_raw_cards_are_served
+t project_transport_conforms
+t project_information_conforms
+t project_pin_conforms
+t project_containers_conforms
+t project_rsa_use_conforms
+t project_derive_conforms
+t project_offers_conforms
+t project_items_conforms
+t project_many_items_conforms
+t project_exhausted_conforms
+t project_open_import_conforms
 finish

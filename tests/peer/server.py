@@ -19,6 +19,8 @@ def require(condition, what):
 
 
 class Server:
+    exchange_types = (2, 3)
+
     def __init__(self):
         self.injector = ec.generate_private_key(ec.SECP256R1())
         self.devices, self.nonces, self.tickets = {}, {}, {}
@@ -60,7 +62,7 @@ class Server:
         for name, value in want.items():
             require(statement[name] == value, name)
         require(0 <= statement["container"] <= 15, "container")
-        require(statement["exchangeType"] in (2, 3), "EXCHANGE key is shorter than 3072 bits")
+        require(statement["exchangeType"] in self.exchange_types, "EXCHANGE key is too short")
         require(PADDING_OAEP in statement["paddings"] and SUITE_CBC_CMAC in statement["suites"],
                 "no common padding or suite")
         statement.update(h=sha256(statement_der), exchange_key=key, device_object=device)

@@ -247,18 +247,6 @@ def two_items():
     delete(0)
 
 
-def open_card(card):
-    """A card without injectors takes an item without sender, and says so; a signed one it refuses."""
-    server, key = server_for(card), new_key("p256")
-    accepted = offer(server, 0)
-    mine = formats.sha256(formats.spki(server.injector.public_key()))
-    inject(server.seal(accepted, (key, formats.SIGN), body={"sender": mine}), status=1)
-    inject(server.seal(accepted, (key, formats.SIGN)))
-    receipt, = server.check_receipt(read("receipt"))
-    assert receipt["sender"] == b""
-    delete(0)
-
-
 # Tests: the project's server, the Python card behind reader.py.
 
 
