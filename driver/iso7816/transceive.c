@@ -71,11 +71,14 @@ static int once_with_right_le(struct card_io *io, const struct apdu *apdu,
 	return r;
 }
 
-/* The channel stays, secure messaging and chaining do not [7816-4 GET RESPONSE]. */
+/*
+ * An interindustry command whatever it fetches for [7816-4 GET RESPONSE], so a proprietary class
+ * gives way to 00. The channel stays, secure messaging and chaining do not.
+ */
 static uint8_t get_response_cla(uint8_t cla)
 {
 	if (cla & 0x80)
-		return cla;		/* proprietary: its bits mean what the card says */
+		return 0x00;
 	return cla & 0x40 ? cla & 0x4f : cla & 0x03;
 }
 

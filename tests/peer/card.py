@@ -493,6 +493,7 @@ class Card:
         # 1.
         item = ITEM.decode(command.data)
         body = BODY.decode(item["body"])
+        require(formats.is_in_form(body), 0x6A80)
         require(command.p2 in self.sessions, 0x6A88)
         self.need_pin()
         # 2.
@@ -540,17 +541,15 @@ class Card:
 
     def check_body(self, offer, function, item, body):
         want = {
-            "context": "keyferry/item/v1", "version": 1, "suite": SUITE_CBC_CMAC,
+            "suite": SUITE_CBC_CMAC,
             "method": METHOD_RSA, "function": function, "sid": offer.sid, "number": offer.next,
             "count": offer.count or body["count"], "serial": self.serial,
             "exchange": sha256(offer.exchange.spki), "container": offer.target,
-            "pin": int(body["policy"]["pinNeeded"]), "length": len(body["ciphertext"])}
+            "pin": int(body["policy"]["pinNeeded"])}
         require(all(body[name] == value for name, value in want.items()), 0x6988)
         require(offer.next <= body["count"] <= ITEMS, 0x6988)
         require(body["purpose"] in (SIGN, DECRYPT, DERIVE), 0x6988)
         require(formats.valid_pair(body["keyType"], body["purpose"]), 0x6988)
-        # E3 has eight bytes for it
-        require(body["policy"]["notAfter"] < 1 << 64, 0x6988)
         if not self.injectors:
             require(body["sender"] == b"" == item["signature"], 0x6988)
             return

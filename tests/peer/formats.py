@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -133,6 +134,17 @@ def cmac(key, data):
     mac = CMAC(algorithms.AES(key))
     mac.update(data)
     return mac.finalize()
+
+
+def is_in_form(body):
+    """The ranges at the head of formats.md, for an item's body."""
+    return (body["context"] == "keyferry/item/v1" and body["version"] == 1
+            and all(body[n] < 128 for n in ("suite", "method", "function", "keyType", "purpose"))
+            and re.fullmatch("[A-Za-z0-9.-]{1,32}", body["serial"])
+            and max(body["container"], body["pin"]) < 256
+            and max(body["number"], body["count"], body["length"]) < 65536
+            and body["length"] == len(body["ciphertext"])
+            and body["policy"]["notAfter"] < 1 << 63)
 
 
 def item_key(s1, what, method, function, h, number):

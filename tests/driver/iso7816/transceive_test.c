@@ -144,7 +144,7 @@ TEST_F(card, z3_more_data_is_fetched_and_joined)
 TEST_F(card, get_response_keeps_the_channel_and_nothing_else_of_the_class)
 {
 	static const struct { uint8_t cla; const char *is; } rows[] = {
-		{ 0x0c, "00c0" }, { 0x02, "02c0" }, { 0x65, "45c0" }, { 0x80, "80c0" },
+		{ 0x0c, "00c0" }, { 0x02, "02c0" }, { 0x65, "45c0" }, { 0x80, "00c0" },
 	};
 
 	for (size_t i = 0; i < 4; i++) {
