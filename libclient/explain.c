@@ -216,6 +216,19 @@ void explain_reply(struct failure *failure, const struct kf_header *reply)
 		tell_how_far(e, reply->reason);
 }
 
+void explain_puk(struct failure *failure)
+{
+	struct kf_error *e = &failure->error;
+
+	if (e->code == -EKEYREJECTED) {
+		error_text_set(e->why, "the PUK is wrong; tries left: %u", failure->detail);
+		error_text_set(e->next, "give the right PUK");
+	} else {
+		error_text_set(e->why, "the PUK is blocked");
+		error_text_set(e->next, "get a new card: this one's PIN can be unblocked no more");
+	}
+}
+
 int explain_link(struct failure *failure, int r)
 {
 	struct kf_error *e = &failure->error;

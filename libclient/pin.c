@@ -4,6 +4,7 @@
  * the call ends, however it does.
  */
 #include "libclient/call.h"
+#include "libclient/explain.h"
 
 struct kf_pin {
 	struct kf_pin_status status;
@@ -95,6 +96,7 @@ KF_EXPORT int kf_pin_unblock(struct kf_context *context, uint32_t pin, const cha
 {
 	_cleanup_(call_end) struct call call = CALL_INIT;
 	struct kf_pin_unblock *unblock = call_begin_card(&call, context, KF_PIN_UNBLOCK);
+	int r;
 
 	if (!context || !puk || !new_value)
 		return -EINVAL;
@@ -102,7 +104,10 @@ KF_EXPORT int kf_pin_unblock(struct kf_context *context, uint32_t pin, const cha
 	unblock->flags = flags;
 	call_set(&call, kf_pin_unblock, puk, BYTES(puk, puk_len));
 	call_set(&call, kf_pin_unblock, new_value, BYTES(new_value, new_len));
-	return call_run(&call, "cannot unblock the PIN");
+	r = call_run(&call, "cannot unblock the PIN");
+	if (r == -EKEYREJECTED || r == -EKEYREVOKED)
+		explain_puk(&context->client->failure);
+	return r;
 }
 
 KF_EXPORT int kf_pin_logout(struct kf_context *context)
