@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# PINs: a wrong one says how many tries are left, the last is not spent unasked, a blocked one is
+# unblocked by the PUK, and a cargo survives all of it.
+# shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh and bad.sh
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/e2e/stage.sh"
+. "$KF_SRC/tests/e2e/bad.sh"
+
+stage_up
+make_exchange || stage_fail "no exchange key"
+make_key
+
+pin() { card_with_pin "$@"; }
+tries() { card card show | sed -n "s/^$1 tries left *//p"; }
+
+a_wrong_pin_costs_a_try_and_not_the_cargo() {
+	new_cargo 3
+	before
+	refused 5 'the PIN is wrong; tries left: 2' 'the card' 'the right PIN' -- \
+		pin 000000 inject mail/cargo -o mail/nothing
+	unchanged
+	[ "$(tries PIN)" = 2 ]
+	refused 5 'no terminal to ask on' 'never arguments' '--pin-fd' -- \
+		as client setsid keyferry inject mail/cargo -o mail/nothing
+	unchanged
+	inject mail/cargo mail/receipt >mail/log
+	server receipt verify --state server mail/receipt >mail/log
+	[ "$(tries PIN)" = 3 ]
+}
+
+a_new_pin_out_of_bounds_costs_nothing() {
+	before
+	printf '%s\n123\n' "$stage_pin" >new
+	refused 1 '' . . -- change new
+	printf '%s\n%033d\n' "$stage_pin" 0 >new
+	refused 1 '' . . -- change new
+	[ "$(tries PIN)" = 3 ]
+	unchanged
+	pin "$stage_pin" card pin verify >mail/log
+}
+change() { card card pin change --pin-fd 0 <"$1"; }
+
+the_last_try_is_not_spent_unasked() {
+	new_cargo 5	# for the next test
+	before
+	refused 5 'the PIN is wrong; tries left: 2' -- pin 000000 card pin verify
+	refused 5 'the PIN is wrong; tries left: 1' -- pin 000000 card pin verify
+	refused 5 'one try is left, and this could spend it' policy '--allow-last-try' -- \
+		pin 000000 card pin verify
+	refused 5 'one try is left' policy '--allow-last-try' -- pin "$stage_pin" card pin verify
+	[ "$(tries PIN)" = 1 ]
+	unchanged
+}
+
+a_blocked_pin_says_so_and_the_puk_helps() {
+	before
+	refused 5 'tries left: 0|the PIN is blocked' 'the card' . -- \
+		pin 000000 card pin verify --allow-last-try
+	refused 5 'the PIN is blocked' 'the card' 'keyferry card pin unblock' -- \
+		pin "$stage_pin" card pin verify --allow-last-try
+	refused 5 'the PIN is blocked' 'the card' 'keyferry card pin unblock' -- \
+		inject mail/cargo mail/nothing
+	unchanged
+	printf '%s\nnew-pin-4711\n' "$stage_puk" | card card pin unblock --pin-fd 0 >mail/log
+	[ "$(tries PIN)" = 3 ]
+	pin new-pin-4711 inject mail/cargo -o mail/receipt5 >mail/log
+	server receipt verify --state server mail/receipt5 >mail/log
+}
+
+too_many_wrong_ones_wait() {
+	before
+	printf '0000\n12345\n' >new
+	refused 5 'the PUK is wrong; tries left: 7' 'the card' 'right PUK' -- unblock new
+	# The fifth wrong one of this user was the last: the PUK is not for trying either.
+	refused 5 'too many wrong PINs' policy 'wait [0-9]+ seconds' -- unblock new
+	refused 5 'too many wrong PINs' policy 'wait [0-9]+ seconds' -- pin new-pin-4711 card pin verify
+	[ "$(tries PUK)" = 7 ]
+	unchanged
+}
+unblock() { card card pin unblock --pin-fd 0 <"$1"; }
+
+plan 5
+t a_wrong_pin_costs_a_try_and_not_the_cargo
+t a_new_pin_out_of_bounds_costs_nothing
+t the_last_try_is_not_spent_unasked
+t a_blocked_pin_says_so_and_the_puk_helps
+t too_many_wrong_ones_wait
+finish
