@@ -104,20 +104,23 @@ static int print_one(struct tool *tool, const struct kf_container *c)
 		"origin", origin_text(kf_container_origin(c)), "public key hash", hash));
 }
 
-static int write_public_key(struct tool *tool, const struct kf_container *c, const char *out)
+static int refuse_empty(struct tool *tool, const struct kf_container *c)
 {
 	struct kf_error e = KF_ERROR_INIT;
+
+	(void)error_why(&e, -ENOENT, "the card", "keyferry container list shows the keys",
+			"container %u is empty", kf_container_number(c));
+	(void)error_what(&e, -ENOENT, "cannot show the key");
+	return tool_fail_with(tool, &e);
+}
+
+static int write_public_key(struct tool *tool, const struct kf_container *c, const char *out)
+{
 	struct bytes pem = BYTES_NONE;
 	size_t len;
 	const uint8_t *der = kf_container_public_key(c, &len);
 	int code;
 
-	if (!der) {
-		(void)error_why(&e, -ENOENT, "the card", "keyferry container list shows the keys",
-				"container %u is empty", kf_container_number(c));
-		(void)error_what(&e, -ENOENT, "cannot write the public key");
-		return tool_fail_with(tool, &e);
-	}
 	if (pem_wrap("PUBLIC KEY", BYTES(der, len), &pem) < 0)
 		return UI_FAILED;
 	code = tool_write(tool, out, pem, 0644);
@@ -132,7 +135,9 @@ static int show(struct tool *tool, uint32_t number, bool pubkey, const char *out
 
 	if (code == UI_OK && kf_container_read(tool->context, number, &c) < 0)
 		code = tool_fail(tool);
-	if (code == UI_OK)
+	if (code == UI_OK && kf_container_key_type(c) == KF_KEY_NONE)
+		code = refuse_empty(tool, c);
+	else if (code == UI_OK)
 		code = pubkey ? write_public_key(tool, c, out) : print_one(tool, c);
 	c = kf_container_free(c);
 	return code;

@@ -100,7 +100,7 @@ a_key_the_card_cannot_hold_is_refused() {
 	before
 	for k in rsa1024 k1 ed25519; do
 		refused 1 'the card knows no key of this type or size' 'card-application.md 1.2' \
-			'RSA 2048, 3072, 4096 or EC P-256' -- seal_key $k
+			'RSA 2048, 3072, 4096 or EC P-256' -- seal_key "$k"
 	done
 	refused 1 'key of type rsa2048 does not do that' 1.2 'RSA keys sign or decrypt' -- \
 		seal_key rsa2048 --usage derive
@@ -188,9 +188,9 @@ a_state_open_to_others_is_refused() {
 	refused 1 'file injector.pem is open to others' "$private" 'chmod 600' -- seal_key p256
 	chmod 600 server/injector.pem
 	for d in devices nonces nonces/used tickets; do
-		chmod 750 server/$d
+		chmod 750 "server/$d"
 		refused 1 "directory ${d##*/} is open to others" "$private" 'chmod 700' -- seal_key p256
-		chmod 700 server/$d
+		chmod 700 "server/$d"
 	done
 	mv server/injector.pem injector.kept
 	as server ln -s ../injector.kept server/injector.pem
