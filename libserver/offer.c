@@ -105,6 +105,10 @@ static int check_exchange(struct kf_verified_offer *offer, struct bytes spki, st
 static int choose_method(struct kf_verified_offer *offer, const struct kf_server *server,
 			 struct kf_error *e)
 {
+	/* The key of an offer is made for one method; more would leave the choice to the client. */
+	if (offer->statement.methods.n != 1)
+		return refuse(e, RULE, "ask the card's maker",
+			      "the card signed an offer for not exactly one method");
 	for (size_t i = 0; i < server->n_methods; i++) {
 		if (!number_list_has(&offer->statement.methods, server->methods[i]))
 			continue;

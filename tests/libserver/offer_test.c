@@ -149,6 +149,7 @@ static void other_device(struct statement *s) { s->device[0] ^= 1; }
 static void other_exchange(struct statement *s) { s->exchange[0] ^= 1; }
 static void other_type(struct statement *s) { s->exchange_type = KF_KEY_RSA_4096; }
 static void other_method(struct statement *s) { s->methods.v[0] = KF_METHOD_ECDH; }
+static void two_methods(struct statement *s) { s->methods.v[s->methods.n++] = KF_METHOD_ECDH; }
 static void no_padding(struct statement *s) { s->paddings.n = 0; }
 static void no_suite(struct statement *s) { s->suites.n = 0; }
 
@@ -162,6 +163,7 @@ TEST_F(offer, each_signed_fact_has_to_be_what_it_must)
 		{ other_level, "virtual" },	    { other_serial, "serial" },
 		{ other_device, "certificate" },    { other_exchange, "swapped" },
 		{ other_type, "type" },		    { other_method, "method" },
+		{ two_methods, "one method" },
 		{ no_padding, "OAEP" },		    { no_suite, "AES" },
 	};
 
