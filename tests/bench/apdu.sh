@@ -51,7 +51,7 @@ ratio() {
 }
 
 helpers=$KF_BUILD/tests/bench
-stage_up
+stage_up --level extended
 cp -a card peer
 i=0
 while [ $i -lt $rounds ]; do

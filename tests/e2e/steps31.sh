@@ -7,7 +7,7 @@
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 
-stage_up
+stage_up --level extended
 plan 33
 # They look for the libraries in ../../lib.
 mkdir -p tests/e2e

@@ -61,7 +61,7 @@ personalise() {
 
 prepare() {
 	for bits in 2048 3072 4096; do
-		openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:$bits -out "rsa$bits.key"
+		openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:"$bits" -out "rsa$bits.key"
 	done
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out injector.key
 	openssl pkey -in injector.key -pubout -out injector.pub
@@ -96,9 +96,9 @@ serve_raw_cards() {
 	personalise --state raw --serial KF-RAW --injector injector.pub &&
 		personalise --state open --serial KF-OPEN || return 1
 	for card in raw open; do
-		"$bin/keyferry-vreader" run --state $card --listen $card.sock 2>$card.log &
+		"$bin/keyferry-vreader" run --state "$card" --listen "$card.sock" 2>"$card.log" &
 		jobs="$jobs $!"
-		wait_for $card.sock || return 1
+		wait_for "$card.sock" || return 1
 	done
 }
 
