@@ -22,14 +22,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED false
-#endif
-
 /* --- the real programs with the virtual card --- */
 
 FIXTURE(process)
@@ -354,7 +346,7 @@ TEST_TIMEOUT(a_thousand_idle_connections_fit_into_eight_mebibytes, 60)
 		fds[i] = stage_greet(&stage, stage.rig.uid[RIG_CLIENT]);
 	EXPECT_EQ(0, raw_ask(fds[999], &ask, &reply));
 	EXPECT_EQ(1000, ((const struct kf_status *)packet_read(&reply))->n_clients);
-	if (!SANITIZED)
+	if (!STAGE_SANITIZED)
 		EXPECT_GT(8 * 1024, proc_status(stage.broker, "VmRSS"));
 	for (size_t i = 0; i < 1000; i++)
 		(void)close(fds[i]);
