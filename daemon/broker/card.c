@@ -216,14 +216,17 @@ static void state_dropped(struct reader *reader, const struct packet *reply)
 			context_happens(context, CONTEXT_RESET, KF_REASON_RESET);
 }
 
-static void was_reset(struct reader *reader, const struct packet *reply)
+/* A card that was taken out meanwhile was not reset, whatever its driver says. */
+static int was_reset(struct reader *reader, const struct packet *reply)
 {
 	const struct kf_drv_power_cycle *cycle = packet_read(reply);
 
-	if (cycle->atr_len > sizeof(cycle->atr))
+	if (reader->entry.state != KF_READER_CARD || cycle->atr_len > sizeof(cycle->atr)) {
 		link_break(reader);
-	else
-		reader_was_reset(reader, BYTES(cycle->atr, cycle->atr_len));
+		return -EIO;
+	}
+	reader_was_reset(reader, BYTES(cycle->atr, cycle->atr_len));
+	return 0;
 }
 
 static void tries_known(struct reader *reader, const struct packet *reply)
@@ -304,12 +307,13 @@ static int translate(struct reader *reader, struct job *job, const struct packet
 	struct context *context = job->context;
 	const struct kf_pin_verify *verify = packet_read(&job->request);
 	void *body = packet_body(to);
+	int r;
 
 	switch (nr_of(job)) {
 	case KF_CARD_RESET:
-		was_reset(reader, from);
+		r = was_reset(reader, from);
 		((struct kf_card_reset *)body)->generation = reader->entry.generation;
-		return 0;
+		return r;
 	case KF_PIN_LOGOUT:
 		state_dropped(reader, from);
 		if (context)
@@ -338,6 +342,15 @@ static int translate(struct reader *reader, struct job *job, const struct packet
 	}
 }
 
+/*
+ * The card may have compared the PIN all the same: else a deadline or a cancel that comes just
+ * after it would make guesses free of charge.
+ */
+static bool outcome_unknown(int result)
+{
+	return result == -ECANCELED || result == -ETIMEDOUT || result == -EIO;
+}
+
 static void turn_failed(struct reader *reader, struct job *job, const struct packet *reply)
 {
 	struct packet out = packet_reply(&job->request, reply->header.result);
@@ -347,7 +360,7 @@ static void turn_failed(struct reader *reader, struct job *job, const struct pac
 	out.header.sw = reply->header.sw;
 	out.header.reason = reply->header.reason;
 	out.header.detail = reply->header.detail;
-	if (result == -EKEYREJECTED)
+	if (result == -EKEYREJECTED || outcome_unknown(result))
 		job->pin_charged = false;	/* spent, not given back */
 	if (context && context->pin_lost && result == -EPERM &&
 	    out.header.reason == KF_REASON_PIN_NEEDED)
@@ -421,7 +434,7 @@ void card_reply(struct reader *reader, int step, const struct packet *reply)
 		if (failed)
 			link_break(reader);
 		else
-			was_reset(reader, reply);
+			(void)was_reset(reader, reply);
 		return;
 	case LINK_CHORE_DESTROY:
 		key = list_first(&reader->dead_keys, struct key, link);

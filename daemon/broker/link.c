@@ -45,6 +45,7 @@ void link_ask(struct reader *reader, enum link_step step, struct packet *request
 		r = wire_send(link->source.fd, pack_done(&p), MSG_DONTWAIT);
 	wipe(broker->tx, p.n);
 	link->step = step;
+	link->cancelled = false;
 	link->request = request->header.request;
 	if (r < 0)
 		link_break(reader);
@@ -64,6 +65,9 @@ void link_cancel(struct reader *reader)
 	uint8_t buf[sizeof(struct kf_header) + sizeof(struct kf_cancel)];
 	struct packer p = pack_begin(buf, sizeof(buf));
 
+	if (link->cancelled)	/* a client may ask as often as it likes; the socket is finite */
+		return;
+	link->cancelled = true;
 	cancel->seq = link->seq;
 	if (packet_pack(&request, &p) == 0)	/* a wish: a driver that cannot take it goes on */
 		(void)wire_send(link->source.fd, pack_done(&p), MSG_DONTWAIT);

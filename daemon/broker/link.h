@@ -33,6 +33,7 @@ struct link {
 	uint32_t instance, pid, uid, restarts;
 	uint32_t n_events;	/* since events_ns */
 	uint64_t events_ns;
+	bool cancelled;		/* the outstanding one, once */
 	bool broken;		/* given up by us; its end is on the way through the loop */
 };
 
@@ -48,7 +49,7 @@ struct reader;
 /* Sends; the reply comes to card_reply(). On failure the link breaks, by itself and later. */
 void link_ask(struct reader *reader, enum link_step step, struct packet *request,
 	      uint32_t deadline_ms);
-/* Asks the driver to give up what it is doing. */
+/* Asks the driver, once, to give up what it is doing. */
 void link_cancel(struct reader *reader);
 /* Gives the driver up from anywhere: its contexts end when the loop sees the socket's end. */
 void link_break(struct reader *reader);

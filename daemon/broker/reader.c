@@ -296,6 +296,8 @@ static void fail_running(struct reader *reader)
 
 	if (!job)
 		return;
+	if (on_card)
+		job->pin_charged = false;	/* whether the PIN was wrong nobody will know */
 	if (job->give_up)
 		job_fail(job, job->give_up, on_card ? KF_REASON_ON_CARD : KF_REASON_QUEUED, 0);
 	else if (reader->entry.state == KF_READER_CARD)

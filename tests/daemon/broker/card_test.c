@@ -507,3 +507,73 @@ TEST_F(liar, a_driver_cannot_announce_readers_or_a_second_card)
 		     variant->lie == 1 ? KF_CHANGE_CARD_INSERTED : KF_CHANGE_READER_REMOVED, 0);
 	expect_driver_lost(&self->rig);
 }
+
+/* --- a driver that was taken over, a client that plays with the end of its own requests --- */
+
+TEST_F(card, a_reset_that_ends_after_the_card_was_taken_out_resets_nothing)
+{
+	struct packet reset = ask(KF_CARD_RESET, self->ca), wait = ask(KF_CONTEXT_OPEN, 0), reply;
+
+	self->rig.hold = true;
+	peer_send(&self->a, &reset);
+	rig_run(&self->rig);
+	driver_event(&self->rig, KF_CHANGE_CARD_REMOVED, 0);
+	rig_run(&self->rig);
+	((struct kf_context_open *)packet_body(&wait))->flags = KF_OPEN_WAIT;
+	peer_send(&self->b, &wait);	/* a context that has no card */
+	rig_run(&self->rig);
+	driver_answer(&self->rig, &self->rig.held);
+	rig_run(&self->rig);
+	EXPECT_NE((uint32_t)KF_READER_CARD, self->rig.reader->entry.state);
+	EXPECT_EQ(0u, self->rig.reader->entry.atr_len);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_GT(0, reply.header.result);
+}
+
+/* How many PIN tries the uid has used up after @result came back for one that reached the card. */
+static uint32_t spent_after(struct fixture_card *self, int result)
+{
+	struct packet reply;
+
+	self->rig.fail = result < 0 ? NR(KF_PIN_VERIFY) : 0;
+	self->rig.fail_result = result;
+	EXPECT_EQ(result, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	return self->a.client->user->pin_spent;
+}
+
+TEST_F(card, a_try_whose_outcome_is_not_known_stays_spent)
+{
+	EXPECT_EQ(0u, spent_after(self, 0));
+	EXPECT_EQ(0u, spent_after(self, -EKEYREVOKED));
+	EXPECT_EQ(1u, spent_after(self, -ETIMEDOUT));
+	EXPECT_EQ(2u, spent_after(self, -ECANCELED));
+	EXPECT_EQ(3u, spent_after(self, -EIO));
+}
+
+TEST_F(card, a_try_stays_spent_when_its_driver_ends_under_it)
+{
+	struct packet pin = ask_pin(self->ca, KF_PIN_LAST_TRY);
+
+	self->rig.hold = true;
+	peer_send(&self->a, &pin);
+	rig_run(&self->rig);
+	self->rig.driver = fd_close(self->rig.driver);
+	for (int i = 0; i < 4; i++)
+		ASSERT_EQ(0, loop_turn(&self->rig.broker.loop, 0));
+	EXPECT_EQ(1u, self->a.client->user->pin_spent);
+}
+
+TEST_F(card, a_request_is_cancelled_at_its_driver_once_however_often_it_is_asked_for)
+{
+	struct packet sign = ask(KF_SIGN, self->ca), cancel = ask(KF_CANCEL, 0);
+	size_t cancels = 0;
+
+	self->rig.hold = true;
+	((struct kf_cancel *)packet_body(&cancel))->seq = peer_send(&self->a, &sign);
+	for (int i = 0; i < 20; i++)
+		peer_send(&self->a, &cancel);
+	rig_run(&self->rig);
+	for (size_t i = 0; i < self->rig.n_asked; i++)
+		cancels += self->rig.asked[i] == NR(KF_CANCEL);
+	EXPECT_EQ(1u, cancels);
+}
