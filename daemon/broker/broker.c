@@ -10,37 +10,65 @@
 #include "daemon/broker/reader.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define ACCEPTS_A_TURN 16
+#define ACCEPT_AGAIN_MS 500
+#define UNREAD_DROPPED 16
 
-/* Refused for a quota: said once, as the reply to the hello that will not be read. */
-static void refuse(int fd, uint16_t reason, uint32_t detail)
+/*
+ * Refused: said once, as the reply to the hello. That is often there already, and a socket closed
+ * over unread packets answers ECONNRESET before anything that was sent.
+ */
+static void refuse(int fd, int result, uint16_t reason, uint32_t detail)
 {
 	struct packet reply = packet_begin(KF_KIND_REPLY, KF_HELLO, 1);
-	uint8_t buf[sizeof(struct kf_header)];
+	uint8_t buf[sizeof(struct kf_header)], byte;
 	struct packer p = pack_begin(buf, sizeof(buf));
 
-	reply.header.result = -EDQUOT;
+	reply.header.result = result;
 	reply.header.reason = reason;
 	reply.header.detail = detail;
 	if (packet_pack(&reply, &p) == 0)
 		(void)send(fd, buf, p.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (int i = 0; i < UNREAD_DROPPED && recv(fd, &byte, 1, MSG_DONTWAIT) > 0; i++)
+		;
 }
 
 static void accept_one(struct broker *broker, int fd)
 {
-	bool full = broker->n_clients >= BROKER_CLIENTS;
+	bool full = broker->n_clients >= broker->max_clients;
 	struct client *client;
 	int r = full ? -EDQUOT : client_new(broker, fd, &client);
 
 	if (r == 0)
 		return;
 	if (r == -EDQUOT)
-		refuse(fd, KF_REASON_QUOTA_CONNECTIONS,
-		       full ? BROKER_CLIENTS : broker->quota.limit[QUOTA_CONNECTIONS]);
+		refuse(fd, r, KF_REASON_QUOTA_CONNECTIONS,
+		       full ? (uint32_t)broker->max_clients :
+		       broker->quota.limit[QUOTA_CONNECTIONS]);
+	if (r == -EACCES)
+		refuse(fd, r, KF_REASON_NO_RULE, 0);
 	log_provoked(&broker->log, "connection refused: %s", strerror(-r));
 	fd_close(fd);
+}
+
+static void accept_resume(struct timer *timer)
+{
+	struct broker *broker = list_entry(timer, struct broker, accept_again);
+
+	loop_want(&broker->loop, &broker->listener, EPOLLIN);
+}
+
+/* The connection stays in the queue and the listener stays readable: looking again is a spin. */
+static void accept_failed(struct broker *broker, int error)
+{
+	if (error == EAGAIN || error == EINTR || error == ECONNABORTED)
+		return;
+	log_provoked(&broker->log, "cannot accept: %s", strerror(error));
+	if (timer_arm(&broker->loop, &broker->accept_again, now_ns() + ms_to_ns(ACCEPT_AGAIN_MS)) == 0)
+		loop_want(&broker->loop, &broker->listener, 0);
 }
 
 static void on_listener(struct source *source, uint32_t events)
@@ -51,8 +79,10 @@ static void on_listener(struct source *source, uint32_t events)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd < 0)
+		if (fd < 0) {
+			accept_failed(broker, errno);
 			return;
+		}
 		accept_one(broker, fd);
 	}
 }
@@ -157,6 +187,15 @@ static void on_monitor(struct source *source, uint32_t events)
 	}
 }
 
+static size_t max_clients(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= BROKER_CLIENTS + BROKER_FDS)
+		return BROKER_CLIENTS;
+	return limit.rlim_cur > BROKER_FDS ? (size_t)limit.rlim_cur - BROKER_FDS : 1;
+}
+
 int broker_init(struct broker *broker, int listen_fd, int monitor_fd)
 {
 	int r;
@@ -167,6 +206,8 @@ int broker_init(struct broker *broker, int listen_fd, int monitor_fd)
 	list_init(&broker->readers);
 	quota_init(&broker->quota);
 	broker->start_ns = now_ns();
+	broker->max_clients = max_clients();
+	broker->accept_again.fn = accept_resume;
 	broker->listener = (struct source){ .fd = listen_fd, .events = EPOLLIN, .fn = on_listener };
 	broker->monitor = (struct source){ .fd = monitor_fd, .events = EPOLLIN, .fn = on_monitor };
 	broker->rx = malloc(KF_PACKET_MAX);
@@ -192,6 +233,7 @@ void broker_deinit(struct broker *broker)
 		reader_gone(reader);
 	if (broker->handles.slots)
 		handle_table_deinit(&broker->handles);
+	timer_disarm(&broker->loop, &broker->accept_again);
 	if (broker->loop.epoll >= 0)
 		loop_deinit(&broker->loop);
 	quota_deinit(&broker->quota);

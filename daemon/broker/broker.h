@@ -16,22 +16,27 @@
 
 #define BROKER_CLIENTS	1024
 #define BROKER_READERS	64
+/* Kept for what must not fail because clients took all: a link for each reader, loop, log. */
+#define BROKER_FDS	(BROKER_READERS + 16)
 
 /**
  * struct broker - the process
  * @rx:		the one receive buffer; wiped after each packet
  * @tx:		the one buffer packets are built in; wiped likewise
  * @monitor_fd:	-1 in unit tests without a monitor
+ * @accept_again: when descriptors ran out, the listener is left alone until then
+ * @max_clients: %BROKER_CLIENTS, or what the limit on descriptors leaves for them
  */
 struct broker {
 	struct loop loop;
 	struct source listener, monitor;
+	struct timer accept_again;
 	struct handle_table handles;
 	struct policy policy;
 	struct quota quota;
 	struct log log;
 	struct list clients, readers;
-	size_t n_clients, n_readers;
+	size_t n_clients, n_readers, max_clients;
 	uint32_t next_client, next_reader;
 	uint32_t flags, monitor_pid, monitor_uid;
 	uint64_t start_ns;

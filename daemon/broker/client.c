@@ -85,21 +85,29 @@ static void client_ready(struct source *source, uint32_t events)
 		client_free(client);
 }
 
-/* The groups the kernel saw at connect(), the primary one too. */
+/*
+ * The groups the kernel saw at connect(), the primary one too. It says ERANGE and how many there
+ * are when they do not fit: a member of hundreds, as directory services make them, is no stranger.
+ */
 static int client_groups(struct client *client, int fd, gid_t primary)
 {
-	gid_t gids[CLIENT_GIDS];
-	socklen_t len = sizeof(gids);
+	socklen_t len = 32 * sizeof(gid_t);
+	gid_t *gids = NULL;
+	int r;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len) < 0)
-		len = 0;	/* more than we consider, or none: only the primary group counts */
-	client->n_gids = len / sizeof(gid_t) + 1;
-	client->gids = calloc(client->n_gids, sizeof(gid_t));
-	if (!client->gids)
-		return -ENOMEM;
-	client->gids[0] = primary;
-	for (size_t i = 1; i < client->n_gids; i++)
-		client->gids[i] = gids[i - 1];
+	do {
+		gid_t *more = realloc(gids, sizeof(gid_t) + len);
+
+		if (!more) {
+			free(gids);
+			return -ENOMEM;
+		}
+		gids = more;
+		r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &len) < 0 ? -errno : 0;
+	} while (r == -ERANGE && len <= CLIENT_GIDS * sizeof(gid_t));
+	gids[0] = primary;
+	client->gids = gids;
+	client->n_gids = r < 0 ? 1 : len / sizeof(gid_t) + 1;
 	return 0;
 }
 
@@ -160,6 +168,8 @@ int client_new(struct broker *broker, int fd, struct client **out)
 	client->number = ++broker->next_client;
 
 	r = client_identify(client, fd);
+	if (r == 0 && client->rights == 0 && broker->n_clients >= broker->max_clients / 2)
+		r = -EACCES;
 	if (r == 0)
 		r = client_charge(client);
 	if (r == 0)
@@ -208,6 +218,13 @@ struct client *client_free(struct client *client)
 	return NULL;
 }
 
+/* It goes at its next turn, and the shutdown sees to it that one comes. */
+static void client_cut(struct client *client)
+{
+	client->leaving = true;
+	(void)shutdown(client->source.fd, SHUT_RDWR);
+}
+
 static void client_keep(struct client *client, struct bytes bytes)
 {
 	const struct quota *quota = &client->broker->quota;
@@ -217,15 +234,13 @@ static void client_keep(struct client *client, struct bytes bytes)
 	    quota_charge(quota, client->user, QUOTA_BYTES, (uint32_t)bytes.n) < 0) {
 		log_provoked(&client->broker->log, "client=%u uid=%u: cut off, does not read",
 			     client->number, client->uid);
-		client->leaving = true;
-		(void)shutdown(client->source.fd, SHUT_RDWR);	/* wakes its own callback */
+		client_cut(client);
 		return;
 	}
 	frame = malloc(sizeof(*frame) + bytes.n);
 	if (!frame) {
 		quota_release(client->user, QUOTA_BYTES, (uint32_t)bytes.n);
-		client->leaving = true;
-		(void)shutdown(client->source.fd, SHUT_RDWR);
+		client_cut(client);
 		return;
 	}
 	frame->n = bytes.n;
@@ -247,7 +262,7 @@ static void client_put(struct client *client, struct bytes bytes)
 	if (r == -EAGAIN)
 		client_keep(client, bytes);
 	else if (r < 0)
-		client->leaving = true;		/* its hang-up is on its way to us */
+		client_cut(client);
 }
 
 void client_send(struct client *client, const struct packet *packet)

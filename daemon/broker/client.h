@@ -15,7 +15,7 @@
 
 #define CLIENT_REQUESTS	32			/* outstanding at once */
 #define CLIENT_UNREAD	(256 * 1024)		/* bytes a slow reader may leave with us */
-#define CLIENT_GIDS	256			/* groups considered */
+#define CLIENT_GIDS	65536			/* groups considered: as many as Linux knows */
 
 struct broker;
 
@@ -44,7 +44,11 @@ struct client {
 	char name[KF_LABEL_MAX];
 };
 
-/* Takes over @fd on success only. Return: 0, -EDQUOT for the uid's connections, -ENOMEM. */
+/*
+ * Takes over @fd on success only. Return: 0, -EDQUOT for the uid's connections, -ENOMEM, -EACCES for
+ * one whom no rule admits while half of the places are taken: they are only told so, and a user
+ * with many uids (of a user namespace) must not take the places of those who are admitted.
+ */
 int client_new(struct broker *broker, int fd, struct client **out);
 struct client *client_free(struct client *client);
 

@@ -3,12 +3,14 @@
 
 #include "daemon/shared/loop.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
 __attribute__((format(printf, 1, 0))) static void write_line(const char *format, va_list ap)
 {
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	char line[512];
 	int n = snprintf(line, sizeof(line), "keyferry-broker: ");
 
@@ -16,6 +18,9 @@ __attribute__((format(printf, 1, 0))) static void write_line(const char *format,
 	if ((size_t)n > sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n++] = '\n';
+	/* The loop waits for nobody, a log that is not read included: then the line is lost. */
+	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT))
+		return;
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;		/* nowhere left to say so */
 }

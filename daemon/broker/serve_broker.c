@@ -67,7 +67,7 @@ int on_status(struct call *call)
 	out->flags = broker->flags;
 	out->uptime_s = (uint32_t)((now_ns() - broker->start_ns) / 1000000000u);
 	out->n_clients = (uint32_t)broker->n_clients;
-	out->max_clients = BROKER_CLIENTS;
+	out->max_clients = (uint32_t)call->broker->max_clients;
 	out->n_readers = (uint32_t)broker->n_readers;
 	out->max_readers = BROKER_READERS;
 	out->max_uid_connections = broker->quota.limit[QUOTA_CONNECTIONS];

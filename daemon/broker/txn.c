@@ -19,8 +19,9 @@ static void txn_ran_out(struct timer *timer)
 	struct reader *reader = list_entry(txn, struct reader, txn);
 	struct context *holder = txn->holder;
 
-	log_line("client=%u uid=%u reader=%s: transaction \"%s\" ended at its deadline",
-		 holder->client->number, holder->client->uid, reader->entry.name, txn->name);
+	log_provoked(&reader->broker->log,
+		     "client=%u uid=%u reader=%s: transaction \"%s\" ended at its deadline",
+		     holder->client->number, holder->client->uid, reader->entry.name, txn->name);
 	holder->txn_expired = !txn->implied;
 	txn_clear(reader);
 	if (reader->dirty)

@@ -125,7 +125,8 @@ int spawn_recv(int fd, struct spawn_msg *out, int *passed)
 
 	if (passed) {
 		head.msg_control = control.buf;
-		head.msg_controllen = sizeof(control.buf);
+		/* Not CMSG_SPACE(): its padding has room for a second one. */
+		head.msg_controllen = CMSG_LEN(sizeof(int));
 	}
 	n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)

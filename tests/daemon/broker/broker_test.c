@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/un.h>
 
 FIXTURE(broker) { struct rig rig; };
 FIXTURE_SETUP(broker) { rig_init(&self->rig); }
@@ -61,4 +63,80 @@ TEST_F(broker, a_driver_that_was_replaced_already_does_not_end_its_successor)
 	gone.instance = 1;
 	EXPECT_EQ(0, broker_told(&self->rig.broker, &gone, -1));
 	EXPECT_FALSE(link_up(&self->rig.reader->link));
+}
+
+/* A broker that listens, on a name that only this process's network namespace knows. */
+static int listen_here(struct fixture_broker *self, struct sockaddr_un *addr)
+{
+	socklen_t len = sizeof(*addr);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)addr, sizeof(sa_family_t)));
+	ASSERT_EQ(0, getsockname(fd, (struct sockaddr *)addr, &len));
+	ASSERT_EQ(0, listen(fd, 16));
+	self->rig.broker.listener.fd = fd;
+	ASSERT_EQ(0, loop_add(&self->rig.broker.loop, &self->rig.broker.listener));
+	return (int)len;
+}
+
+static int connect_here(const struct sockaddr_un *addr, int len)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	ASSERT_EQ(0, connect(fd, (const struct sockaddr *)addr, (socklen_t)len));
+	return fd;
+}
+
+TEST_F(broker, who_is_refused_hears_why_even_if_its_hello_is_under_way)
+{
+	struct packet hello = ask(KF_HELLO, 0), reply = { 0 };
+	struct sockaddr_un addr;
+	int len = listen_here(self, &addr);
+	struct peer peer = { .buf = malloc(KF_PACKET_MAX) };
+
+	self->rig.broker.max_clients = 0;
+	peer.fd = connect_here(&addr, len);
+	peer_send(&peer, &hello);
+	rig_run(&self->rig);
+	ASSERT_TRUE(peer_get(&peer, &reply));
+	EXPECT_EQ(-EDQUOT, reply.header.result);
+	EXPECT_EQ(KF_REASON_QUOTA_CONNECTIONS, reply.header.reason);
+	EXPECT_EQ(1u, reply.header.seq);
+	peer_deinit(&peer);
+}
+
+TEST_F(broker, without_descriptors_it_does_not_spin_and_goes_on_later)
+{
+	struct rlimit limit, none;
+	struct sockaddr_un addr;
+	int len = listen_here(self, &addr), fd = connect_here(&addr, len);
+	struct timer *again = &self->rig.broker.accept_again;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = (rlim_t)fd;		/* all below it are in use */
+	for (int i = 3; i < fd; i++)
+		if (fcntl(i, F_GETFD) < 0)
+			ASSERT_EQ(i, dup3(fd, i, O_CLOEXEC));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	rig_run(&self->rig);
+	EXPECT_NE(0u, again->place);
+	EXPECT_EQ(0u, self->rig.broker.listener.events);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	rig_expire(&self->rig, again);
+	rig_run(&self->rig);
+	EXPECT_EQ(1u, self->rig.broker.n_clients);
+	fd_close(fd);
+}
+
+TEST(clients_leave_descriptors_for_the_drivers)
+{
+	struct rlimit limit = { 200, 200 };
+	struct broker broker;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, broker_init(&broker, -1, -1));
+	EXPECT_EQ((size_t)200 - BROKER_FDS, broker.max_clients);
+	broker_deinit(&broker);
 }

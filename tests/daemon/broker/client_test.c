@@ -2,6 +2,7 @@
 #include "daemon/broker/client.h"
 #include "tests/daemon/broker/rig.h"
 
+#include <grp.h>
 #include <sys/resource.h>
 
 FIXTURE(client) { struct rig rig; struct peer a; uint64_t context; };
@@ -166,4 +167,54 @@ TEST_F(client, a_thousand_of_them_are_served)
 	EXPECT_EQ(0, peer_call(&self->rig, &peers[899], &p, &reply));
 	for (int i = 0; i < 900; i++)
 		fd_close(peers[i].fd);
+}
+
+TEST_F(client, a_group_beyond_the_three_hundredth_still_counts)
+{
+	struct spawn_msg policy = { .kind = SPAWN_POLICY, .version = 2, .limits = QUOTA_LIMITS,
+				    .n_rules = 1, .rules = { { SPAWN_GID, 70299, RIG_ALL } } };
+	gid_t gids[300];
+	struct peer b;
+
+	for (gid_t i = 0; i < 300; i++)
+		gids[i] = 70000 + i;
+	if (setgroups(300, gids) < 0)
+		SKIP("only root may join groups");
+	ASSERT_EQ(0, broker_told(&self->rig.broker, &policy, -1));
+	peer_connect(&self->rig, &b);
+	EXPECT_EQ(301u, b.client->n_gids);
+	EXPECT_EQ(RIG_ALL, b.client->rights);
+	peer_deinit(&b);
+}
+
+TEST_F(client, those_whom_no_rule_admits_take_no_more_than_half_of_the_places)
+{
+	struct client *client;
+	struct peer b, strangers[2];
+	int pair[2];
+
+	self->rig.broker.max_clients = 6;
+	rig_policy(&self->rig, 0);
+	for (int i = 0; i < 2; i++)
+		peer_connect(&self->rig, &strangers[i]);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	EXPECT_EQ(-EACCES, client_new(&self->rig.broker, pair[1], &client));
+	fd_close(pair[0]);
+	fd_close(pair[1]);
+	rig_policy(&self->rig, RIG_ALL);
+	peer_connect(&self->rig, &b);
+	EXPECT_EQ(0, peer_hello(&self->rig, &b));
+	for (int i = 0; i < 2; i++)
+		peer_deinit(&strangers[i]);
+	peer_deinit(&b);
+}
+
+TEST_F(client, one_that_closed_its_ears_leaves)
+{
+	struct packet p = ask(KF_STATUS, 0);
+
+	peer_send(&self->a, &p);
+	ASSERT_EQ(0, shutdown(self->a.fd, SHUT_RD));
+	rig_run(&self->rig);
+	EXPECT_EQ(0u, self->rig.broker.n_clients);
 }

@@ -58,3 +58,12 @@ TEST_F(txn, only_its_holder_can_abandon_it)
 	EXPECT_NULL(self->txn->holder);
 	EXPECT_EQ(0u, self->txn->timer.place);
 }
+
+TEST_F(txn, running_out_again_and_again_does_not_fill_the_log)
+{
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(0, txn_begin(self->rig.reader, self->context, 1, "x"));
+		rig_expire(&self->rig, &self->txn->timer);
+	}
+	EXPECT_LT(50u, self->rig.broker.log.swallowed);
+}

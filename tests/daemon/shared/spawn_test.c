@@ -78,3 +78,30 @@ TEST(a_descriptor_travels_along)
 	ASSERT_EQ(0, spawn_send(fd[0], &msg, fd[0]));
 	EXPECT_EQ(-EBADMSG, spawn_recv(fd[1], &back, NULL));
 }
+
+TEST(of_two_descriptors_at_once_none_stays_here)
+{
+	union { char buf[CMSG_SPACE(2 * sizeof(int))]; struct cmsghdr align; } control = { 0 };
+	struct spawn_msg msg = { .kind = SPAWN_READY }, back;
+	uint8_t buf[SPAWN_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct iovec iov = { .iov_base = buf };
+	struct msghdr head = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+			       .msg_controllen = CMSG_LEN(2 * sizeof(int)) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&head);
+	int pair[2], fd = -1, next;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	spawn_pack(&msg, &p);
+	iov.iov_len = p.n;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(c), pair, 2 * sizeof(int));
+	ASSERT_LT(0, sendmsg(pair[0], &head, 0));
+	next = dup(pair[0]);
+	(void)close(next);
+	EXPECT_EQ(-EBADMSG, spawn_recv(pair[1], &back, &fd));
+	EXPECT_EQ(-1, fd);
+	EXPECT_EQ(next, dup(pair[0]));		/* the lowest number is free as before */
+}
