@@ -1153,7 +1153,8 @@ static_assert(sizeof(struct kf_event) == 228, "kf_event");
  * (a driver has one card) and `key` is the driver's own number for a session key, any value but 0:
  * the broker replaces its handles by it on the way down and the other way round in
  * kf_session_import.key. A reply that does not answer the outstanding request costs the driver its
- * life. Events may be sent at any time, before the reply of a running request too.
+ * life. Events may be sent at any time, before the reply of a running request too;
+ * more than 32 of them within ten seconds cost it, too.
  *
  * A driver is started by the monitor as
  *
