@@ -93,6 +93,33 @@ int key_spki(EVP_PKEY *key, struct packer *out)
 	return pack_end(out);
 }
 
+/* [card-application 1.2]: odd, from 65537 up to 2^64 - 1. */
+static bool rsa_exponent_is_allowed(const BIGNUM *e)
+{
+	return BN_is_odd(e) && BN_num_bits(e) <= 64 && BN_num_bits(e) >= 17;
+}
+
+static bool rsa_public_is_allowed(EVP_PKEY *key)
+{
+	_cleanup_(BN_clear_freep) BIGNUM *e = NULL;
+
+	return EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
+	       rsa_exponent_is_allowed(e);
+}
+
+/* [formats 3]: OpenSSL would write any form of an EC key again as it has read it. */
+static bool ec_public_is_in_form(EVP_PKEY *key)
+{
+	char form[32] = "", encoding[32] = "";
+
+	return EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+					      form, sizeof(form), NULL) == 1 &&
+	       EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, encoding,
+					      sizeof(encoding), NULL) == 1 &&
+	       strcmp(form, OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) == 0 &&
+	       strcmp(encoding, OSSL_PKEY_EC_ENCODING_GROUP) == 0;
+}
+
 /* One form only: what OpenSSL reads must be what it would write. */
 int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type)
 {
@@ -100,6 +127,7 @@ int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type)
 	const uint8_t *at = der.p;
 	uint8_t again_buf[SPKI_MAX];
 	struct packer again = pack_begin(again_buf, sizeof(again_buf));
+	bool good;
 	int r;
 
 	if (der.n == 0 || der.n > SPKI_MAX)
@@ -111,7 +139,8 @@ int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type)
 	r = key_type_of(key, type);
 	if (r < 0)
 		return r;
-	if (key_spki(key, &again) < 0 || !bytes_equal(pack_done(&again), der))
+	good = key_type_is_rsa(*type) ? rsa_public_is_allowed(key) : ec_public_is_in_form(key);
+	if (!good || key_spki(key, &again) < 0 || !bytes_equal(pack_done(&again), der))
 		return -EBADMSG;
 	*out = take_ptr(key);
 	return 0;
@@ -265,12 +294,6 @@ static int take_rsa_numbers(struct bytes der, struct rsa_numbers *out)
 	}
 	der_leave(&whole, &u);
 	return unpack_end(&whole);
-}
-
-/* [card-application 1.2]: odd, from 65537 up to 2^64 - 1. */
-static bool rsa_exponent_is_allowed(const BIGNUM *e)
-{
-	return BN_is_odd(e) && BN_num_bits(e) <= 64 && BN_num_bits(e) >= 17;
 }
 
 /* For one prime: exponent fits e, and is d reduced; @r, @s are scratch. */

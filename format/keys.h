@@ -23,8 +23,8 @@ int key_generate(enum kf_key_type type, EVP_PKEY **out);
 int key_spki(EVP_PKEY *key, struct packer *out);
 
 /*
- * Reads a SubjectPublicKeyInfo in the one form of docs/formats.md 3: what comes back encodes to
- * the same bytes.
+ * Reads a SubjectPublicKeyInfo in the one form of docs/formats.md 3 (EC: named curve, uncompressed
+ * point; RSA: an exponent in range): what comes back encodes to the same bytes.
  *
  * Return: 0 and a key owned by the caller; -EBADMSG; -EOPNOTSUPP for a type not ours.
  */

@@ -113,6 +113,81 @@ TEST_F(pair, spki_has_one_form)
 	EXPECT_EQ(-EBADMSG, spki_parse(BYTES(buf, p.n + 1), &again, &type));
 }
 
+/* DER of the key's public half after one of OpenSSL's own parameters was set to @value. */
+static struct bytes spki_as(EVP_PKEY *key, const char *param, const char *value,
+			    uint8_t buf[static 1024])
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *copy = EVP_PKEY_dup(key);
+	uint8_t *at = buf;
+	int n;
+
+	ASSERT_EQ(1, EVP_PKEY_set_utf8_string_param(copy, param, value));
+	n = i2d_PUBKEY(copy, NULL);
+	ASSERT_LT(0, n);
+	ASSERT_LE(n, 1024);
+	ASSERT_EQ(n, i2d_PUBKEY(copy, &at));
+	return BYTES(buf, (size_t)n);
+}
+
+/* [formats 3]: named curve, uncompressed point. OpenSSL keeps the other forms, and writes them. */
+TEST_F(pair, an_ec_spki_of_another_form_is_refused)
+{
+	static const char *const rows[][2] = {
+		{ OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed" },
+		{ OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "hybrid" },
+		{ OSSL_PKEY_PARAM_EC_ENCODING, "explicit" },
+	};
+
+	if (!key_type_is_ec(variant->type))
+		SKIP("an EC matter");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
+		enum kf_key_type type;
+		uint8_t buf[1024];
+		struct bytes der = spki_as(self->key, rows[i][0], rows[i][1], buf);
+
+		EXPECT_EQ(-EBADMSG, spki_parse(der, &again, &type));
+	}
+}
+
+/* [card-application 1.2]: with exponent 1 what is wrapped under the key would lie open. */
+TEST_F(pair, an_rsa_exponent_out_of_range_is_refused)
+{
+	static const struct {
+		uint64_t e;
+		int r;
+	} rows[] = {
+		{ 65537, 0 }, { UINT64_MAX, 0 }, { 1, -EBADMSG }, { 3, -EBADMSG },
+		{ 65535, -EBADMSG }, { 65538, -EBADMSG },
+	};
+
+	if (variant->type != KF_KEY_RSA_2048)
+		SKIP("an RSA matter");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
+		uint8_t n[256], buf[SPKI_MAX];
+		struct packer p = pack_begin(buf, sizeof(buf));
+		struct der_mark spki, bits, key;
+		_cleanup_(BN_clear_freep) BIGNUM *bn = NULL;
+		enum kf_key_type type;
+
+		ASSERT_EQ(1, EVP_PKEY_get_bn_param(self->key, OSSL_PKEY_PARAM_RSA_N, &bn));
+		ASSERT_EQ(256, BN_bn2bin(bn, n));
+		spki = der_begin(&p, DER_SEQUENCE);
+		/* rsaEncryption, NULL */
+		pack_bytes(&p, BYTES("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\0", 15));
+		bits = der_begin(&p, 0x03);
+		pack_u8(&p, 0);
+		key = der_begin(&p, DER_SEQUENCE);
+		der_put_big(&p, BYTES_OF(n));
+		der_put_uint(&p, DER_INTEGER, rows[i].e);
+		der_end(&p, key);
+		der_end(&p, bits);
+		der_end(&p, spki);
+		EXPECT_EQ(rows[i].r, spki_parse(pack_done(&p), &again, &type));
+	}
+}
+
 /* One number of an RSA key replaced by @value: the others are as they were. */
 static int decode_with(EVP_PKEY *key, int which, const BIGNUM *value)
 {
