@@ -23,8 +23,12 @@ static int check_consistent(EVP_PKEY *key, struct kf_error *e)
 			 "its numbers do not belong together");
 }
 
-/* What the card will check in step 6, so that a key it cannot take is refused before it travels. */
-static int check_encodes(EVP_PKEY *key, enum kf_key_type type, struct kf_error *e)
+/*
+ * What the card will check in step 6, so that a key it cannot take is refused before it travels.
+ * The key is then the one the card will have: an EC key from a file may carry its curve by numbers,
+ * or a compressed point, and would have another public key hash than the receipt.
+ */
+static int pass_through_plain(EVP_PKEY **key, enum kf_key_type type, struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *again = NULL;
@@ -33,14 +37,18 @@ static int check_encodes(EVP_PKEY *key, enum kf_key_type type, struct kf_error *
 	r = secret_init(&plain, KEY_PLAIN_MAX);
 	if (r < 0)
 		return r;
-	r = key_plain_encode(key, &plain);
+	r = key_plain_encode(*key, &plain);
 	if (r == 0)
 		r = key_plain_decode(secret_bytes(&plain), type, &again);
 	if (r == -EBADMSG || r == -EINVAL)
 		return error_why(e, -EINVAL, "docs/card-application.md 5.4 step 6",
 				 "make a new key", "it is not a pair this card can check: two "
 				 "primes of half the size each, exponent from 65537");
-	return r;
+	if (r < 0)
+		return r;
+	EVP_PKEY_free(*key);
+	*key = take_ptr(again);
+	return 0;
 }
 
 static int take_key(struct kf_keypair *pair, struct kf_error *e)
@@ -55,7 +63,7 @@ static int take_key(struct kf_keypair *pair, struct kf_error *e)
 				 "the card knows no key of this type or size");
 	r = check_consistent(pair->key, e);
 	if (r == 0)
-		r = check_encodes(pair->key, pair->type, e);
+		r = pass_through_plain(&pair->key, pair->type, e);
 	if (r == 0)
 		r = key_spki(pair->key, &p);
 	if (r == 0)

@@ -85,7 +85,7 @@ void kf_server_allow_virtual(struct kf_server *server, int allow)
 int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len,
 			   const void *passphrase, size_t passphrase_len, struct kf_error *e)
 {
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL, *public = NULL;
 	uint8_t spki[SPKI_MAX];
 	struct packer p = pack_begin(spki, sizeof(spki));
 	enum kf_key_type type = KF_KEY_NONE;
@@ -95,8 +95,11 @@ int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len
 	if (r == 0 && (key_type_of(key, &type) < 0 || type != KF_KEY_EC_P256))
 		r = error_why(e, -EINVAL, "docs/card-application.md 1: injector keys",
 			      "use an EC key on P-256", "the injector key is not on P-256");
-	if (r == 0)
-		r = key_spki(key, &p);
+	/* Cards know it by the hash of one form; in another they would not. */
+	if (r == 0 && (key_spki(key, &p) < 0 || spki_parse(pack_done(&p), &public, &type) < 0))
+		r = error_why(e, -EINVAL, "docs/formats.md 3",
+			      "write it with a named curve and an uncompressed point",
+			      "the injector key's public half is not in the form cards know");
 	if (r == 0)
 		r = sha256(pack_done(&p), server->injector_hash);
 	if (r < 0)

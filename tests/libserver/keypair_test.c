@@ -5,10 +5,12 @@
  * Faces: libserver/pem.c
  */
 #include "keyferry/server.h"
+#include "format/hash.h"
 #include "format/keys.h"
 #include "libserver/pem.h"
 #include "tests/libserver/fakecard.h"
 
+#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -110,6 +112,39 @@ TEST(types_the_card_does_not_know_are_refused)
 	free(ed);
 	free(small);
 	free(koblitz);
+}
+
+/*
+ * What the card writes into its receipt is its own form of the public key: a hash of the form the
+ * file happened to have would make every receipt look like that of another key.
+ */
+TEST(the_hash_is_that_of_the_form_the_card_writes)
+{
+	static const char *const rows[][2] = {
+		{ OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed" },
+		{ OSSL_PKEY_PARAM_EC_ENCODING, "explicit" },
+	};
+	uint8_t spki[SPKI_MAX], hash[KF_DIGEST_SIZE];
+	struct packer p = pack_begin(spki, sizeof(spki));
+	EVP_PKEY *key = NULL;
+
+	ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &key));
+	ASSERT_EQ(0, key_spki(key, &p));
+	ASSERT_EQ(0, sha256(pack_done(&p), hash));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		EVP_PKEY *other = EVP_PKEY_dup(key);
+		struct kf_keypair *pair = NULL;
+		char *pem;
+
+		ASSERT_EQ(1, EVP_PKEY_set_utf8_string_param(other, rows[i][0], rows[i][1]));
+		pem = fakecard_pem(other);
+		ASSERT_EQ(0, kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, NULL));
+		EXPECT_MEMEQ(hash, kf_keypair_hash(pair), KF_DIGEST_SIZE);
+		kf_keypair_free(pair);
+		EVP_PKEY_free(other);
+		free(pem);
+	}
+	EVP_PKEY_free(key);
 }
 
 TEST_TIMEOUT(a_key_the_card_would_refuse_silently_is_refused_in_words, 30)
