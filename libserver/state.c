@@ -261,19 +261,65 @@ static int check_serial_is_free(struct kf_state *state, const struct kf_enrolled
 			 "another certificate of card %s is enrolled", card->facts.serial);
 }
 
+static bool crl_is_newer(const X509_CRL *crl, const X509_CRL *than)
+{
+	return ASN1_TIME_compare(X509_CRL_get0_lastUpdate(crl), X509_CRL_get0_lastUpdate(than)) > 0;
+}
+
+static void replace_list(struct kf_enrolled *card, X509_CRL *crl)
+{
+	X509_CRL_up_ref(crl);
+	X509_CRL_free(card->crl);
+	card->crl = crl;
+}
+
+/* The newest list of a root is that of all its cards, whichever of them it came with. */
+struct sharing {
+	struct kf_state *state;
+	struct kf_enrolled *card;
+	struct kf_error *e;
+};
+
+static int take_newer_list(void *arg, struct kf_enrolled *known)
+{
+	struct kf_enrolled *card = ((struct sharing *)arg)->card;
+
+	if (known->crl && crl_is_of(known->crl, card->root) &&
+	    (!card->crl || crl_is_newer(known->crl, card->crl)))
+		replace_list(card, known->crl);
+	return 0;
+}
+
+static int give_newer_list(void *arg, struct kf_enrolled *known)
+{
+	struct sharing *sharing = arg;
+	X509_CRL *crl = sharing->card->crl;
+
+	if (!crl || !crl_is_of(crl, known->root) || (known->crl && !crl_is_newer(crl, known->crl)))
+		return 0;
+	replace_list(known, crl);
+	return cards_store(&sharing->state->cards, known, sharing->e);
+}
+
 int kf_state_enroll(struct kf_state *state, const void *cert, size_t cert_len, const void *root,
 		    size_t root_len, const void *crl, size_t crl_len, int allow_virtual,
 		    struct kf_error *e)
 {
 	_cleanup_(kf_enrolled_freep) struct kf_enrolled *card = NULL;
+	struct sharing sharing = { .state = state, .e = e };
 	int r;
 
 	r = enrolled_load(BYTES(cert, cert_len), BYTES(root, root_len),
 			  crl ? BYTES(crl, crl_len) : BYTES_NONE, allow_virtual != 0, &card, e);
+	sharing.card = card;
+	if (r == 0)
+		r = cards_each(&state->cards, take_newer_list, &sharing, e);
 	if (r == 0)
 		r = enrolled_check(card, e);
 	if (r == 0)
 		r = check_serial_is_free(state, card, e);
+	if (r == 0)
+		r = cards_each(&state->cards, give_newer_list, &sharing, e);
 	if (r == 0)
 		r = cards_store(&state->cards, card, e);
 	return error_what(e, r, "cannot enroll the card");
@@ -299,9 +345,7 @@ static int give_crl(void *arg, struct kf_enrolled *card)
 				 "get the root's current list",
 				 "the list is older than the one enrolled for card %s",
 				 card->facts.serial);
-	X509_CRL_free(card->crl);
-	X509_CRL_up_ref(new->crl);
-	card->crl = new->crl;
+	replace_list(card, new->crl);
 	new->n++;
 	return cards_store(&new->state->cards, card, new->e);
 }

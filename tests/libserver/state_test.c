@@ -326,6 +326,56 @@ TEST_F(state, a_card_revoked_later_is_refused_everywhere)
 	free(receipt);
 }
 
+/* Whatever its own record says: the state knows the root's list. */
+TEST_F(state, a_list_is_not_forgotten_by_enrolling_again_nor_missed_by_a_sibling)
+{
+	struct fakecard sibling;
+	struct kf_enrolled *card = NULL;
+	struct blob old = fakecard_crl(&self->card, false, 600);
+	struct blob crl = fakecard_crl(&self->card, true, 60);
+	unsigned int n = 0;
+
+	fakecard_init_sibling(&sibling, &self->card, &(struct fakecard_style){ .serial = "SIB" });
+	ASSERT_EQ(0, kf_state_set_crl(self->state, crl.p, crl.n, &n, &self->e));
+	EXPECT_EQ(-EACCES, enroll(self, &self->card, NULL));
+	EXPECT_NOT_NULL(strstr(self->e.why, "revoked"));
+	EXPECT_EQ(-EACCES, enroll(self, &self->card, &old));
+	EXPECT_NOT_NULL(strstr(self->e.why, "revoked"));
+	EXPECT_EQ(-EACCES, kf_state_card(self->state, "FAKE-1", &card, &self->e));
+
+	/* The sibling is not on it, and stands under the newest list from then on. */
+	EXPECT_EQ(0, enroll(self, &sibling, NULL));
+	EXPECT_EQ(0, kf_state_card(self->state, "SIB", &card, &self->e));
+	card = kf_enrolled_free(card);
+	fakecard_deinit(&sibling);
+	blob_deinit(&old);
+	blob_deinit(&crl);
+}
+
+TEST_F(state, a_list_enrolled_with_one_card_holds_for_all_of_its_root)
+{
+	struct fakecard sibling;
+	struct kf_enrolled *card = NULL;
+	struct kf_verified_offer *offer = NULL;
+	struct blob crl = fakecard_crl(&self->card, true, 60);
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json;
+
+	new_nonce(self, nonce);
+	json = fakecard_offer(&self->card, nonce, NULL);
+	fakecard_init_sibling(&sibling, &self->card, &(struct fakecard_style){ .serial = "SIB" });
+	EXPECT_EQ(0, kf_state_card(self->state, "FAKE-1", &card, &self->e));
+	card = kf_enrolled_free(card);
+	ASSERT_EQ(0, enroll(self, &sibling, &crl));
+	EXPECT_EQ(-EACCES, kf_state_card(self->state, "FAKE-1", &card, &self->e));
+	EXPECT_NOT_NULL(strstr(self->e.why, "revoked"));
+	EXPECT_EQ(-EACCES, verify(self, NULL, 0, json, &offer));
+	EXPECT_NOT_NULL(strstr(self->e.why, "revoked"));
+	free(json);
+	fakecard_deinit(&sibling);
+	blob_deinit(&crl);
+}
+
 TEST_F(state, a_receipt_without_a_ticket_is_not_ours)
 {
 	struct kf_receipt_report *report = NULL;
