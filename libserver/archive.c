@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * libserver/archive.c - CMS AuthEnvelopedData [RFC 5083]: AES-256-GCM, the content key by RSA-OAEP
- * with SHA-256, by OpenSSL, so that the openssl command opens it. The content passes through
- * memory BIOs that wipe themselves.
+ * with SHA-256, by OpenSSL, so that the openssl command opens it. The content goes from a struct
+ * secret straight into the cipher.
  */
 #include "libserver/archive.h"
 #include "base/error.h"
@@ -136,11 +136,24 @@ static int use_oaep(CMS_RecipientInfo *recipient)
 	return 0;
 }
 
+/* Written straight into the cipher: CMS_final() would read through buffers that nobody wipes. */
+static int encrypt_content(CMS_ContentInfo *cms, const struct secret *content)
+{
+	BIO *cipher = CMS_dataInit(cms, NULL);	/* a chain that ends in the CMS's own memory */
+	bool good;
+
+	if (!cipher)
+		return -EIO;
+	good = BIO_write(cipher, content->p, (int)content->n) == (int)content->n &&
+	       BIO_flush(cipher) == 1 && CMS_dataFinal(cms, cipher) == 1;
+	BIO_free_all(cipher);
+	return good ? 0 : -EIO;
+}
+
 static int envelope(X509 *cert, const struct secret *content, uint8_t **der, size_t *len)
 {
 	_cleanup_(CMS_ContentInfo_freep) CMS_ContentInfo *cms =
 		CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(), CMS_PARTIAL | CMS_BINARY);
-	_cleanup_(BIO_free_allp) BIO *in = BIO_new_mem_buf(content->p, (int)content->n);
 	_cleanup_(BIO_free_allp) BIO *out = BIO_new(BIO_s_mem());
 	CMS_RecipientInfo *recipient;
 	struct blob blob = BLOB_INIT;
@@ -148,11 +161,11 @@ static int envelope(X509 *cert, const struct secret *content, uint8_t **der, siz
 	long n;
 	int r;
 
-	if (!cms || !in || !out)
+	if (!cms || !out)
 		return -ENOMEM;
 	recipient = CMS_add1_recipient_cert(cms, cert, CMS_KEY_PARAM);
-	if (!recipient || use_oaep(recipient) < 0 ||
-	    CMS_final(cms, in, NULL, CMS_BINARY) != 1 || i2d_CMS_bio(out, cms) != 1)
+	if (!recipient || use_oaep(recipient) < 0 || encrypt_content(cms, content) < 0 ||
+	    i2d_CMS_bio(out, cms) != 1)
 		return -EIO;
 	n = BIO_get_mem_data(out, &at);
 	if (n <= 0)
