@@ -81,6 +81,15 @@ void harness_fail(void);
 void harness_stop(void) __attribute__((noreturn));
 void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* True in a build with AddressSanitizer, which keeps freed memory, maps terabytes and takes its time. */
+#if defined(__SANITIZE_ADDRESS__)
+#define HARNESS_SANITIZED true
+#elif defined(__has_feature)
+#define HARNESS_SANITIZED __has_feature(address_sanitizer)
+#else
+#define HARNESS_SANITIZED false
+#endif
+
 /* Milliseconds of patience for something that is fast on an idle machine; scaled like limits. */
 int harness_patience_ms(int ms);
 

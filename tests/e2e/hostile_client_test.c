@@ -543,7 +543,7 @@ TEST_F_TIMEOUT(hostile, who_asks_and_never_reads_is_cut_off_and_others_are_serve
 		(void)close(fd);
 	}
 	EXPECT_LT(0, stage_count_in(&self->stage, "mail/service.log", "does not read"));
-	if (!STAGE_SANITIZED)
+	if (!HARNESS_SANITIZED)
 		EXPECT_LE(proc_status(self->stage.broker, "VmRSS"), rss + 4096);
 	expect_untouched(self);
 }
@@ -561,7 +561,7 @@ TEST_F_TIMEOUT(hostile, many_who_stall_hold_no_more_than_their_uid_may, 60)
 			expect_served(self, 2);
 	}
 	/* One MiB of replies for all of them together, whatever sixty-four sockets would hold. */
-	if (!STAGE_SANITIZED)
+	if (!HARNESS_SANITIZED)
 		EXPECT_LE(proc_status(self->stage.broker, "VmRSS"), rss + 4096);
 	expect_served(self, 20);
 	for (int i = 0; i < n; i++)

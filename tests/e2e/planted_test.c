@@ -30,17 +30,6 @@
 
 static struct outcome o;
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 FIXTURE(planted)
 {
 	struct rig rig;
@@ -115,7 +104,9 @@ static void plant(struct needles *needles, enum kf_key_type type, char **pem)
 	add_der(needles, key, key_type_is_rsa(type));
 	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
 	n = BIO_get_mem_data(bio, &text);
-	*pem = strndup(text, (size_t)n);
+	*pem = calloc(1, (size_t)n + 1);
+	ASSERT_TRUE(*pem != NULL);
+	memcpy(*pem, text, (size_t)n);
 	BIO_free(bio);
 }
 
@@ -187,7 +178,7 @@ FIXTURE_SETUP(planted)
 
 	if (getuid() != 0)
 		SKIP("needs root, to read other processes' memory");
-	if (SANITIZED)
+	if (HARNESS_SANITIZED)
 		SKIP("sanitizers keep freed memory on purpose");
 	self->sealed = needles_new();
 	self->pin = needles_new();

@@ -346,7 +346,7 @@ TEST_TIMEOUT(a_thousand_idle_connections_fit_into_eight_mebibytes, 60)
 		fds[i] = stage_greet(&stage, stage.rig.uid[RIG_CLIENT]);
 	EXPECT_EQ(0, raw_ask(fds[999], &ask, &reply));
 	EXPECT_EQ(1000, ((const struct kf_status *)packet_read(&reply))->n_clients);
-	if (!STAGE_SANITIZED)
+	if (!HARNESS_SANITIZED)
 		EXPECT_GT(8 * 1024, proc_status(stage.broker, "VmRSS"));
 	for (size_t i = 0; i < 1000; i++)
 		(void)close(fds[i]);

@@ -11,15 +11,6 @@
 
 #define STAGE_READERS 64
 
-/* Then memory that was freed stays in quarantine, and sizes say nothing. */
-#if defined(__SANITIZE_ADDRESS__)
-#define STAGE_SANITIZED true
-#elif defined(__has_feature)
-#define STAGE_SANITIZED __has_feature(address_sanitizer)
-#else
-#define STAGE_SANITIZED false
-#endif
-
 struct stage {
 	struct rig rig;
 	pid_t broker;
