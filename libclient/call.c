@@ -91,6 +91,9 @@ static int send_request(struct call *call, int64_t until)
 		return explain_argument(&client->failure, "more data than one request can carry");
 	for (;;) {
 		r = wire_send(client->fd, pack_done(&p), MSG_DONTWAIT);
+		/* Hung up: perhaps it was said why before that, so let the receiver see. */
+		if (r == -EPIPE || r == -ECONNRESET)
+			return 0;
 		if (r != -EAGAIN)
 			return r < 0 ? -ENOTCONN : 0;
 		r = wait_for(client, POLLOUT, until);
@@ -109,6 +112,8 @@ static int take_packet(struct kf_client *client, const struct packet *asked, str
 	int r;
 
 	r = wire_recv(client->fd, client->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
+	if (r == -ECONNRESET)	/* told before what was sent before; at the end it says so again */
+		r = wire_recv(client->fd, client->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
 	if (r < 0)
 		return r == -EAGAIN || r == -EBADMSG ? r : r == -EMSGSIZE ? -EBADMSG : -ENOTCONN;
 	client->rx_len = frame.n;
@@ -177,6 +182,8 @@ static int exchange(struct call *call)
 	call->request.header.seq = client->seq;
 	atomic_store(&client->running, client->seq);
 	r = send_request(call, until);
+	if (r == 0 && atomic_load(&client->cancel_wanted) == client->seq)
+		(void)kf_cancel(client);	/* it was called before the request was out */
 	if (r == 0)
 		r = receive_reply(call, until);
 	atomic_store(&client->running, 0);
@@ -241,6 +248,7 @@ KF_EXPORT int kf_cancel(struct kf_client *client)
 	seq = atomic_load(&client->running);
 	if (seq == 0)
 		return -ENOENT;
+	atomic_store(&client->cancel_wanted, seq);
 
 	struct packet packet = packet_request(
 		KF_CANCEL, SEQ_CANCEL | atomic_fetch_add(&client->cancel_seq, 1), 0);

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -86,6 +87,8 @@ static int adopt(struct kf_client *client, int fd)
 	client->fd = fd;
 	client->connected = true;
 	client->epoch++;
+	client->seq = 0;	/* KF_HELLO has number 1: a refusal comes unasked and answers that */
+	atomic_store(&client->cancel_wanted, 0);
 	atomic_store(&client->cancels, 0);
 	client->events.first = client->events.n = 0;
 	client->events.mask = 0;
@@ -95,10 +98,20 @@ static int adopt(struct kf_client *client, int fd)
 	return r;
 }
 
-static int socket_connect(const char *path, int *out)
+/* A full backlog makes connect() wait, and a broker that is stuck makes that wait endless. */
+static int set_connect_deadline(int fd, uint32_t ms)
 {
+	struct timeval left = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof(left)) < 0 ? -errno : 0;
+}
+
+static int socket_connect(const char *path, uint32_t deadline_ms, int *out)
+{
+	int64_t until = client_now_ms() + deadline_ms;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_(fd_closep) int fd = -1;
+	int r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
@@ -107,9 +120,17 @@ static int socket_connect(const char *path, int *out)
 	if (fd < 0)
 		return -errno;
 	/* On a Unix socket an interrupted connect() has not begun, so it can simply be repeated. */
-	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		if (errno != EINTR)
-			return -errno;
+	do {
+		int64_t left = until - client_now_ms();
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		r = set_connect_deadline(fd, (uint32_t)left);
+		if (r == 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+			r = errno == EAGAIN ? -ETIMEDOUT : -errno;
+	} while (r == -EINTR);
+	if (r < 0)
+		return r;
 	*out = take_fd(&fd);
 	return 0;
 }
@@ -134,7 +155,7 @@ KF_EXPORT int kf_client_connect(struct kf_client *client, const char *path)
 	copy = strdup(path ? path : default_path());
 	if (!copy)
 		return explain_connect(&client->failure, -ENOMEM, "");
-	r = socket_connect(copy, &fd);
+	r = socket_connect(copy, client_deadline_ms(client), &fd);
 	if (r < 0)
 		return explain_connect(&client->failure, r, copy);
 	free(client->path);

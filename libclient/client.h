@@ -54,6 +54,8 @@ struct event_queue {
  * @seq:	last used, 1 to 0x7fffffff; numbers with the top bit are kf_cancel()'s
  * @running:	seq of the call that waits, 0 if none; read by kf_cancel()
  * @cancel_seq:	last used by kf_cancel()
+ * @cancel_wanted: seq of the call that kf_cancel() was last called for: if its request was not on its
+ *		way then, the broker knew of nothing to cancel, and has to be told again
  * @cancels:	requests to cancel that are not answered yet
  * @tx, @rx:	%KF_PACKET_MAX bytes each; wiped after each call
  * @rx_len:	of the last packet, as it was received; what it says of itself is not to be trusted
@@ -69,6 +71,7 @@ struct kf_client {
 	uint32_t seq;
 	_Atomic uint32_t running;
 	_Atomic uint32_t cancel_seq;
+	_Atomic uint32_t cancel_wanted;
 	_Atomic uint32_t cancels;
 	uint8_t *tx, *rx;
 	size_t rx_len;

@@ -277,6 +277,11 @@ int explain_connect(struct failure *failure, int r, const char *path)
 				"ask the administrator to put you into the group keyferry-users",
 				"this user may not open %s", path);
 		break;
+	case -ETIMEDOUT:
+		(void)error_why(e, r, "the deadline",
+				"is keyferry-broker stuck? look into its log",
+				"the broker at %s does not take new connections", path);
+		break;
 	case -ENAMETOOLONG:
 		(void)error_why(e, r, "unix(7)", "use a shorter path",
 				"a socket's path has at most 107 bytes");

@@ -320,3 +320,31 @@ TEST_F(call, nothing_runs_nothing_is_cancelled)
 	EXPECT_EQ(-ENOENT, kf_cancel(self->f.client));
 	EXPECT_EQ(-EINVAL, kf_cancel(NULL));
 }
+
+static struct kf_client *cancel_before_send;
+
+/* The library's send(), so that a signal can strike at the one moment that counts. */
+ssize_t send(int fd, const void *buf, size_t n, int flags)
+{
+	struct kf_client *client = cancel_before_send;
+
+	cancel_before_send = NULL;
+	if (client)
+		(void)kf_cancel(client);
+	return sendto(fd, buf, n, flags, NULL, 0);
+}
+
+TEST_F(call, a_cancel_just_before_the_request_is_out_is_not_lost)
+{
+	struct packet first, second, third;
+
+	cancel_before_send = self->f.client;
+	EXPECT_EQ(-ETIMEDOUT, verify(&self->f));
+	first = fake_asked(&self->f);
+	EXPECT_EQ(KF_CANCEL, first.header.request);
+	second = fake_asked(&self->f);
+	EXPECT_EQ(KF_PIN_VERIFY, second.header.request);
+	third = fake_asked(&self->f);
+	EXPECT_EQ(KF_CANCEL, third.header.request);
+	EXPECT_EQ(second.header.seq, ((const struct kf_cancel *)packet_read(&third))->seq);
+}

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 TEST(a_greeting_tells_who_is_who)
 {
@@ -68,6 +69,78 @@ TEST(where_nobody_listens_is_explained)
 	client = kf_client_free(client);
 }
 
+/* A listening socket that nobody accepts from. Return: it, with its path in @addr. */
+static int listen_at(struct sockaddr_un *addr, const char *name, int backlog)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	(void)snprintf(addr->sun_path, sizeof(addr->sun_path), "/tmp/kf-client-%d-%s",
+		       (int)getpid(), name);
+	(void)unlink(addr->sun_path);
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)addr, sizeof(*addr)));
+	ASSERT_EQ(0, listen(fd, backlog));
+	return fd;
+}
+
+TEST(a_broker_that_takes_no_connections_is_given_up)
+{
+	struct sockaddr_un addr;
+	struct kf_client *client = NULL;
+	int fd = listen_at(&addr, "full", 0), full, r = 0;
+
+	while (r == 0) {
+		full = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		r = connect(full, (struct sockaddr *)&addr, sizeof(addr));
+	}
+	ASSERT_EQ(0, kf_client_new(NULL, &client));
+	kf_client_set_deadline(client, 50);
+	EXPECT_EQ(-ETIMEDOUT, kf_client_connect(client, addr.sun_path));
+	expect_explained(client, -ETIMEDOUT);
+	client = kf_client_free(client);
+	(void)unlink(addr.sun_path);
+	(void)close(fd);
+}
+
+/* As the broker refuses: unasked, and then it hangs up, whether the hello has come or not. */
+static void refuse_one(int fd, bool read_first)
+{
+	struct packet reply = packet_begin(KF_KIND_REPLY, KF_HELLO, 1);
+	uint8_t buf[256];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	int peer = accept(fd, NULL, NULL);
+
+	reply.header.result = -EDQUOT;
+	reply.header.reason = KF_REASON_QUOTA_CONNECTIONS;
+	ASSERT_EQ(0, packet_pack(&reply, &p));
+	if (read_first)
+		ASSERT_LT(0, recv(peer, (uint8_t[256]){ 0 }, 256, MSG_PEEK));
+	ASSERT_LT(0, send(peer, buf, p.n, 0));
+	_exit(0);
+}
+
+TEST(why_it_was_refused_is_heard_although_the_hello_was_not_read)
+{
+	struct sockaddr_un addr;
+	int fd = listen_at(&addr, "quota", 4);
+
+	for (int i = 0; i < 4; i++) {
+		struct kf_client *client = NULL;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			refuse_one(fd, i < 2);
+		ASSERT_EQ(0, kf_client_new(NULL, &client));
+		kf_client_set_deadline(client, 5000);
+		EXPECT_EQ(-EDQUOT, kf_client_connect(client, addr.sun_path));
+		EXPECT_EQ(KF_REASON_QUOTA_CONNECTIONS, kf_client_reason(client));
+		client = kf_client_free(client);
+		EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	}
+	(void)unlink(addr.sun_path);
+	(void)close(fd);
+}
+
 TEST(connecting_twice_is_refused)
 {
 	struct fake f;
@@ -97,7 +170,6 @@ TEST(contexts_do_not_survive_a_new_connection)
 	fake_begin(&f);
 	f.peer = fd_close(f.peer);
 	EXPECT_EQ(-ENOTCONN, kf_pin_logout(f.context));
-	f.seq = f.client->seq + 1;
 	fake_connect(&f);
 	EXPECT_EQ(-ENOTCONN, kf_pin_logout(f.context));
 	EXPECT_EQ(-EAGAIN, wire_recv(f.peer, f.buf, sizeof(f.buf), MSG_DONTWAIT,

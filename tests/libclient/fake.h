@@ -84,6 +84,7 @@ static inline void fake_connect(struct fake *f)
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
 	f->peer = fds[1];
+	f->seq = 1;
 	fake_queue_hello(f);
 	ASSERT_EQ(0, kf_client_connect_fd(f->client, fds[0]));
 	(void)fake_asked(f);
