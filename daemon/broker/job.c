@@ -121,7 +121,7 @@ struct job *job_free(struct job *job)
 int job_queue(struct job *job)
 {
 	job->state = JOB_QUEUED;
-	return queue_push(&job->reader->queue, job->client, &job->queued);
+	return queue_push(&job->reader->queue, job->client->user, job->client, &job->queued);
 }
 
 void job_park(struct job *job)

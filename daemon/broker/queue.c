@@ -3,12 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct lane {
 	struct list link;
 	struct list items;
-	const void *who;
+	const void *user, *who;
 	size_t n_items;
 };
 
@@ -34,7 +35,7 @@ static struct lane *lane_find(const struct queue *queue, const void *who)
 	return NULL;
 }
 
-int queue_push(struct queue *queue, const void *who, struct queued *item)
+int queue_push(struct queue *queue, const void *user, const void *who, struct queued *item)
 {
 	struct lane *lane = lane_find(queue, who);
 
@@ -43,6 +44,7 @@ int queue_push(struct queue *queue, const void *who, struct queued *item)
 		lane = calloc(1, sizeof(*lane));
 		if (!lane)
 			return -ENOMEM;
+		lane->user = user;
 		lane->who = who;
 		list_init(&lane->items);
 		list_push(&queue->lanes, &lane->link);
@@ -69,6 +71,28 @@ void queue_remove(struct queue *queue, struct queued *item)
 	free(lane);
 }
 
+static void to_back(struct queue *queue, struct lane *lane)
+{
+	list_drop(&lane->link);
+	list_push(&queue->lanes, &lane->link);
+}
+
+/* @last is where to stop: what comes behind it went there just now. */
+static void had_turn(struct queue *queue, struct lane *served)
+{
+	const struct list *last = queue->lanes.prev;
+	struct lane *lane, *next;
+	bool more = true;
+
+	for (lane = list_first(&queue->lanes, struct lane, link); more; lane = next) {
+		next = list_entry(lane->link.next, struct lane, link);
+		more = &lane->link != last;
+		if (lane->user == served->user && lane != served)
+			to_back(queue, lane);
+	}
+	to_back(queue, served);
+}
+
 struct queued *queue_take(struct queue *queue, bool (*may)(const struct queued *, const void *),
 			  const void *arg)
 {
@@ -79,8 +103,7 @@ struct queued *queue_take(struct queue *queue, bool (*may)(const struct queued *
 		list_each(item, &lane->items, link) {
 			if (!may(item, arg))
 				continue;
-			list_drop(&lane->link);
-			list_push(&queue->lanes, &lane->link);
+			had_turn(queue, lane);
 			queue_remove(queue, item);
 			return item;
 		}

@@ -30,10 +30,17 @@ static bool only(const struct queued *item, const void *arg)
 	return item == arg;
 }
 
-static void push(struct fixture_queue *self, int item, int who)
+static void push_of(struct fixture_queue *self, int item, int who, int user)
 {
 	self->who[item] = who;
-	ASSERT_EQ(0, queue_push(&self->q, (const void *)(uintptr_t)(who + 1), &self->items[item]));
+	ASSERT_EQ(0, queue_push(&self->q, (const void *)(uintptr_t)(user + 1),
+				(const void *)(uintptr_t)(who + 1), &self->items[item]));
+}
+
+/* Of a user who has no other client. */
+static void push(struct fixture_queue *self, int item, int who)
+{
+	push_of(self, item, who, who);
 }
 
 static int take(struct fixture_queue *self)
@@ -92,4 +99,27 @@ TEST_F(queue, items_can_leave_and_lanes_go_with_the_last)
 	queue_remove(&self->q, &self->items[1]);
 	EXPECT_EQ(0u, self->q.n_items);
 	EXPECT_TRUE(list_empty(&self->q.lanes));
+}
+
+TEST_F(queue, users_take_turns_however_many_clients_one_of_them_has)
+{
+	for (int i = 0; i < 10; i++)
+		push_of(self, i, i, 0);		/* ten clients of one user */
+	push_of(self, 10, 10, 1);
+	push_of(self, 11, 11, 2);
+	push_of(self, 12, 10, 1);
+	EXPECT_EQ(0, take(self));
+	EXPECT_EQ(10, take(self));
+	EXPECT_EQ(11, take(self));
+	EXPECT_EQ(1, take(self));
+	EXPECT_EQ(12, take(self));
+	push_of(self, 13, 0, 0);		/* again the one who was first: behind its own */
+	EXPECT_EQ(2, take(self));
+	push_of(self, 14, 13, 3);
+	EXPECT_EQ(3, take(self));		/* it came when it was this user's turn */
+	EXPECT_EQ(14, take(self));
+	for (int i = 4; i < 10; i++)
+		EXPECT_EQ(i, take(self));
+	EXPECT_EQ(13, take(self));
+	EXPECT_EQ(-1, take(self));
 }
