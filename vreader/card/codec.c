@@ -123,9 +123,9 @@ static uint8_t take_up_to(struct unpacker *u, uint8_t max)
 
 /* All takers below return a negative errno only when out of memory; bad bytes stick to @u. */
 
-static int take_blob(struct unpacker *u, size_t max, struct blob **out)
+static int take_blob(struct unpacker *u, size_t min, size_t max, struct blob **out)
 {
-	struct bytes b = take_field(u, 0, max);
+	struct bytes b = take_field(u, min, max);
 
 	return b.n != 0 ? blob_new(b, out) : 0;
 }
@@ -170,13 +170,15 @@ static int take_container(struct unpacker *u, struct container *container)
 		return r;
 	container->purpose = take_up_to(u, KF_PURPOSE_DERIVE);
 	container->origin = take_up_to(u, KF_ORIGIN_INJECTED_OPEN);
+	if (container->origin < KF_ORIGIN_GENERATED)
+		unpack_fail(u);
 	container->policy = take_up_to(u, STATE_POLICY_PIN);
 	container->used = take_up_to(u, 1);
 	container->not_after = unpack_be(u, 8);
 	unpack_copy(u, container->exchange_id, sizeof(container->exchange_id));
 	if (!u->bad && !container_may_hold(card_key_type(container->key), container->purpose))
 		unpack_fail(u);
-	return take_blob(u, KF_CERT_MAX, &container->cert);
+	return take_blob(u, 0, KF_CERT_MAX, &container->cert);
 }
 
 /* The key of a standing offer is its container's, which has been read before. */
@@ -207,6 +209,8 @@ static int take_offer(struct unpacker *u, const struct state *state, struct offe
 	offer->method = unpack_u8(u);
 	offer->next = unpack_be16(u);
 	offer->count = unpack_be16(u);
+	if (!u->bad && r == 0 && !container_may_hold(card_key_type(offer->key), KF_PURPOSE_EXCHANGE))
+		unpack_fail(u);
 	if (offer->method != KF_METHOD_RSA || offer->next == 0 || offer->next > KF_ITEMS_MAX ||
 	    offer->count > KF_ITEMS_MAX || (offer->count != 0 && offer->next > offer->count))
 		unpack_fail(u);
@@ -217,7 +221,7 @@ static int take_receipt(struct unpacker *u, struct stored_receipt *receipt)
 {
 	unpack_copy(u, receipt->sid, sizeof(receipt->sid));
 	receipt->number = unpack_be16(u);
-	return take_blob(u, UINT16_MAX, &receipt->der);
+	return take_blob(u, 1, UINT16_MAX, &receipt->der);
 }
 
 static void take_serial(struct unpacker *u, char serial[static KF_SERIAL_MAX + 1])
@@ -241,7 +245,7 @@ static int take_identity(struct unpacker *u, struct state *state)
 		return r;
 	if (!u->bad && card_key_type(state->device) != KF_KEY_EC_P256)
 		unpack_fail(u);
-	r = take_blob(u, KF_CERT_MAX, &state->device_cert);
+	r = take_blob(u, 1, KF_CERT_MAX, &state->device_cert);
 	if (r < 0)
 		return r;
 	n = take_up_to(u, APP_INJECTORS_MAX);
@@ -276,6 +280,7 @@ static int take_receipts(struct unpacker *u, struct state *state)
 
 static int take_state(struct unpacker *u, struct state *state)
 {
+	uint64_t counter;
 	int r = take_identity(u, state);
 
 	if (r == 0)
@@ -288,7 +293,10 @@ static int take_state(struct unpacker *u, struct state *state)
 		r = take_offers(u, state);
 	if (r == 0)
 		r = take_receipts(u, state);
-	state->counter = unpack_be(u, 8);
+	counter = unpack_be(u, 8);
+	if (counter > UINT32_MAX)
+		unpack_fail(u);
+	state->counter = (uint32_t)counter;
 	return r;
 }
 

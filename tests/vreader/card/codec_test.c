@@ -84,6 +84,66 @@ TEST_F(full, a_changed_byte_is_refused_or_kept)
 	}
 }
 
+/* @spoil bends a good state; encoded, it must not be one any more. */
+static int decode_spoiled(struct fixture_full *self, void (*spoil)(struct state *state))
+{
+	_cleanup_(state_freep) struct state *state = NULL, *again = NULL;
+	struct packer p = pack_begin(self->again, sizeof(self->again));
+
+	ASSERT_EQ(0, state_decode(blob(self), &state));
+	spoil(state);
+	ASSERT_EQ(0, state_encode(state, &p));
+	return state_decode(pack_done(&p), &again);
+}
+
+static void keep(struct state *state) { (void)state; }
+
+static void no_device_cert(struct state *state)
+{
+	state->device_cert = blob_unref(state->device_cert);
+}
+
+static void no_receipt(struct state *state)
+{
+	state->receipts[0].der = blob_unref(state->receipts[0].der);
+}
+
+static void no_origin(struct state *state) { state->containers[0].origin = 0; }
+
+static void curve_to_receive(struct state *state)
+{
+	state->offers[1].key = card_key_unref(state->offers[1].key);
+	ASSERT_EQ(0, card_key_new(tray_key(TRAY_P256), &state->offers[1].key));
+}
+
+static void curve_exchange(struct state *state) { state->containers[0].purpose = KF_PURPOSE_EXCHANGE; }
+static void next_zero(struct state *state) { state->offers[0].next = 0; }
+static void next_behind_count(struct state *state) { state->offers[0].next = 3; state->offers[0].count = 2; }
+static void other_method(struct state *state) { state->offers[0].method = KF_METHOD_ECDH; }
+static void six_tries(struct state *state) { state->offers[0].tries = APP_TRIES + 1; }
+static void four_pin_tries(struct state *state) { state->pin.tries = APP_PIN_TRIES + 1; }
+static void no_such_target(struct state *state) { state->offers[0].target = APP_CONTAINERS; }
+static void empty_standing(struct state *state) { state->offers[0].standing = 9; }
+static void other_policy(struct state *state) { state->containers[0].policy = 2; }
+
+TEST_F(full, what_no_card_could_have_become_is_refused)
+{
+	static void (*const spoils[])(struct state *state) = {
+		no_device_cert, no_receipt, no_origin, curve_to_receive, curve_exchange, next_zero,
+		next_behind_count, other_method, six_tries, four_pin_tries, no_such_target,
+		empty_standing, other_policy,
+	};
+
+	EXPECT_EQ(0, decode_spoiled(self, keep));
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		if (decode_spoiled(self, spoils[i]) != -EBADMSG)
+			TEST_FAIL("row %zu decodes", i);
+	}
+	/* a counter of more than 32 bits */
+	self->tray.blob[self->tray.blob_len - 5] = 1;
+	EXPECT_EQ(-EBADMSG, state_decode(blob(self), &(struct state *){ NULL }));
+}
+
 TEST_F(full, a_newer_version_is_told_from_damage)
 {
 	struct state *state;
