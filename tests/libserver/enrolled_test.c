@@ -58,6 +58,8 @@ TEST(each_rule_of_the_profile_is_checked)
 		{ { .rsa_key = true }, "P-256" },
 		{ { .no_serial = true }, "serial number" },
 		{ { .serial = "with space" }, "serial number" },
+		{ { .two_serials = true }, "serial number" },
+		{ { .weak_signature = true }, "weaker" },
 		{ { .expired = true }, "expired" },
 	};
 

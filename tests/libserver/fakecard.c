@@ -121,7 +121,11 @@ static X509 *make_device_cert(const struct fakecard *card, const struct fakecard
 		add_raw(cert, OID_VIRTUAL, !style->not_critical_virtual);
 	if (style->unknown_critical)
 		add_raw(cert, "1.2.3.4.5", true);
-	ASSERT_LT(0, X509_sign(cert, card->root_key, EVP_sha256()));
+	if (style->two_serials)
+		X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "serialNumber",
+					   MBSTRING_ASC, (const uint8_t *)"FAKE-2", -1, -1, 0);
+	ASSERT_LT(0, X509_sign(cert, card->root_key,
+			       style->weak_signature ? EVP_sha224() : EVP_sha256()));
 	return cert;
 }
 
