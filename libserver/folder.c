@@ -265,9 +265,12 @@ int folder_list(const struct folder *folder, char ***names, size_t *n)
 		(void)fd_close(fd);
 		return r;
 	}
-	while (r == 0 && (entry = readdir(dir)))
+	/* A list cut short by an error would hide cards, and the lists that revoke them. */
+	while (r == 0 && (errno = 0, entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			r = append_name(&found, &count, entry->d_name);
+	if (r == 0)
+		r = -errno;
 	(void)closedir(dir);
 	if (r < 0) {
 		names_free(found, count);

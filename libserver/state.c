@@ -168,6 +168,9 @@ int kf_state_init(const char *dir, const void *passphrase, size_t passphrase_len
 		r = write_injector(state, BYTES(passphrase, passphrase_len), e);
 	if (r == 0)
 		r = write_mark(state, passphrase_len > 0, e);
+	/* Its own name stands in a directory that is not ours: nothing else syncs that one. */
+	if (r == 0 && syncfs(state->top.fd) < 0)
+		r = -errno;
 	return error_what(e, r, "cannot make a server state in %s", dir);
 }
 
@@ -748,8 +751,14 @@ static int seal(struct kf_state *state, const struct kf_seal_request *request,
 	const uint8_t *nonce = request->offer->statement.nonce;
 	int r;
 
-	/* The offer may have been verified long ago. */
+	/* The offer may have been verified long ago, and not by this state. */
 	r = nonces_find(&state->fresh, &state->used, nonce, time(NULL), &record, e);
+	if (r == 0 && !request->offer->any_genuine &&
+	    strcmp(record.device, request->offer->fingerprint) != 0)
+		r = error_why(e, -EACCES,
+			      "the right card, not just a genuine one (SECURITY section 3)",
+			      "make a challenge for this card",
+			      "the offer is of another card than its challenge was made for");
 	if (r == 0)
 		r = prepare_archive(request, sealing, e);
 	if (r == 0)

@@ -243,6 +243,32 @@ TEST_F(state, the_offer_of_another_enrolled_card_is_refused_by_name_and_by_nonce
 	fakecard_deinit(&other);
 }
 
+/* Verified by the library itself, with a nonce of this state that is another card's. */
+TEST_F(state, an_offer_verified_elsewhere_cannot_spend_another_cards_nonce)
+{
+	struct kf_server *server = kf_state_server(self->state);
+	struct kf_verified_offer *offer = NULL;
+	struct kf_enrolled *enrolled = NULL;
+	struct fakecard other;
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json, *cargo = NULL;
+
+	kf_server_allow_virtual(server, 1);
+	fakecard_init_sibling(&other, &self->card, &(struct fakecard_style){ .serial = "SIB" });
+	new_nonce(self, nonce);
+	json = fakecard_offer(&other, nonce, NULL);
+	ASSERT_EQ(0, kf_enrolled_new(server, other.cert_der.p, other.cert_der.n, other.root_der.p,
+				     other.root_der.n, NULL, 0, &enrolled, NULL));
+	ASSERT_EQ(0, kf_offer_verify(server, enrolled, nonce, json, strlen(json), &offer, NULL));
+	EXPECT_EQ(-EACCES, seal(self, offer, &cargo));
+	EXPECT_NOT_NULL(strstr(self->e.why, "another card"));
+	EXPECT_NULL(cargo);
+	kf_verified_offer_free(offer);
+	kf_enrolled_free(enrolled);
+	fakecard_deinit(&other);
+	free(json);
+}
+
 TEST_F(state, any_genuine_takes_a_sibling_but_no_stranger)
 {
 	struct kf_verified_offer *offer = NULL;
