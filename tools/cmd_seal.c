@@ -107,20 +107,35 @@ static int read_recipient(const struct seal *want, struct kf_archive_recipient *
 
 /* --- all together --- */
 
+/* What there is to tell of a key that is gone. */
+struct sealed_key {
+	enum kf_key_type type;
+	enum kf_purpose purpose;
+	char hash[HEX_DIGEST_SIZE];
+};
+
+static struct sealed_key describe(const struct kf_keypair *pair)
+{
+	struct sealed_key key = {
+		.type = kf_keypair_type(pair), .purpose = kf_keypair_purpose(pair),
+	};
+
+	hex_print(BYTES(kf_keypair_hash(pair), KF_DIGEST_SIZE), key.hash);
+	return key;
+}
+
 static int report(const struct ui *ui, const struct seal *want,
-		  const struct kf_verified_offer *offer, const struct kf_keypair *pair)
+		  const struct kf_verified_offer *offer, const struct sealed_key *key)
 {
 	const char *grade = kf_grade_name(kf_verified_offer_grade(offer));
 	const char *sender = kf_verified_offer_is_signed(offer) ? "signed" : "unauthenticated";
-	char key[HEX_DIGEST_SIZE];
 
-	hex_print(BYTES(kf_keypair_hash(pair), KF_DIGEST_SIZE), key);
 	ui_say(ui, "cargo:     %s", want->out);
 	ui_say(ui, "card:      %s%s", kf_verified_offer_serial(offer),
 	       want->any_genuine ? " (any genuine card was accepted)" : "");
 	ui_say(ui, "container: %u", kf_verified_offer_container(offer));
-	ui_say(ui, "key:       %s, %s, %s", key_type_name(kf_keypair_type(pair)),
-	       purpose_name(kf_keypair_purpose(pair)), key);
+	ui_say(ui, "key:       %s, %s, %s", key_type_name(key->type), purpose_name(key->purpose),
+	       key->hash);
 	ui_say(ui, "sender:    %s", sender);
 	if (want->archive_out)
 		ui_say(ui, "archive:   %s", want->archive_out);
@@ -130,13 +145,14 @@ static int report(const struct ui *ui, const struct seal *want,
 		kf_verified_offer_serial(offer), "device", kf_verified_offer_fingerprint(offer),
 		"any_genuine", want->any_genuine, "container",
 		(int)kf_verified_offer_container(offer), "key_type",
-		key_type_name(kf_keypair_type(pair)), "purpose",
-		purpose_name(kf_keypair_purpose(pair)), "public_key_sha256", key, "sender", sender,
-		"archive", want->archive_out, "grade", grade));
+		key_type_name(key->type), "purpose", purpose_name(key->purpose),
+		"public_key_sha256", key->hash, "sender", sender, "archive", want->archive_out,
+		"grade", grade));
 }
 
+/* The pair is the callee's to free: before the cargo goes out, whatever that may wait for. */
 static int seal_and_write(const struct seal *want, struct kf_state *state,
-			  const struct kf_verified_offer *offer, const struct kf_keypair *pair,
+			  const struct kf_verified_offer *offer, struct kf_keypair **pair,
 			  struct kf_error *e)
 {
 	_cleanup_(kf_archive_recipient_freep) struct kf_archive_recipient *recipient = NULL;
@@ -144,7 +160,7 @@ static int seal_and_write(const struct seal *want, struct kf_state *state,
 	struct kf_seal_request request = {
 		.size = sizeof(request),
 		.offer = offer,
-		.pair = pair,
+		.pair = *pair,
 		.archive_path = want->archive_out,
 		.archive_signing_key = want->archive_signing_key,
 	};
@@ -154,6 +170,7 @@ static int seal_and_write(const struct seal *want, struct kf_state *state,
 	request.recipient = recipient;
 	if (r == 0)
 		r = kf_state_seal(state, &request, &cargo, &len, e);
+	*pair = kf_keypair_free(*pair);
 	if (r == 0)
 		r = ui_file_write(want->out, BYTES(cargo, len), 0644, e);
 	return r;
@@ -164,6 +181,7 @@ static int seal(const struct ui *ui, const struct seal *want)
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	_cleanup_(kf_verified_offer_freep) struct kf_verified_offer *offer = NULL;
 	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
+	struct sealed_key key = { 0 };
 	struct kf_error e = KF_ERROR_INIT;
 	int r;
 
@@ -174,11 +192,13 @@ static int seal(const struct ui *ui, const struct seal *want)
 		r = read_offer(want, state, &offer, &e);
 	if (r == 0)
 		r = prepare_key(want, &pair, &e);
-	if (r == 0)
-		r = seal_and_write(want, state, offer, pair, &e);
+	if (r == 0) {
+		key = describe(pair);
+		r = seal_and_write(want, state, offer, &pair, &e);
+	}
 	if (error_what(&e, r, "cannot seal the key") < 0)
 		return ui_fail(ui, &e);
-	return strcmp(want->out, "-") == 0 ? UI_OK : report(ui, want, offer, pair);
+	return strcmp(want->out, "-") == 0 ? UI_OK : report(ui, want, offer, &key);
 }
 
 /* --- the command line --- */
