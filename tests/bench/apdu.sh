@@ -25,12 +25,14 @@ if [ "${1:-}" = --peer ]; then
 	pcscd --foreground >"$2/mail/pcscd.log" 2>&1 &
 	pcscd=$!
 	sleep 1
-	"$2/bin/keyferry-vreader" run --state "$2/peer" --vpcd 127.0.0.1:35963 \
-		>"$2/mail/vpcd.log" 2>&1 &
+	as_background service "$2/bin/keyferry-vreader" run --state "$2/peer" \
+		--vpcd 127.0.0.1:35963 >"$2/mail/vpcd.log" 2>&1
 	card=$!
-	sleep 1
 	for n in 1 1 1 1 1 16; do
-		"$3/pcsc_bench" "$n" "$calls" || break
+		"$3/pcsc_bench" "$n" "$calls" || {
+			tail -n 3 "$2/mail/vpcd.log" "$2/mail/pcscd.log" >&2
+			break
+		}
 	done
 	kill "$card" "$pcscd"
 	exit 0

@@ -42,19 +42,32 @@ static void transmit(const struct session *s, const BYTE *apdu, DWORD len)
 	}
 }
 
+/* pcscd takes its time to see a reader, and then the card in it. */
+static LONG try_connect(struct session *s)
+{
+	char readers[1024];
+	DWORD len = sizeof(readers);
+	LONG rv = SCardListReaders(s->context, NULL, readers, &len);
+
+	return rv != SCARD_S_SUCCESS ? rv :
+	       SCardConnect(s->context, readers, SCARD_SHARE_SHARED,
+			    SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &s->card, &s->protocol);
+}
+
 static struct session connect_card(void)
 {
 	static const BYTE select[] = { 0x00, 0xa4, 0x04, 0x0c, 0x0a, 0xf0, 0x6b, 0x65,
 				       0x79, 0x66, 0x65, 0x72, 0x72, 0x79, 0x01 };
 	struct session s = { 0 };
-	char readers[1024];
-	DWORD len = sizeof(readers);
+	LONG rv = SCARD_E_NO_SMARTCARD;
 
 	must(SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &s.context), "establish");
-	must(SCardListReaders(s.context, NULL, readers, &len), "SCardListReaders");
-	must(SCardConnect(s.context, readers, SCARD_SHARE_SHARED,
-			  SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &s.card, &s.protocol),
-	     "SCardConnect");
+	for (int tries = 0; rv != SCARD_S_SUCCESS && tries < 100; tries++) {
+		rv = try_connect(&s);
+		if (rv != SCARD_S_SUCCESS)
+			(void)usleep(100000);
+	}
+	must(rv, "SCardConnect");
 	transmit(&s, select, sizeof(select));
 	return s;
 }
