@@ -25,9 +25,11 @@ int blob_new_secret(struct call *call, struct bytes bytes, struct kf_blob **out)
 	r = secret_init(&blob->secret, bytes.n + 1);
 	if (r < 0) {
 		free(blob);
-		return error_why(&call->client->failure.error, r, "this machine",
-				 "raise the limit of locked memory (ulimit -l)",
-				 "no memory can be locked for the result");
+		(void)error_why(&call->client->failure.error, r, "this machine",
+				"raise the limit of locked memory (ulimit -l)",
+				"no memory can be locked for the result");
+		return error_what(&call->client->failure.error, r,
+				  "cannot keep the broker's answer");
 	}
 	(void)secret_set(&blob->secret, bytes);
 	*out = blob;

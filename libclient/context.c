@@ -88,9 +88,11 @@ KF_EXPORT int kf_context_open(struct kf_client *client, const char *reader, uint
 
 	if (!client || !out)
 		return -EINVAL;
+	client->failure = (struct failure){ .error = KF_ERROR_INIT };
 	context = calloc(1, sizeof(*context));
 	if (!context)
-		return -ENOMEM;
+		return error_what(&client->failure.error, explain_link(&client->failure, -ENOMEM),
+				  "cannot open a card");
 	if (reader)
 		packet_set_string(context->reader, reader);
 	r = reader ? 0 : only_reader(client, context->reader);
