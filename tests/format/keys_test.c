@@ -234,6 +234,80 @@ TEST_F(pair, every_rsa_number_is_checked_against_the_others)
 	}
 }
 
+/* The eight numbers of RFC 8017 A.1.2 out of @p and @q, which agree with each other; d grows by
+ * @more times (p-1)(q-1). */
+static int decode_made_of(const BIGNUM *p, const BIGNUM *q, unsigned int more)
+{
+	_cleanup_(BN_CTX_freep) BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *v[8], *p1 = BN_dup(p), *q1 = BN_dup(q), *phi = BN_new();
+	uint8_t buf[KEY_PLAIN_MAX], number[512];
+	struct packer packer = pack_begin(buf, sizeof(buf));
+	struct der_mark mark = der_begin(&packer, DER_SEQUENCE);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *out = NULL;
+
+	for (int i = 0; i < 8; i++)
+		v[i] = BN_new();
+	BN_sub_word(p1, 1);
+	BN_sub_word(q1, 1);
+	BN_mul(phi, p1, q1, ctx);
+	BN_mul(v[0], p, q, ctx);
+	BN_set_word(v[1], 65537);
+	ASSERT_NOT_NULL(BN_mod_inverse(v[2], v[1], phi, ctx));
+	BN_copy(v[3], p);
+	BN_copy(v[4], q);
+	BN_mod(v[5], v[2], p1, ctx);
+	BN_mod(v[6], v[2], q1, ctx);
+	if (!BN_mod_inverse(v[7], q, p, ctx))	/* p = q: there is none */
+		BN_one(v[7]);
+	BN_mul_word(phi, more);
+	BN_add(v[2], v[2], phi);
+	der_put_uint(&packer, DER_INTEGER, 0);
+	for (int i = 0; i < 8; i++) {
+		der_put_big(&packer, BYTES(number, (size_t)BN_bn2bin(v[i], number)));
+		BN_free(v[i]);
+	}
+	der_end(&packer, mark);
+	BN_free(p1);
+	BN_free(q1);
+	BN_free(phi);
+	return key_plain_decode(pack_done(&packer), KF_KEY_RSA_2048, &out);
+}
+
+/* Odd, @bits long with both top bits set, @prime or certainly not, and p-1 coprime to 65537. */
+static BIGNUM *factor(int bits, bool prime)
+{
+	_cleanup_(BN_CTX_freep) BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *n = BN_new();
+
+	do {
+		if (prime)
+			ASSERT_EQ(1, BN_generate_prime_ex(n, bits, 0, NULL, NULL, NULL));
+		else
+			ASSERT_EQ(1, BN_rand(n, bits, BN_RAND_TOP_TWO, BN_RAND_BOTTOM_ODD));
+	} while (BN_check_prime(n, ctx, NULL) != (int)prime || BN_mod_word(n, 65537) == 1);
+	return n;
+}
+
+/* [card-application 5.4 step 6]: each agrees with itself in all eight numbers. */
+TEST_TIMEOUT(numbers_that_agree_but_are_no_rsa_key_are_refused, 60)
+{
+	BIGNUM *p = factor(1024, true), *q = factor(1024, true), *composite = factor(1024, false);
+	BIGNUM *longer = factor(1025, true), *shorter = factor(1023, true);
+
+	EXPECT_EQ(0, decode_made_of(p, q, 0));
+	EXPECT_EQ(0, decode_made_of(q, p, 0));
+	EXPECT_EQ(-EBADMSG, decode_made_of(composite, q, 0));
+	EXPECT_EQ(-EBADMSG, decode_made_of(p, composite, 0));
+	EXPECT_EQ(-EBADMSG, decode_made_of(p, p, 0));
+	EXPECT_EQ(-EBADMSG, decode_made_of(p, q, 2));		/* d beyond n */
+	EXPECT_EQ(-EBADMSG, decode_made_of(longer, shorter, 0));
+	BN_free(p);
+	BN_free(q);
+	BN_free(composite);
+	BN_free(longer);
+	BN_free(shorter);
+}
+
 TEST(an_ec_scalar_out_of_range_is_refused)
 {
 	/* [SEC 2 2.4.2]: the order of P-256; zero and the order itself are no private keys. */
