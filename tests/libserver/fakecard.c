@@ -112,11 +112,14 @@ static X509 *make_device_cert(const struct fakecard *card, const struct fakecard
 
 	X509_set_issuer_name(cert, X509_get_subject_name(card->root));
 	add_extension(cert, card->root, NID_basic_constraints,
-		      style->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+		      style->is_ca ? "critical,CA:TRUE" :
+		      style->soft_constraints ? "CA:FALSE" : "critical,CA:FALSE");
 	if (!style->no_usage)
-		add_extension(cert, card->root, NID_key_usage, "critical,digitalSignature");
+		add_extension(cert, card->root, NID_key_usage, style->soft_usage ?
+			      "digitalSignature" : "critical,digitalSignature");
 	add_extension(cert, card->root, NID_ext_key_usage,
-		      style->other_extended_usage ? "critical,clientAuth" : "critical," OID_DEVICE);
+		      style->other_extended_usage ? "critical,clientAuth" :
+		      style->soft_extended ? OID_DEVICE : "critical," OID_DEVICE);
 	if (!style->chip)
 		add_raw(cert, OID_VIRTUAL, !style->not_critical_virtual);
 	if (style->unknown_critical)

@@ -18,7 +18,8 @@ struct fakecard_style {
 	const char *serial;		/* NULL: "FAKE-1" */
 	bool chip;
 	bool is_ca, no_usage, other_extended_usage, not_critical_virtual, unknown_critical;
-	bool expired, rsa_key, no_serial, two_serials, weak_signature;
+	bool expired, rsa_key, no_serial, two_serials, soft_usage, soft_constraints, soft_extended;
+	bool weak_signature;
 };
 
 struct fakecard {

@@ -213,6 +213,28 @@ static void only_p256(struct statement *s)
 	s->limit_items = 1;
 }
 
+static void short_items(struct statement *s) { s->limit_item = 400; }
+
+TEST(an_item_longer_than_the_card_takes_is_not_made)
+{
+	struct voyage v;
+	struct kf_keypair *pair = voyage_pair(KF_KEY_RSA_2048);
+	struct kf_md_key *key = NULL;
+	uint8_t *item = NULL;
+	size_t len;
+
+	voyage_init(&v, false, short_items);
+	ASSERT_EQ(0, kf_md_import_session_key(v.server, v.offer, NULL, 0, 1, &key, NULL));
+	ASSERT_EQ(0, kf_md_set_chaining_mode(key, KF_CHAIN_CBC, NULL));
+	ASSERT_EQ(0, kf_md_set_iv(key, NULL, 0, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item,
+						  &len, &v.e));
+	EXPECT_NOT_NULL(strstr(v.e.why, "longer"));
+	kf_md_destroy_key(key);
+	kf_keypair_free(pair);
+	voyage_deinit(&v);
+}
+
 TEST(attested_limits_are_kept)
 {
 	struct voyage v;

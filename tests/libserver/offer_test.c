@@ -152,6 +152,8 @@ static void other_method(struct statement *s) { s->methods.v[0] = KF_METHOD_ECDH
 static void two_methods(struct statement *s) { s->methods.v[s->methods.n++] = KF_METHOD_ECDH; }
 static void no_padding(struct statement *s) { s->paddings.n = 0; }
 static void no_suite(struct statement *s) { s->suites.n = 0; }
+static void no_items(struct statement *s) { s->limit_items = 0; }
+static void no_tries(struct statement *s) { s->limit_tries = 0; }
 
 TEST_F(offer, each_signed_fact_has_to_be_what_it_must)
 {
@@ -165,6 +167,7 @@ TEST_F(offer, each_signed_fact_has_to_be_what_it_must)
 		{ other_type, "type" },		    { other_method, "method" },
 		{ two_methods, "one method" },
 		{ no_padding, "OAEP" },		    { no_suite, "AES" },
+		{ no_items, "limits" },		    { no_tries, "limits" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

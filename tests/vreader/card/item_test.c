@@ -433,9 +433,13 @@ TEST_F(card, an_occupied_container_is_replaced_only_by_name)
 	EXPECT_BYTES_EQ(tray_spki(TRAY_P521),
 			card_key_spki(self->tray.card->state->containers[2].key));
 
+	/* who had selected the old key has not selected the new one */
+	EXPECT_EQ(SW_OK, tray_send(&self->tray, 0x00, INS_MSE, 0x41b6,
+				   BYTES("\x80\x01\x31\x84\x01\x02", 6)));
 	ASSERT_EQ(0, sha256(tray_spki(TRAY_P521), self->s.body.replaces.digest));
 	sealing_seal(&self->s);
 	EXPECT_EQ(SW_OK, sealing_process(&self->s, &self->tray));
+	EXPECT_EQ(ALG_NONE, self->tray.card->selection.algorithm);
 	c = &self->tray.card->state->containers[2];
 	EXPECT_BYTES_EQ(tray_spki(TRAY_P256), card_key_spki(c->key));
 	EXPECT_NULL(c->cert);
