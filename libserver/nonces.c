@@ -95,7 +95,7 @@ int nonces_find(const struct folder *fresh, const struct folder *used,
 		const uint8_t nonce[static KF_NONCE_SIZE], int64_t now,
 		struct nonce_record *out, struct kf_error *e)
 {
-	struct nonce_record record;
+	struct nonce_record record = { 0 };
 	char name[NAME_SIZE];
 	int r;
 

@@ -150,7 +150,7 @@ static int cmd_server_list(int argc, char **argv)
 	struct ui ui = { .command = "keyferry server list" };
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	struct kf_error e = KF_ERROR_INIT;
-	struct libscols_table *table;
+	struct libscols_table *table = NULL;
 	const char *dir = NULL;
 	int code, r;
 	const struct arg args[] = {

@@ -42,10 +42,12 @@ static size_t list_processes(const struct broker *broker, struct kf_process_entr
 
 	rows[n] = (struct kf_process_entry){
 		.role = KF_ROLE_MONITOR, .pid = broker->monitor_pid, .uid = broker->monitor_uid };
-	packet_set_string(rows[n++].version, KF_VERSION);
+	packet_set_string(rows[n].version, KF_VERSION);
+	n++;
 	rows[n] = (struct kf_process_entry){
 		.role = KF_ROLE_BROKER, .pid = (uint32_t)getpid(), .uid = getuid() };
-	packet_set_string(rows[n++].version, KF_VERSION);
+	packet_set_string(rows[n].version, KF_VERSION);
+	n++;
 	list_each(reader, &broker->readers, link_broker) {
 		if (!link_up(&reader->link))
 			continue;
