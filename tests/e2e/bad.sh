@@ -1,7 +1,7 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # from stage.sh
 # shellcheck disable=SC2119,SC2120 # options are optional
-# SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # For the e2e scripts on bad input, after tests/ktap.sh and tests/e2e/stage.sh. Every row of them
 # says the same four things: the exit status; that the error has its four parts, and the words in
