@@ -29,6 +29,7 @@ enum steps_tag {
 	STEPS_DONE = 7,			/* receipt JSON */
 };
 
+__attribute__((format(printf, 3, 4)))
 static inline void steps_report(int step, bool ok, const char *format, ...)
 {
 	va_list ap;
