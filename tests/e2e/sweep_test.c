@@ -85,7 +85,7 @@ static void expect_old_or_new(struct rig *rig, const char *where)
 	use_reader(rig, NULL);
 	rig->reader_program = NULL;
 	rig_start(rig);
-	rig_client(rig, NULL, &o, "container", "show", "3", "--json", NULL);
+	rig_client(rig, NULL, &o, "container", "list", "--json", NULL);
 	EXPECT_OK(&o);
 	installed = strstr(o.out, "p256") != NULL;
 

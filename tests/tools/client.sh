@@ -257,7 +257,7 @@ a_cargo_that_was_changed_is_refused() {
 	[ ! -e nothing ]
 	sed 's/KF-1/KF-2/' cargo2 >bad
 	code 1 user inject bad -o nothing
-	says 'this card is KF-1, the cargo is for KF-2'
+	says 'its "serial" is not what item 1 says'
 	head -c 200 cargo2 >bad
 	code 1 user inject bad -o nothing
 	user inject cargo2 -o receipt2 >/dev/null
