@@ -91,7 +91,7 @@ TEST(base64_is_found_in_every_phase)
 
 TEST(another_process_is_searched)
 {
-	struct needles *needles = needles_new();
+	struct needles *needles;
 	int error = 0, ends[2];
 	char go;
 	pid_t pid;
@@ -100,6 +100,7 @@ TEST(another_process_is_searched)
 		SKIP("needs root, to read other processes' memory");
 	if (HARNESS_SANITIZED)
 		SKIP("sanitizers map more memory than can be searched");
+	needles = needles_new();
 	needles_add(needles, "secret", BYTES("correct-horse-42", 16));
 	ASSERT_EQ(0, pipe(ends));
 	pid = fork();
