@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fixed = malloc(config.n);
 	if (!fixed)
 		return 0;
-	memcpy(fixed, config.p, config.n);
+	if (config.n != 0)
+		memcpy(fixed, config.p, config.n);
 	fixed[2] = (uint8_t)config.n;
 	fixed[3] = (uint8_t)(config.n >> 8);
 	check(bytes_slice(all, 0, 18), BYTES(fixed, config.n));

@@ -19,7 +19,8 @@ static void send_body(struct fuzz_rig *rig, uint8_t how, const struct shape *sha
 	if (how & WRONG_SIZE)
 		nr = _IOC(_IOC_DIR(nr), KF_TYPE, _IOC_NR(nr), data.n & _IOC_SIZEMASK);
 	memset(body, 0, sizeof(body));
-	memcpy(body, data.p, n);
+	if (n != 0)
+		memcpy(body, data.p, n);
 	if (n < _IOC_SIZE(nr))
 		n = _IOC_SIZE(nr);
 	if (!(how & NO_HANDLE) && n >= 8) {

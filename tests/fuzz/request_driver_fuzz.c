@@ -13,7 +13,8 @@ static void send_reply(struct fuzz_rig *rig, const struct packet *ask, uint8_t h
 	struct packet reply = packet_reply(ask, how & FAILED && data.n > 0 ? -data.p[0] - 1 : 0);
 	size_t n = shape_size(ask->shape);
 
-	memcpy(packet_body(&reply), data.p, data.n < n ? data.n : n);
+	if (data.n != 0)
+		memcpy(packet_body(&reply), data.p, data.n < n ? data.n : n);
 	for (size_t i = 0; i < SHAPE_FIELDS; i++)
 		if (ask->shape->fields[i].kind == SHAPE_PART_OUT)
 			reply.parts[i] = bytes_slice(data, n, 64);
@@ -27,7 +28,8 @@ static void send_event(struct fuzz_rig *rig, struct bytes data)
 	struct packet event = packet_event(KF_DRV_EVENT);
 	size_t n = sizeof(struct kf_drv_event);
 
-	memcpy(packet_body(&event), data.p, data.n < n ? data.n : n);
+	if (data.n != 0)
+		memcpy(packet_body(&event), data.p, data.n < n ? data.n : n);
 	fuzz_send(rig->driver, &event);
 }
 
