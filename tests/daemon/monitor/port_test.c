@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Faces: include/base/driver_exit.h
+ */
 #include "daemon/monitor/port.h"
 #include "tests/harness.h"
 
