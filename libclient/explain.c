@@ -20,6 +20,8 @@ static const struct explanation by_reason[] = {
 	  "ask the administrator to put you into the group keyferry-users, then log in again" },
 	{ KF_REASON_RIGHT, "the right '%s' is missing", POLICY,
 	  "ask the administrator for that right on this reader" },
+	{ KF_REASON_RIGHT_HERE, "the right '%s' does not extend to this reader or container", POLICY,
+	  "see with keyferry policy explain which rule would admit it, and ask the administrator" },
 	{ KF_REASON_APDU_CLASS, "raw APDUs never carry PIN commands", POLICY,
 	  "use the PIN calls, which keep the PIN out of traces" },
 	{ KF_REASON_NO_HELLO, "the connection was not greeted", BROKER,

@@ -77,7 +77,7 @@ static const struct shape shapes[] = {
 
 	SHAPE(KF_OFFER, kf_offer, chain, FLAGS(kf_offer, flags, KF_OFFER_EXISTING),
 	      OUT(kf_offer, statement), OUT(kf_offer, chain)),
-	SHAPE(KF_SESSION_IMPORT, kf_session_import, output, IN(kf_session_import, input),
+	SHAPE(KF_SESSION_IMPORT, kf_session_import, output, RES(kf_session_import, reserved), IN(kf_session_import, input),
 	      OUT(kf_session_import, output)),
 	SHAPE(KF_KEY_PROP_GET, kf_key_prop, value, RES(kf_key_prop, reserved),
 	      OUT(kf_key_prop, value)),

@@ -258,6 +258,20 @@ static void pin_was_right(struct reader *reader, struct context *context, uint32
 	context->pin_lost = false;
 }
 
+/* For the card to be rid of, when there is nobody it could belong to. */
+static void bury_session_key(struct reader *reader, uint64_t ref)
+{
+	struct key *key = calloc(1, sizeof(*key));
+
+	if (!key) {
+		reader->reset_due = true;
+		return;
+	}
+	key->ref = ref;
+	list_init(&key->link);
+	list_push(&reader->dead_keys, &key->link);
+}
+
 /* The card has a session key now; whatever happens, somebody will destroy it. */
 static int take_session_key(struct reader *reader, struct context *context,
 			    struct kf_session_import *import)
@@ -270,17 +284,18 @@ static int take_session_key(struct reader *reader, struct context *context,
 		return -EIO;
 	}
 	if (!context) {			/* asked for by somebody who left */
-		reader->reset_due |= !(key = calloc(1, sizeof(*key)));
-		if (key) {
-			key->ref = import->key;
-			list_init(&key->link);
-			list_push(&reader->dead_keys, &key->link);
-		}
+		bury_session_key(reader, import->key);
 		return -ESTALE;
+	}
+	/* Only now is it known which container the sid is for. */
+	if (!client_may(context->client, reader, KF_RIGHT_INJECT, import->target)) {
+		bury_session_key(reader, import->key);
+		return -EACCES;
 	}
 	r = key_new(context, import->key, &key);
 	if (r < 0)
 		return r;
+	key->target = import->target;
 	import->key = key->handle;
 	if (!reader->sessions_stay)
 		txn_hold_for_keys(reader, context);
@@ -389,7 +404,9 @@ static void turn_done(struct reader *reader, const struct packet *reply)
 	}
 	memcpy(packet_body(&out), packet_read(&job->request), sizeof(uint64_t));
 	r = translate(reader, job, reply, &out);
-	if (r < 0)
+	if (r == -EACCES)
+		job_fail(job, r, KF_REASON_RIGHT_HERE, KF_RIGHT_INJECT);
+	else if (r < 0)
 		job_fail(job, r, r == -EDQUOT ? KF_REASON_QUOTA_KEYS : KF_REASON_NONE,
 			 r == -EDQUOT ? reader->broker->quota.limit[QUOTA_KEYS] : 0);
 	else

@@ -11,6 +11,7 @@
 #include "daemon/broker/broker.h"
 #include "daemon/broker/context.h"
 #include "daemon/broker/job.h"
+#include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
 #include "proto/wire.h"
 
@@ -130,10 +131,21 @@ static int client_identify(struct client *client, int fd)
 
 void client_reconsider(struct client *client)
 {
-	client->rights = policy_rights(&client->broker->policy, client->uid, client->gids,
-				       client->n_gids);
+	const struct policy *policy = &client->broker->policy;
+
+	client->rules = policy_naming(policy, client->uid, client->gids, client->n_gids);
+	client->rights = policy_rights(policy, &client->rules, NULL, POLICY_SOME_CONTAINER);
 	if ((client->rights & KF_RIGHT_LOOK) == 0)
 		client->events = 0;
+}
+
+bool client_may(const struct client *client, const struct reader *reader, uint32_t right,
+		uint32_t container)
+{
+	uint32_t rights = policy_rights(&client->broker->policy, &client->rules,
+					reader->entry.name, container);
+
+	return (right & ~rights) == 0;
 }
 
 static int client_charge(struct client *client)

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "daemon/broker/handle.h"
+#include "daemon/broker/policy.h"
 #include "daemon/shared/loop.h"
 #include "daemon/broker/quota.h"
 #include "proto/packet.h"
@@ -18,6 +19,7 @@
 #define CLIENT_GIDS	65536			/* groups considered: as many as Linux knows */
 
 struct broker;
+struct reader;
 
 struct client {
 	struct list link;		/* in broker->clients */
@@ -33,7 +35,8 @@ struct client {
 	uint32_t number;
 	uid_t uid;
 	pid_t pid;
-	uint32_t rights;
+	struct policy_set rules;	/* that name it */
+	uint32_t rights;		/* that they give it somewhere */
 	gid_t *gids;
 	size_t n_gids;
 	uint32_t max_packet;
@@ -54,6 +57,9 @@ struct client *client_free(struct client *client);
 
 /* Applies the policy table anew. */
 void client_reconsider(struct client *client);
+/* Whether it has @right at @reader and @container, or %POLICY_SOME_CONTAINER. */
+bool client_may(const struct client *client, const struct reader *reader, uint32_t right,
+		uint32_t container);
 
 /*
  * Sends or queues; cut to what the client takes (EMSGSIZE). Never frees the client: one that does

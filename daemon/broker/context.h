@@ -52,12 +52,16 @@ struct context {
 	bool txn_expired;	/* its transaction was ended for it */
 };
 
-/* ref: the driver's number. context is NULL once it only waits to be destroyed in the card. */
+/*
+ * ref: the driver's number. context is NULL once it only waits to be destroyed in the card.
+ * target: the container its items are for; %KF_CONTAINER_ANY if the driver does not know.
+ */
 struct key {
 	struct list link;	/* in context->keys or reader->dead_keys */
 	struct context *context;
 	uint64_t handle;
 	uint64_t ref;
+	uint32_t target;
 };
 
 /* Return: 0, -ENOMEM, -EDQUOT. */

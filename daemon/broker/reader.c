@@ -92,7 +92,8 @@ void reader_announce(struct reader *reader, enum kf_change change)
 	body->change = change;
 	body->entry = reader->entry;
 	list_each(client, &reader->broker->clients, link)
-		if (client->events & (is_card ? KF_EVENTS_CARD : KF_EVENTS_READER))
+		if ((client->events & (is_card ? KF_EVENTS_CARD : KF_EVENTS_READER)) &&
+		    client_may(client, reader, KF_RIGHT_LOOK, POLICY_SOME_CONTAINER))
 			client_send(client, &event);
 }
 

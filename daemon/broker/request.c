@@ -10,6 +10,7 @@
 #include "daemon/broker/client.h"
 #include "daemon/broker/context.h"
 #include "daemon/broker/job.h"
+#include "daemon/broker/policy.h"
 #include "daemon/broker/reader.h"
 
 #include <assert.h>
@@ -17,6 +18,10 @@
 
 #define REQUEST(nr, handle_, right_, handler_) \
 	{ .request = (nr), .handle = (handle_), .right = (right_), .handler = (handler_) }
+/* One that names a container, in @field_ of its struct. */
+#define REQUEST_TO(nr, handle_, right_, handler_, struct_, field_) \
+	{ .request = (nr), .handle = (handle_), .right = (right_), .handler = (handler_), \
+	  .container = offsetof(struct struct_, field_) }
 
 static const struct request_rule request_rules[] = {
 	/*      request              handle it names  right needed         handler */
@@ -38,15 +43,24 @@ static const struct request_rule request_rules[] = {
 	REQUEST(KF_PIN_UNBLOCK,      HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
 	REQUEST(KF_PIN_LOGOUT,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
 	REQUEST(KF_CONTAINER_LIST,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
-	REQUEST(KF_CONTAINER_INFO,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
-	REQUEST(KF_CONTAINER_CREATE, HANDLE_CONTEXT,  KF_RIGHT_CREATE,     on_card),
-	REQUEST(KF_CONTAINER_DELETE, HANDLE_CONTEXT,  KF_RIGHT_DELETE,     on_card),
-	REQUEST(KF_CERT_STORE,       HANDLE_CONTEXT,  KF_RIGHT_CREATE,     on_card),
-	REQUEST(KF_CERT_READ,        HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
-	REQUEST(KF_SIGN,             HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
-	REQUEST(KF_DECRYPT,          HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
-	REQUEST(KF_AGREE,            HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
-	REQUEST(KF_OFFER,            HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_offer),
+	REQUEST_TO(KF_CONTAINER_INFO,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card,
+		   kf_container_info, entry.container),
+	REQUEST_TO(KF_CONTAINER_CREATE, HANDLE_CONTEXT,  KF_RIGHT_CREATE,     on_card,
+		   kf_container_create, container),
+	REQUEST_TO(KF_CONTAINER_DELETE, HANDLE_CONTEXT,  KF_RIGHT_DELETE,     on_card,
+		   kf_container_delete, container),
+	REQUEST_TO(KF_CERT_STORE,       HANDLE_CONTEXT,  KF_RIGHT_CREATE,     on_card,
+		   kf_cert_store, container),
+	REQUEST_TO(KF_CERT_READ,        HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card,
+		   kf_cert_read, container),
+	REQUEST_TO(KF_SIGN,             HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card,
+		   kf_sign, container),
+	REQUEST_TO(KF_DECRYPT,          HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card,
+		   kf_decrypt, container),
+	REQUEST_TO(KF_AGREE,            HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card,
+		   kf_agree, container),
+	REQUEST_TO(KF_OFFER,            HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_offer,
+		   kf_offer, container),
 	REQUEST(KF_SESSION_IMPORT,   HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_card),
 	REQUEST(KF_KEY_PROP_GET,     HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
 	REQUEST(KF_KEY_PROP_SET,     HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
@@ -80,13 +94,47 @@ static int check_rights(struct call *call, const struct request_rule *rule)
 		call->reason = KF_REASON_NO_RULE;
 		return -EACCES;
 	}
-	if (!missing)
-		return 0;
-	call->reason = KF_REASON_RIGHT;
-	call->detail = missing;
-	log_provoked(&call->broker->log, "client=%u uid=%u: %s refused, right 0x%x missing",
-		     call->client->number, call->client->uid, call->request->shape->name, missing);
+	return missing ? call_refuse(call, KF_REASON_RIGHT, missing) : 0;
+}
+
+int call_refuse(struct call *call, enum kf_reason reason, uint32_t right)
+{
+	call->reason = (uint16_t)reason;
+	call->detail = right;
+	log_provoked(&call->broker->log, "client=%u uid=%u: %s refused, right 0x%x missing%s",
+		     call->client->number, call->client->uid, call->request->shape->name, right,
+		     reason == KF_REASON_RIGHT_HERE ? " for this reader or container" : "");
 	return -EACCES;
+}
+
+/* A session key is for the container its offer was for, whoever made that offer. */
+static uint32_t container_of_call(const struct call *call, const struct request_rule *rule)
+{
+	uint32_t container;
+
+	if (rule->request == KF_PROCESS)
+		return call->key->target;
+	if (rule->container == 0)
+		return POLICY_SOME_CONTAINER;
+	memcpy(&container, (const uint8_t *)packet_read(call->request) + rule->container,
+	       sizeof(container));
+	return container;
+}
+
+/* With the object looked up it is known which reader and which container it is about. */
+static int check_place(struct call *call, const struct request_rule *rule)
+{
+	if (!call->context || call_may(call, rule->right, container_of_call(call, rule)))
+		return 0;
+	/* What one has must stay possible to give back, whatever a new table says. */
+	if (rule->request == KF_CONTEXT_CLOSE || rule->request == KF_KEY_DESTROY)
+		return 0;
+	return call_refuse(call, KF_REASON_RIGHT_HERE, rule->right);
+}
+
+bool call_may(const struct call *call, uint32_t right, uint32_t container)
+{
+	return client_may(call->client, call->context->reader, right, container);
 }
 
 static int look_up(struct call *call, const struct request_rule *rule)
@@ -138,6 +186,8 @@ static int request_run(struct call *call)
 		r = check_rights(call, rule);
 	if (r == 0)
 		r = look_up(call, rule);
+	if (r == 0)
+		r = check_place(call, rule);
 	/* A stale context can be closed; the handler says what that means. */
 	if (r == -ESTALE && rule->request == KF_CONTEXT_CLOSE)
 		r = 0;

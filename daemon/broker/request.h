@@ -20,13 +20,15 @@ struct call;
 /**
  * struct request_rule - one row
  * @handle:	what its first field must be: a handle of this client, of this kind
- * @right:	what the client's uid must have
+ * @right:	what the client's uid must have, at the reader and container in question
+ * @container:	where in the struct the container stands; 0 if it names none
  * @handler:	called with all of it in order
  */
 struct request_rule {
 	uint32_t request;
 	enum handle_kind handle;
 	uint32_t right;
+	size_t container;
 	int (*handler)(struct call *call);
 };
 
@@ -58,6 +60,11 @@ const struct request_rule *request_at(size_t i);
 
 /* Return: 0, or -EPROTO: the client broke the framing and must be cut off. */
 int request_serve(struct client *client, struct bytes frame);
+
+/* Says that @right is missing. Return: -EACCES. */
+int call_refuse(struct call *call, enum kf_reason reason, uint32_t right);
+/* Whether the client has @right at the context's reader and this container. */
+bool call_may(const struct call *call, uint32_t right, uint32_t container);
 
 /* Handlers: serve_broker.c, serve_reader.c, serve_card.c */
 int on_hello(struct call *call);

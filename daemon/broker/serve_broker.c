@@ -139,15 +139,26 @@ static void describe(struct kf_client_entry *row, const struct client *client,
 		describe_context(row, client, context, now);
 }
 
-static size_t list_client(const struct client *client, struct kf_client_entry *rows, size_t cap)
+/* Administrators see everybody at the readers they administrate, others themselves. */
+static bool may_see(const struct client *asker, const struct client *client,
+		    const struct context *context)
+{
+	if (client->uid == asker->uid)
+		return true;
+	return context ? client_may(asker, context->reader, KF_RIGHT_ADMIN, POLICY_SOME_CONTAINER) :
+	       (asker->rights & KF_RIGHT_ADMIN) != 0;
+}
+
+static size_t list_client(const struct client *asker, const struct client *client,
+			  struct kf_client_entry *rows, size_t cap)
 {
 	const struct context *context;
 	size_t n = 0;
 
 	list_each(context, &client->contexts, in_client)
-		if (n < cap)
+		if (n < cap && may_see(asker, client, context))
 			describe(&rows[n++], client, context);
-	if (n == 0 && cap > 0)
+	if (list_empty(&client->contexts) && cap > 0 && may_see(asker, client, NULL))
 		describe(&rows[n++], client, NULL);
 	return n;
 }
@@ -164,8 +175,7 @@ int on_clients(struct call *call)
 	if (!rows)
 		return -ENOMEM;
 	list_each(client, &call->broker->clients, link)
-		if (client->uid == call->client->uid || (call->client->rights & KF_RIGHT_ADMIN))
-			n += list_client(client, rows + n, cap - n);
+		n += list_client(call->client, client, rows + n, cap - n);
 	out->n_clients = (uint32_t)n;
 	packet_set(&call->reply, kf_clients, clients, BYTES(rows, n * sizeof(*rows)));
 	client_send(call->client, &call->reply);

@@ -107,11 +107,10 @@ int on_offer(struct call *call)
 {
 	const struct kf_offer *ask = packet_read(call->request);
 
-	if ((ask->flags & KF_OFFER_EXISTING) && !(call->client->rights & KF_RIGHT_CREATE)) {
-		call->reason = KF_REASON_RIGHT;
-		call->detail = KF_RIGHT_CREATE;
-		return -EACCES;
-	}
+	if ((ask->flags & KF_OFFER_EXISTING) &&
+	    !call_may(call, KF_RIGHT_CREATE, ask->exchange_container))
+		return call_refuse(call, call->client->rights & KF_RIGHT_CREATE ?
+				   KF_REASON_RIGHT_HERE : KF_REASON_RIGHT, KF_RIGHT_CREATE);
 	return on_card(call);
 }
 

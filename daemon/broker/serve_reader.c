@@ -8,6 +8,11 @@
 #include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
 
+static bool may_look(const struct call *call, const struct reader *reader)
+{
+	return client_may(call->client, reader, KF_RIGHT_LOOK, POLICY_SOME_CONTAINER);
+}
+
 int on_reader_list(struct call *call)
 {
 	struct kf_reader_list *out = packet_body(&call->reply);
@@ -16,28 +21,44 @@ int on_reader_list(struct call *call)
 	size_t n = 0;
 
 	list_each(reader, &call->broker->readers, link_broker)
-		rows[n++] = reader->entry;
+		if (may_look(call, reader))
+			rows[n++] = reader->entry;
 	out->n_readers = (uint32_t)n;
 	packet_set(&call->reply, kf_reader_list, readers, BYTES(rows, n * sizeof(rows[0])));
 	client_send(call->client, &call->reply);	/* here, while rows lives */
 	return CALL_LATER;
 }
 
+/* The only one that the client may see. */
+static struct reader *reader_only(const struct call *call)
+{
+	struct reader *reader, *only = NULL;
+
+	list_each(reader, &call->broker->readers, link_broker) {
+		if (!may_look(call, reader))
+			continue;
+		if (only)
+			return NULL;
+		only = reader;
+	}
+	return only;
+}
+
 /* By number, or by name, or the only one there is. */
-static int reader_find(struct broker *broker, uint32_t number, const char *name,
-		       struct reader **out)
+static int reader_find(struct call *call, uint32_t number, const char *name, struct reader **out)
 {
 	struct reader *reader;
 
 	if (number != 0)
-		reader = reader_by_number(broker, number);
+		reader = reader_by_number(call->broker, number);
 	else if (name[0] != '\0')
-		reader = reader_by_name(broker, name);
+		reader = reader_by_name(call->broker, name);
 	else
-		reader = broker->n_readers == 1 ?
-			 list_first(&broker->readers, struct reader, link_broker) : NULL;
+		reader = reader_only(call);
 	if (!reader)
 		return number != 0 ? -ENODEV : -ENOENT;
+	if (!may_look(call, reader))
+		return call_refuse(call, KF_REASON_RIGHT_HERE, KF_RIGHT_LOOK);
 	*out = reader;
 	return 0;
 }
@@ -49,7 +70,7 @@ int on_reader_info(struct call *call)
 	struct reader *reader;
 	int r;
 
-	r = reader_find(call->broker, ask->reader, ask->entry.name, &reader);
+	r = reader_find(call, ask->reader, ask->entry.name, &reader);
 	if (r < 0)
 		return r;
 	out->reader = reader->entry.reader;
@@ -94,7 +115,7 @@ int on_context_open(struct call *call)
 	struct context *context;
 	int r;
 
-	r = reader_find(call->broker, ask->reader, ask->name, &reader);
+	r = reader_find(call, ask->reader, ask->name, &reader);
 	if (r < 0)
 		return r;
 	r = context_new(call->client, reader, &context);

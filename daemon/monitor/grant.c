@@ -2,6 +2,7 @@
 #include "daemon/monitor/grant.h"
 
 #include "daemon/broker/policy.h"
+#include "proto/packet.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -57,11 +58,15 @@ int grant_id(const char *text, uint32_t *out)
 	return 0;
 }
 
-int grant_rule(struct spawn_msg *policy, enum spawn_who who, uint32_t id, uint32_t mask)
+int grant_rule(struct spawn_msg *policy, const char *name, enum spawn_who who, uint32_t id,
+	       uint32_t mask)
 {
+	struct spawn_rule rule = { .who = who, .id = id, .rights = mask };
+
 	if (policy->n_rules == SPAWN_RULES)
 		return -ENOSPC;
-	policy->rules[policy->n_rules++] = (struct spawn_rule){ who, id, mask };
+	packet_set_string(rule.name, name);
+	policy->rules[policy->n_rules++] = rule;
 	return 0;
 }
 
@@ -77,7 +82,7 @@ int grant_add(struct spawn_msg *policy, enum spawn_who who, const char *text)
 	number[colon - text] = '\0';
 	if (grant_id(number, &id) < 0 || grant_rights(colon + 1, &mask) < 0)
 		return -EINVAL;
-	return grant_rule(policy, who, id, mask);
+	return grant_rule(policy, "--grant", who, id, mask);
 }
 
 int grant_defaults(struct spawn_msg *policy, bool development)
@@ -87,11 +92,11 @@ int grant_defaults(struct spawn_msg *policy, bool development)
 
 	group = getgrnam("keyferry-users");
 	if (group)
-		r = grant_rule(policy, SPAWN_GID, group->gr_gid, POLICY_USER);
+		r = grant_rule(policy, "users", SPAWN_GID, group->gr_gid, POLICY_USER);
 	group = r < 0 ? NULL : getgrnam("keyferry-admin");
 	if (group)
-		r = grant_rule(policy, SPAWN_GID, group->gr_gid, POLICY_ADMIN);
+		r = grant_rule(policy, "admins", SPAWN_GID, group->gr_gid, POLICY_ADMIN);
 	if (r == 0 && development)
-		r = grant_rule(policy, SPAWN_UID, geteuid(), POLICY_ADMIN);
+		r = grant_rule(policy, "developer", SPAWN_UID, geteuid(), POLICY_ADMIN);
 	return r;
 }

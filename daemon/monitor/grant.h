@@ -11,7 +11,9 @@
 int grant_rights(const char *names, uint32_t *out);
 /* "UID:RIGHTS". Return: 0, -EINVAL, -ENOSPC when the table is full. */
 int grant_add(struct spawn_msg *policy, enum spawn_who who, const char *text);
-int grant_rule(struct spawn_msg *policy, enum spawn_who who, uint32_t id, uint32_t rights);
+/* @name: what people call the rule. Return: 0, -ENOSPC. */
+int grant_rule(struct spawn_msg *policy, const char *name, enum spawn_who who, uint32_t id,
+	       uint32_t rights);
 /* A number that fits an id; -1 is none. Return: 0 or -EINVAL. */
 int grant_id(const char *text, uint32_t *out);
 /*

@@ -71,7 +71,7 @@ static int take_admit(struct config *config, enum spawn_who who, const char *tex
 	uint32_t id;
 	int r = grant_id(text, &id);
 
-	return r < 0 ? r : grant_rule(&config->policy, who, id, POLICY_USER);
+	return r < 0 ? r : grant_rule(&config->policy, "--admit", who, id, POLICY_USER);
 }
 
 static int take_option(struct config *config, int option, const char *value)

@@ -11,6 +11,41 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+static void rule_pack(const struct spawn_rule *rule, struct packer *p)
+{
+	pack_le32(p, rule->who);
+	pack_le32(p, rule->id);
+	pack_le32(p, rule->rights);
+	pack_le32(p, rule->first);
+	pack_le32(p, rule->count);
+	pack_le32(p, rule->line);
+	pack_bytes(p, BYTES(rule->name, sizeof(rule->name)));
+	pack_bytes(p, BYTES(rule->reader, sizeof(rule->reader)));
+}
+
+static struct spawn_rule rule_unpack(struct unpacker *u)
+{
+	struct spawn_rule rule = { 0 };
+
+	rule.who = unpack_le32(u);
+	rule.id = unpack_le32(u);
+	rule.rights = unpack_le32(u);
+	rule.first = unpack_le32(u);
+	rule.count = unpack_le32(u);
+	rule.line = unpack_le32(u);
+	unpack_copy(u, (uint8_t *)rule.name, sizeof(rule.name));
+	unpack_copy(u, (uint8_t *)rule.reader, sizeof(rule.reader));
+	return rule;
+}
+
+static bool rule_valid(const struct spawn_rule *rule)
+{
+	return rule->who >= SPAWN_UID && rule->who <= SPAWN_EVERYBODY &&
+	       rule->count <= KF_CONTAINER_ANY - rule->first &&
+	       packet_string_valid(rule->name, sizeof(rule->name)) &&
+	       packet_string_valid(rule->reader, sizeof(rule->reader));
+}
+
 void spawn_pack(const struct spawn_msg *msg, struct packer *p)
 {
 	assert(msg->n_rules <= SPAWN_RULES);
@@ -28,11 +63,8 @@ void spawn_pack(const struct spawn_msg *msg, struct packer *p)
 	pack_le32(p, msg->limits.keys);
 	pack_le32(p, msg->limits.bytes);
 	pack_le32(p, (uint32_t)msg->n_rules);
-	for (size_t i = 0; i < msg->n_rules; i++) {
-		pack_le32(p, msg->rules[i].who);
-		pack_le32(p, msg->rules[i].id);
-		pack_le32(p, msg->rules[i].rights);
-	}
+	for (size_t i = 0; i < msg->n_rules; i++)
+		rule_pack(&msg->rules[i], p);
 }
 
 int spawn_parse(struct bytes frame, struct spawn_msg *out)
@@ -57,10 +89,8 @@ int spawn_parse(struct bytes frame, struct spawn_msg *out)
 	if (msg.n_rules > SPAWN_RULES)
 		return -EBADMSG;
 	for (size_t i = 0; i < msg.n_rules; i++) {
-		msg.rules[i].who = unpack_le32(&u);
-		msg.rules[i].id = unpack_le32(&u);
-		msg.rules[i].rights = unpack_le32(&u);
-		if (msg.rules[i].who != SPAWN_UID && msg.rules[i].who != SPAWN_GID)
+		msg.rules[i] = rule_unpack(&u);
+		if (!rule_valid(&msg.rules[i]))
 			return -EBADMSG;
 	}
 	if (unpack_end(&u) < 0 || msg.kind < SPAWN_POLICY || msg.kind > SPAWN_HUNG_UP ||

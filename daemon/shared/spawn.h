@@ -14,8 +14,9 @@
 #include "base/bytes.h"
 #include "keyferry/proto.h"
 
-#define SPAWN_RULES	64
-#define SPAWN_MAX	2048	/* bytes of the largest message */
+#define SPAWN_RULES	128
+#define SPAWN_RULE_NAME	32	/* with the NUL */
+#define SPAWN_MAX	20480	/* bytes of the largest message */
 
 enum spawn_kind {
 	SPAWN_POLICY = 1,
@@ -28,12 +29,26 @@ enum spawn_kind {
 	SPAWN_HUNG_UP = 8,
 };
 
-enum spawn_who { SPAWN_UID = 1, SPAWN_GID = 2 };
+enum spawn_who { SPAWN_UID = 1, SPAWN_GID = 2, SPAWN_EVERYBODY = 3 };
 
+/**
+ * struct spawn_rule - one row of the policy table: admits, never forbids
+ * @id:		uid or gid; 0 for %SPAWN_EVERYBODY
+ * @rights:	KF_RIGHT_ mask
+ * @first:	first container it is about
+ * @count:	how many from there on; 0: it is about all there are
+ * @line:	where it stands in the configuration file; 0: not from there
+ * @name:	what people call it
+ * @reader:	glob over reader names; empty: all of them
+ */
 struct spawn_rule {
 	enum spawn_who who;
 	uint32_t id;
 	uint32_t rights;
+	uint32_t first, count;
+	uint32_t line;
+	char name[SPAWN_RULE_NAME];
+	char reader[KF_NAME_MAX];
 };
 
 struct spawn_limits {

@@ -344,6 +344,7 @@ static int on_session_import(struct call *call)
 	out->key = session->key;
 	out->next_item = session->next_item;
 	out->algorithm = session->algorithm;
+	out->target = session->container;
 	return 0;
 }
 

@@ -117,6 +117,7 @@ enum kf_reason {
 	KF_REASON_KEY_PURPOSE = 26,	/* EREMOTEIO: the key's purpose forbids this use */
 	KF_REASON_SENDER = 27,		/* EREMOTEIO: the card asks for an injector signature */
 	KF_REASON_ITEM = 28,		/* EINVAL, EEXIST: not for this card; detail: kf_item_field */
+	KF_REASON_RIGHT_HERE = 29,	/* EACCES: has the right, not for this reader or container */
 };
 
 /*
@@ -961,6 +962,8 @@ static_assert(sizeof(struct kf_offer) == 96, "kf_offer");
  * @sid:	[in] from the offer
  * @input:	[in] wrapped S1; the server's public key or derivation input for other methods
  * @output:	[out] derivation output for methods that have one
+ * @target:	[out] the container the sid is for; %KF_CONTAINER_ANY if that is not known
+ * @reserved:	0
  */
 struct kf_session_import {
 	__u64 context;
@@ -974,8 +977,10 @@ struct kf_session_import {
 	__u8 sid[KF_SID_SIZE];
 	struct kf_part input;
 	struct kf_part output;
+	__u32 target;
+	__u32 reserved;
 };
-static_assert(sizeof(struct kf_session_import) == 72, "kf_session_import");
+static_assert(sizeof(struct kf_session_import) == 80, "kf_session_import");
 #define KF_SESSION_IMPORT	_IOWR(KF_TYPE, 0x61, struct kf_session_import)
 
 enum kf_prop {

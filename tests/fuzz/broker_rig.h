@@ -96,7 +96,8 @@ void log_provoked(struct log *log, const char *format, ...)
 static inline void fuzz_rig_init(struct fuzz_rig *rig)
 {
 	struct spawn_msg policy = { .kind = SPAWN_POLICY, .version = 1, .limits = QUOTA_LIMITS,
-				    .n_rules = 1, .rules = { { SPAWN_UID, getuid(), ~0u } } };
+				    .n_rules = 1, .rules = { { .who = SPAWN_UID, .id = getuid(),
+							       .rights = ~0u } } };
 	struct spawn_msg add = { .kind = SPAWN_READER_ADD, .reader = 1, .name = "virtual:fuzz" };
 	struct spawn_msg driver = { .kind = SPAWN_DRIVER, .reader = 1, .instance = 1 };
 	struct packet event = packet_event(KF_DRV_EVENT);

@@ -172,7 +172,8 @@ TEST_F(client, a_thousand_of_them_are_served)
 TEST_F(client, a_group_beyond_the_three_hundredth_still_counts)
 {
 	struct spawn_msg policy = { .kind = SPAWN_POLICY, .version = 2, .limits = QUOTA_LIMITS,
-				    .n_rules = 1, .rules = { { SPAWN_GID, 70299, RIG_ALL } } };
+				    .n_rules = 1, .rules = { { .who = SPAWN_GID, .id = 70299,
+							       .rights = RIG_ALL } } };
 	gid_t gids[300];
 	struct peer b;
 

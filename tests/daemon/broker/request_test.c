@@ -104,7 +104,7 @@ TEST_F(request, every_row_without_its_right_is_refused_and_nothing_happens)
 
 		if (rule->right == 0)
 			continue;
-		self->a.client->rights = RIG_ALL & ~rule->right;
+		rig_policy(&self->rig, RIG_ALL & ~rule->right);
 		self->rig.n_asked = 0;
 		EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
 		EXPECT_EQ(KF_REASON_RIGHT, reply.header.reason);
@@ -187,10 +187,136 @@ TEST_F(request, turning_a_container_for_ever_needs_more_than_inject)
 	struct packet p = ask(KF_OFFER, self->context), reply;
 
 	((struct kf_offer *)packet_body(&p))->flags = KF_OFFER_EXISTING;
-	self->a.client->rights = KF_RIGHT_LOOK | KF_RIGHT_INJECT;
+	rig_policy(&self->rig, KF_RIGHT_LOOK | KF_RIGHT_INJECT);
 	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
 	((struct kf_offer *)packet_body(&p))->flags = 0;
 	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+/* One rule for us, besides one that lets us look everywhere. */
+static void narrow(struct fixture_request *self, struct spawn_rule rule)
+{
+	struct spawn_rule rules[] = {
+		{ .who = SPAWN_UID, .id = getuid(), .rights = KF_RIGHT_LOOK }, rule };
+
+	rules[1].who = SPAWN_UID;
+	rules[1].id = getuid();
+	rig_rules(&self->rig, rules, 2);
+}
+
+static int ask_container(struct fixture_request *self, uint32_t request, size_t at, uint32_t container,
+			 struct packet *reply)
+{
+	struct packet p = ask(request, self->context);
+
+	memcpy((uint8_t *)packet_body(&p) + at, &container, sizeof(container));
+	return peer_call(&self->rig, &self->a, &p, reply);
+}
+
+TEST_F(request, a_rule_about_another_reader_gives_nothing_here)
+{
+	struct packet p = ask(KF_SIGN, self->context), reply;
+
+	narrow(self, (struct spawn_rule){ .rights = KF_RIGHT_USE, .reader = "usb:*" });
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(KF_REASON_RIGHT_HERE, reply.header.reason);
+	EXPECT_EQ(KF_RIGHT_USE, reply.header.detail);
+	EXPECT_EQ(0u, self->rig.n_asked);
+	narrow(self, (struct spawn_rule){ .rights = KF_RIGHT_USE, .reader = "virtual:t?st" });
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+TEST_F(request, every_row_that_names_a_container_is_held_to_it)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; request_at(i); i++) {
+		const struct request_rule *rule = request_at(i);
+		struct packet reply;
+
+		if (rule->container == 0 || rule->right == KF_RIGHT_LOOK)
+			continue;
+		rows++;
+		narrow(self, (struct spawn_rule){ .rights = rule->right, .first = 3, .count = 2 });
+		self->rig.n_asked = 0;
+		EXPECT_EQ(-EACCES, ask_container(self, rule->request, rule->container, 2, &reply));
+		EXPECT_EQ(KF_REASON_RIGHT_HERE, reply.header.reason);
+		EXPECT_EQ(-EACCES, ask_container(self, rule->request, rule->container, 5, &reply));
+		EXPECT_EQ(-EACCES, ask_container(self, rule->request, rule->container,
+						 KF_CONTAINER_ANY, &reply));
+		EXPECT_EQ(0u, self->rig.n_asked);
+		EXPECT_EQ(0, ask_container(self, rule->request, rule->container, 4, &reply));
+	}
+	EXPECT_EQ(7u, rows);
+}
+
+TEST_F(request, looking_into_a_container_needs_a_rule_about_it)
+{
+	struct spawn_rule rule = { .who = SPAWN_UID, .id = getuid(), .rights = KF_RIGHT_LOOK,
+				   .first = 1, .count = 1 };
+	struct packet reply;
+	size_t at = offsetof(struct kf_container_info, entry.container);
+
+	rig_rules(&self->rig, &rule, 1);
+	EXPECT_EQ(0, ask_container(self, KF_CONTAINER_INFO, at, 1, &reply));
+	EXPECT_EQ(-EACCES, ask_container(self, KF_CONTAINER_INFO, at, 0, &reply));
+}
+
+/* The cargo says which container it is for, and the card knows from the sid; the client may lie. */
+TEST_F(request, a_session_key_for_another_container_is_taken_away_at_once)
+{
+	struct packet p = ask(KF_SESSION_IMPORT, self->context), reply;
+
+	narrow(self, (struct spawn_rule){ .rights = KF_RIGHT_INJECT, .first = 1, .count = 1 });
+	self->rig.target = 2;
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(KF_REASON_RIGHT_HERE, reply.header.reason);
+	EXPECT_ASKED(&self->rig, NR(KF_SESSION_IMPORT), NR(KF_KEY_DESTROY));
+	self->rig.target = KF_CONTAINER_ANY;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	self->rig.target = 1;
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+TEST_F(request, a_session_key_outlives_a_new_table_and_is_judged_by_it)
+{
+	struct packet p = ask(KF_SESSION_IMPORT, self->context), reply;
+	uint64_t key;
+
+	self->rig.target = 1;
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	key = ((const struct kf_session_import *)packet_read(&reply))->key;
+	p = ask(KF_PROCESS, key);
+	narrow(self, (struct spawn_rule){ .rights = KF_RIGHT_INJECT, .first = 2, .count = 1 });
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	narrow(self, (struct spawn_rule){ .rights = KF_RIGHT_INJECT, .first = 1, .count = 1 });
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	narrow(self, (struct spawn_rule){ .rights = KF_RIGHT_INJECT, .reader = "usb:*" });
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	p = ask(KF_KEY_DESTROY, key);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+TEST_F(request, a_reader_one_may_not_look_at_is_not_listed_opened_or_told_of)
+{
+	struct spawn_rule rule = { .who = SPAWN_UID, .id = getuid(), .rights = RIG_ALL,
+				   .reader = "usb:*" };
+	struct packet list = ask(KF_READER_LIST, 0), open = ask(KF_CONTEXT_OPEN, 0), reply;
+	struct packet events = ask(KF_EVENTS, 0);
+
+	((struct kf_events *)packet_body(&events))->mask = KF_EVENTS_CARD;
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &events, &reply));
+	rig_rules(&self->rig, &rule, 1);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &list, &reply));
+	EXPECT_EQ(0u, ((const struct kf_reader_list *)packet_read(&reply))->n_readers);
+	EXPECT_EQ(-ENOENT, peer_call(&self->rig, &self->a, &open, &reply));
+	packet_set_string(((struct kf_context_open *)packet_body(&open))->name, RIG_READER);
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &open, &reply));
+	driver_event(&self->rig, KF_CHANGE_CARD_REMOVED, 0);
+	rig_run(&self->rig);
+	EXPECT_FALSE(peer_get(&self->a, &reply));
 }
 
 TEST_F(request, status_readers_and_clients_tell_the_truth)

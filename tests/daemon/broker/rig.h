@@ -32,6 +32,7 @@ struct peer {
  * @hold:	the fake driver takes requests but does not answer
  * @asked:	numbers (nr) of what the driver was asked, in order
  * @tries:	what it says to KF_PIN_STATUS
+ * @target:	what it says to KF_SESSION_IMPORT: which container the sid is for
  * @fail:	nr that it refuses with @fail_result
  */
 struct rig {
@@ -42,6 +43,7 @@ struct rig {
 	uint32_t asked[256];
 	size_t n_asked;
 	uint32_t tries;
+	uint32_t target;
 	uint32_t fail;
 	int fail_result;
 	uint16_t fail_reason;
@@ -50,13 +52,20 @@ struct rig {
 	uint8_t *buf;
 };
 
-static inline void rig_policy(struct rig *rig, uint32_t rights)
+static inline void rig_rules(struct rig *rig, const struct spawn_rule *rules, size_t n)
 {
 	struct spawn_msg msg = { .kind = SPAWN_POLICY, .version = rig->broker.policy.version + 1,
-				 .limits = QUOTA_LIMITS, .n_rules = rights != 0,
-				 .rules = { { SPAWN_UID, getuid(), rights } } };
+				 .limits = QUOTA_LIMITS, .n_rules = n };
 
+	memcpy(msg.rules, rules, n * sizeof(rules[0]));
 	ASSERT_EQ(0, broker_told(&rig->broker, &msg, -1));
+}
+
+static inline void rig_policy(struct rig *rig, uint32_t rights)
+{
+	struct spawn_rule rule = { .who = SPAWN_UID, .id = getuid(), .rights = rights };
+
+	rig_rules(rig, &rule, rights != 0);
 }
 
 static inline void driver_send(struct rig *rig, struct packet *packet)
@@ -101,6 +110,7 @@ static inline void driver_answer(struct rig *rig, const struct packet *ask)
 	case KF_SESSION_IMPORT:
 		rig->last_ref = ++rig->next_ref;
 		((struct kf_session_import *)packet_body(&reply))->key = rig->last_ref;
+		((struct kf_session_import *)packet_body(&reply))->target = rig->target;
 		break;
 	case KF_SIGN:
 		packet_set(&reply, kf_sign, signature, BYTES("signed", 6));

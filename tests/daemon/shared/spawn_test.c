@@ -10,7 +10,9 @@ static struct spawn_msg policy(void)
 	struct spawn_msg msg = { .kind = SPAWN_POLICY, .version = 3, .n_rules = SPAWN_RULES };
 
 	for (size_t i = 0; i < SPAWN_RULES; i++)
-		msg.rules[i] = (struct spawn_rule){ SPAWN_UID, (uint32_t)i, 1 };
+		msg.rules[i] = (struct spawn_rule){ .who = SPAWN_UID, .id = (uint32_t)i, .rights = 1,
+						    .first = 4, .count = 3, .line = 9,
+						    .name = "users", .reader = "virtual:*" };
 	return msg;
 }
 
@@ -30,7 +32,7 @@ TEST(the_largest_message_fits_and_comes_back)
 
 	ASSERT_EQ(0, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
 	EXPECT_EQ(3u, back.version);
-	EXPECT_EQ(63u, back.rules[63].id);
+	EXPECT_EQ(0, memcmp(&msg, &back, sizeof(msg)));
 }
 
 TEST(every_truncation_and_any_byte_more_is_refused)
@@ -54,7 +56,13 @@ TEST(unknown_kinds_and_rules_are_refused)
 	msg.kind = SPAWN_HUNG_UP + 1;
 	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
 	msg = policy();
-	msg.rules[5].who = 3;
+	msg.rules[5].who = SPAWN_EVERYBODY + 1;
+	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
+	msg = policy();
+	msg.rules[5].first = KF_CONTAINER_ANY - 2;
+	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
+	msg = policy();
+	memset(msg.rules[5].reader, 'a', sizeof(msg.rules[5].reader));
 	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
 	msg = policy();
 	memset(msg.name, 'a', sizeof(msg.name));
