@@ -5,9 +5,9 @@
  */
 #include "libserver/folder.h"
 #include "base/error.h"
+#include "base/io.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 
@@ -79,24 +79,6 @@ static int open_private(const struct folder *folder, const char *name, struct kf
 	return take_fd(&fd);
 }
 
-static ssize_t read_whole(int fd, uint8_t *buf, size_t cap)
-{
-	size_t n = 0;
-
-	while (n < cap) {
-		ssize_t got = read(fd, buf + n, cap - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
 int folder_read(const struct folder *folder, const char *name, size_t max, struct blob *out,
 		struct kf_error *e)
 {
@@ -109,7 +91,7 @@ int folder_read(const struct folder *folder, const char *name, size_t max, struc
 	buf = malloc(max + 1);
 	if (!buf)
 		return -ENOMEM;
-	n = read_whole(fd, buf, max + 1);
+	n = io_read(fd, buf, max + 1);
 	if (n < 0 || (size_t)n > max)
 		return file_failed(e, n < 0 ? (int)n : -EFBIG, "cannot read %s", name);
 	blob_deinit(out);
@@ -130,7 +112,7 @@ int folder_read_secret(const struct folder *folder, const char *name, size_t max
 	r = secret_init(&s, max + 1);
 	if (r < 0)
 		return r;
-	n = read_whole(fd, s.p, max + 1);
+	n = io_read(fd, s.p, max + 1);
 	if (n < 0 || (size_t)n > max)
 		return file_failed(e, n < 0 ? (int)n : -EFBIG, "cannot read %s", name);
 	s.n = (size_t)n;
@@ -139,20 +121,6 @@ int folder_read_secret(const struct folder *folder, const char *name, size_t max
 }
 
 /* --- writing --- */
-
-static int write_whole(int fd, struct bytes data)
-{
-	while (data.n > 0) {
-		ssize_t n = write(fd, data.p, data.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data = BYTES(data.p + n, data.n - (size_t)n);
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
 
 static int folder_sync(const struct folder *folder)
 {
@@ -176,7 +144,9 @@ static int write_temporary(const struct folder *folder, struct bytes data,
 	fd = openat(folder->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	r = write_whole(fd, data);
+	r = io_write(fd, data);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
 	if (r < 0)
 		(void)unlinkat(folder->fd, name, 0);
 	return r;

@@ -5,6 +5,7 @@
  */
 #include "libserver/state.h"
 #include "base/error.h"
+#include "base/io.h"
 #include "libserver/archive.h"
 #include "libserver/cards.h"
 #include "libserver/md.h"
@@ -12,7 +13,6 @@
 #include "libserver/pem.h"
 #include "libserver/receipt.h"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -627,33 +627,6 @@ static int check_request(const struct kf_seal_request *request, struct kf_error 
 	return md_check_pair(offer, request->pair, &offer->statement.holds, e);
 }
 
-static int sync_parent(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	_cleanup_(freep) char *parent = slash ? strndup(path, (size_t)(slash - path) + 1)
-					      : strdup(".");
-	_cleanup_(fd_closep) int fd = -1;
-
-	if (!parent)
-		return -ENOMEM;
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-static int archive_write(int fd, struct bytes der)
-{
-	while (der.n > 0) {
-		ssize_t n = write(fd, der.p, der.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		der = BYTES(der.p + n, der.n - (size_t)n);
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
 static int archive_failed(const char *path, int r, struct kf_error *e)
 {
 	return error_why(e, r, "the archive is durable before a cargo exists",
@@ -707,9 +680,11 @@ static int keep_archive(const struct kf_seal_request *request, const struct seal
 
 	if (sealing->archive_fd < 0)
 		return 0;
-	r = archive_write(sealing->archive_fd, blob_bytes(&sealing->archive));
+	r = io_write(sealing->archive_fd, blob_bytes(&sealing->archive));
+	if (r == 0 && fsync(sealing->archive_fd) < 0)
+		r = -errno;
 	if (r == 0)
-		r = sync_parent(request->archive_path);
+		r = io_sync_parent(request->archive_path);
 	return r < 0 ? archive_failed(request->archive_path, r, e) : 0;
 }
 

@@ -4,10 +4,9 @@
  * secret: stdio would leave a copy in its buffer.
  */
 #include "tools/ui.h"
-#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/io.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -242,25 +241,6 @@ static int file_open(const char *path, struct kf_error *e)
 	return error_what(e, r, "cannot open %s", path);
 }
 
-/* Fills @buf up to @cap. Return: bytes, -errno. */
-static ssize_t read_up_to(int fd, uint8_t *buf, size_t cap)
-{
-	size_t n = 0;
-
-	while (n < cap) {
-		ssize_t got = read(fd, buf + n, cap - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		n += (size_t)got;
-	}
-	return (ssize_t)n;
-}
-
 static int file_read_failed(const char *path, ssize_t got, size_t max, struct kf_error *e)
 {
 	if (got < 0)
@@ -283,7 +263,7 @@ int ui_file_read(const char *path, size_t max, uint8_t **data, size_t *n, struct
 	buf = malloc(max + 1);
 	if (!buf)
 		return error_what(e, -ENOMEM, "cannot read %s", path);
-	got = read_up_to(fd, buf, max + 1);
+	got = io_read(fd, buf, max + 1);
 	if (got < 0 || (size_t)got > max)
 		return file_read_failed(path, got, max, e);
 	buf[got] = 0;
@@ -304,42 +284,13 @@ int ui_secret_from_file(const char *path, size_t max, struct secret *out, struct
 	r = secret_init(&s, max + 1);
 	if (r < 0)
 		return error_what(e, r, "cannot lock memory for %s", path);
-	got = read_up_to(fd, s.p, max + 1);
+	got = io_read(fd, s.p, max + 1);
 	if (got < 0 || (size_t)got > max)
 		return file_read_failed(path, got, max, e);
 	s.n = (size_t)got;
 	*out = s;
 	s = SECRET_INIT;
 	return 0;
-}
-
-static int write_all(int fd, struct bytes data)
-{
-	while (data.n > 0) {
-		ssize_t n = write(fd, data.p, data.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data = BYTES(data.p + n, data.n - (size_t)n);
-	}
-	return 0;
-}
-
-static int folder_sync(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	_cleanup_(freep) char *folder = slash ? strndup(path, (size_t)(slash - path) + 1)
-					      : strdup(".");
-	_cleanup_(fd_closep) int fd = -1;
-
-	if (!folder)
-		return -ENOMEM;
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 static int file_replace(const char *path, struct bytes data, mode_t mode)
@@ -355,7 +306,7 @@ static int file_replace(const char *path, struct bytes data, mode_t mode)
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, data);
+	r = io_write(fd, data);
 	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		r = -errno;
 	if (r == 0 && rename(temporary, path) < 0)
@@ -364,7 +315,8 @@ static int file_replace(const char *path, struct bytes data, mode_t mode)
 		(void)unlink(temporary);
 		return r;
 	}
-	return folder_sync(path);
+	r = io_sync_parent(path);
+	return r == -EINVAL ? 0 : r;	/* a folder that knows no fsync() */
 }
 
 /* /dev/stdout, a FIFO, /dev/null: there is nothing to replace, only somewhere to write. */
@@ -379,7 +331,7 @@ static int special_write(const char *path, struct bytes data)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
-	return fd < 0 ? -errno : write_all(fd, data);
+	return fd < 0 ? -errno : io_write(fd, data);
 }
 
 int ui_file_write(const char *path, struct bytes data, mode_t mode, struct kf_error *e)
@@ -387,7 +339,7 @@ int ui_file_write(const char *path, struct bytes data, mode_t mode, struct kf_er
 	int r;
 
 	if (strcmp(path, "-") == 0)
-		r = write_all(STDOUT_FILENO, data);
+		r = io_write(STDOUT_FILENO, data);
 	else if (is_special(path))
 		r = special_write(path, data);
 	else

@@ -6,11 +6,11 @@
  */
 #include "vreader/card/maker.h"
 
+#include "base/io.h"
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "vreader/state/store.h"
 
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
@@ -227,10 +227,10 @@ static int read_file(const char *dir, const char *name, mode_t forbidden, struct
 	r = secret_init(out, PEM_MAX);
 	if (r < 0)
 		return r;
-	while ((n = read(fd, out->p + out->n, out->cap - out->n)) > 0)
-		out->n += (size_t)n;
+	n = io_read(fd, out->p, out->cap);
 	if (n < 0)
-		return -errno;
+		return (int)n;
+	out->n = (size_t)n;
 	return out->n < out->cap ? 0 : -EBADMSG;
 }
 

@@ -7,8 +7,8 @@
  * a damaged disk from our own bug, and both from a state that is merely old.
  */
 #include "vreader/state/store.h"
+#include "base/io.h"
 
-#include <fcntl.h>
 #include <libgen.h>
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -150,6 +150,7 @@ struct store *store_free(struct store *store)
 static int read_all(int fd, struct secret *out)
 {
 	struct stat st;
+	ssize_t n;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
@@ -160,17 +161,11 @@ static int read_all(int fd, struct secret *out)
 
 	if (r < 0)
 		return r;
-	while (out->n < out->cap) {
-		ssize_t n = read(fd, out->p + out->n, out->cap - out->n);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -EBADMSG;
-		if (n > 0)
-			out->n += (size_t)n;
-	}
-	return 0;
+	n = io_read(fd, out->p, out->cap);
+	if (n < 0)
+		return (int)n;
+	out->n = (size_t)n;
+	return out->n == out->cap ? 0 : -EBADMSG;
 }
 
 /* Magic and version come before the checksum: a newer version may check itself otherwise. */
