@@ -8,7 +8,7 @@
  *	injector.pub.pem	its public half, for card makers
  *	devices/		enrolled cards (cards.h)
  *	nonces/, nonces/used/	nonces (nonces.h)
- *	tickets/SID.json	what was sealed (ticket.h)
+ *	tickets/		what was sealed (tickets.h)
  */
 #pragma once
 

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * libserver/sealing.c - The order of a seal: whatever may fail goes first, then the nonce is spent,
+ * then archive and ticket are on disk, then there is a cargo.
+ */
+#include "base/error.h"
+#include "base/io.h"
+#include "libserver/archive.h"
+#include "libserver/md.h"
+#include "libserver/nonces.h"
+#include "libserver/state.h"
+#include "libserver/tickets.h"
+
+#include <sys/stat.h>
+#include <time.h>
+
+static int check_request(const struct kf_seal_request *request, struct kf_error *e)
+{
+	const struct kf_verified_offer *offer = request->offer;
+	struct stat st;
+
+	if (request->size != sizeof(*request) || !offer || !request->pair ||
+	    !request->recipient != !request->archive_path)
+		return error_why(e, -EINVAL, "struct kf_seal_request",
+				 "set size, offer and pair; recipient and path together",
+				 "the request is incomplete");
+	if (request->archive_path && lstat(request->archive_path, &st) == 0)
+		return error_why(e, -EEXIST, "archives are never overwritten",
+				 "name another file", "%s exists", request->archive_path);
+	return md_check_pair(offer, request->pair, &offer->statement.holds, e);
+}
+
+static int archive_failed(const char *path, int r, struct kf_error *e)
+{
+	return error_why(e, r, "the archive is durable before a cargo exists",
+			 "check the folder; then get a new offer, this one is spent if it was the "
+			 "disk", "cannot write %s: %s", path, strerror(-r));
+}
+
+/**
+ * struct sealing - what a seal has in hand between its steps
+ * @archive:	envelope, not yet on disk; empty: none wanted
+ * @archive_fd:	its file, made before the nonce is spent, so that a bad path costs nothing
+ */
+struct sealing {
+	struct blob archive;
+	int archive_fd;
+	struct kf_md_key *key;
+};
+
+#define SEALING_INIT ((struct sealing){ .archive_fd = -1 })
+
+static void sealing_deinit(struct sealing *sealing)
+{
+	blob_deinit(&sealing->archive);
+	sealing->archive_fd = fd_close(sealing->archive_fd);
+	sealing->key = kf_md_destroy_key(sealing->key);
+}
+
+static int prepare_archive(const struct kf_seal_request *request, struct sealing *sealing,
+			   struct kf_error *e)
+{
+	int r;
+
+	if (!request->recipient)
+		return 0;
+	r = kf_archive_seal(request->recipient, request->offer, request->pair,
+			    request->archive_signing_key, &sealing->archive.p,
+			    &sealing->archive.n, e);
+	if (r < 0)
+		return r;
+	sealing->archive_fd = open(request->archive_path,
+				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (sealing->archive_fd < 0)
+		return archive_failed(request->archive_path, -errno, e);
+	return 0;
+}
+
+static int keep_archive(const struct kf_seal_request *request, const struct sealing *sealing,
+			struct kf_error *e)
+{
+	int r;
+
+	if (sealing->archive_fd < 0)
+		return 0;
+	r = io_write(sealing->archive_fd, blob_bytes(&sealing->archive));
+	if (r == 0 && fsync(sealing->archive_fd) < 0)
+		r = -errno;
+	if (r == 0)
+		r = io_sync_parent(request->archive_path);
+	return r < 0 ? archive_failed(request->archive_path, r, e) : 0;
+}
+
+static int seal_item(const struct kf_seal_request *request, struct sealing *sealing,
+		     struct kf_error *e)
+{
+	_cleanup_(freep) uint8_t *item = NULL;
+	size_t len = 0;
+	int r;
+
+	r = kf_md_set_chaining_mode(sealing->key, KF_CHAIN_CBC, e);
+	if (r == 0)
+		r = kf_md_set_iv(sealing->key, NULL, 0, e);
+	if (r == 0)
+		r = kf_md_encrypt_data(sealing->key, KF_FUNCTION_IMPORT_KEYPAIR, request->pair,
+				       &item, &len, e);
+	return r;
+}
+
+static int keep_ticket(const struct kf_state *state, const struct sealing *sealing,
+		       struct kf_error *e)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	int r = kf_md_ticket(sealing->key, &text, &len, e);
+
+	return r < 0 ? r : tickets_keep(&state->tickets, sealing->key->ticket.sid,
+					BYTES(text, len), e);
+}
+
+static int seal(struct kf_state *state, const struct kf_seal_request *request,
+		struct sealing *sealing, char **cargo, size_t *len, struct kf_error *e)
+{
+	struct nonce_record record;
+	const uint8_t *nonce = request->offer->statement.nonce;
+	int r;
+
+	/* The offer may have been verified long ago, and not by this state. */
+	r = nonces_find(&state->fresh, &state->used, nonce, time(NULL), &record, e);
+	if (r == 0 && !request->offer->any_genuine &&
+	    strcmp(record.device, request->offer->fingerprint) != 0)
+		r = error_why(e, -EACCES,
+			      "the right card, not just a genuine one (SECURITY section 3)",
+			      "make a challenge for this card",
+			      "the offer is of another card than its challenge was made for");
+	if (r == 0)
+		r = prepare_archive(request, sealing, e);
+	if (r == 0)
+		r = nonces_spend(&state->fresh, &state->used, nonce, e);
+	if (r < 0 && sealing->archive_fd >= 0)
+		(void)unlink(request->archive_path);	/* ours, and still empty */
+	if (r == 0)
+		r = keep_archive(request, sealing, e);
+	if (r == 0)
+		r = kf_md_import_session_key(state->server, request->offer, NULL, 0, 1,
+					     &sealing->key, e);
+	if (r == 0)
+		r = seal_item(request, sealing, e);
+	if (r == 0)
+		r = keep_ticket(state, sealing, e);
+	if (r == 0)
+		r = kf_md_cargo(sealing->key, cargo, len, e);
+	return r;
+}
+
+int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request, char **cargo,
+		  size_t *len, struct kf_error *e)
+{
+	_cleanup_(sealing_deinit) struct sealing sealing = SEALING_INIT;
+	int r = check_request(request, e);
+
+	if (r == 0)
+		r = seal(state, request, &sealing, cargo, len, e);
+	return error_what(e, r, "cannot seal the key");
+}
