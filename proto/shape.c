@@ -98,10 +98,8 @@ static const struct shape shapes[] = {
 
 	SHAPE(KF_DRV_HELLO, kf_drv_hello, driver_version, RES(kf_drv_hello, reserved),
 	      STR_OUT(kf_drv_hello, product_name), STR_OUT(kf_drv_hello, driver_version)),
-	SHAPE(KF_DRV_DROP, kf_drv_drop, reserved, FLAGS(kf_drv_drop, flags, 0),
-	      RES(kf_drv_drop, reserved)),
-	SHAPE(KF_DRV_POWER_CYCLE, kf_drv_power_cycle, atr, RES(kf_drv_power_cycle, reserved),
-	      RES(kf_drv_power_cycle, reserved2)),
+	SHAPE(KF_DRV_DROP, kf_drv_drop, slot, FLAGS(kf_drv_drop, flags, 0)),
+	SHAPE(KF_DRV_POWER_CYCLE, kf_drv_power_cycle, atr, RES(kf_drv_power_cycle, reserved2)),
 
 	SHAPE(KF_EVENT, kf_event, entry, RES(kf_event, reserved), RES(kf_event, entry.reserved),
 	      STR_OUT(kf_event, entry.name), STR_OUT(kf_event, entry.card),

@@ -127,22 +127,17 @@ static int told_policy(struct broker *broker, const struct spawn_msg *msg)
 
 static int told_reader(struct broker *broker, const struct spawn_msg *msg)
 {
-	struct reader *reader;
-	int r;
+	struct device *device;
 
-	if (reader_by_key(broker, msg->reader) || reader_by_name(broker, msg->name))
+	if (device_by_key(broker, msg->reader) || reader_by_name(broker, msg->name))
 		return -EPROTO;
-	r = reader_new(broker, msg->reader, msg->name, &reader);
-	if (r < 0)
-		return r;
-	reader_announce(reader, KF_CHANGE_READER_ADDED);
-	return 0;
+	return device_new(broker, msg->reader, msg->name, &device);
 }
 
 int broker_told(struct broker *broker, const struct spawn_msg *msg, int fd)
 {
 	_cleanup_(fd_closep) int passed = fd;
-	struct reader *reader = reader_by_key(broker, msg->reader);
+	struct device *device = device_by_key(broker, msg->reader);
 
 	if ((fd >= 0) != (msg->kind == SPAWN_DRIVER))
 		return -EPROTO;
@@ -152,15 +147,15 @@ int broker_told(struct broker *broker, const struct spawn_msg *msg, int fd)
 	case SPAWN_READER_ADD:
 		return told_reader(broker, msg);
 	case SPAWN_DRIVER:
-		return reader ? reader_driver(reader, take_fd(&passed), msg) : -EPROTO;
+		return device ? device_driver(device, take_fd(&passed), msg) : -EPROTO;
 	case SPAWN_DRIVER_GONE:
-		if (reader && link_up(&reader->link) && reader->link.instance == msg->instance)
-			reader_driver_lost(reader, "it ended", 0);
+		if (device && link_up(&device->link) && device->link.instance == msg->instance)
+			device_driver_lost(device, "it ended", 0);
 		return 0;
 	case SPAWN_READER_GONE:
-		if (!reader)
+		if (!device)
 			return -EPROTO;
-		reader_gone(reader);
+		device_gone(device);
 		return 0;
 	default:
 		return -EPROTO;
@@ -203,6 +198,7 @@ int broker_init(struct broker *broker, int listen_fd, int monitor_fd)
 	*broker = (struct broker){ .log = LOG_INIT, .policy = POLICY_INIT };
 	broker->loop = LOOP_INIT;
 	list_init(&broker->clients);
+	list_init(&broker->devices);
 	list_init(&broker->readers);
 	quota_init(&broker->quota);
 	broker->start_ns = now_ns();
@@ -225,12 +221,12 @@ int broker_init(struct broker *broker, int listen_fd, int monitor_fd)
 void broker_deinit(struct broker *broker)
 {
 	struct client *client;
-	struct reader *reader;
+	struct device *device;
 
 	while ((client = list_first(&broker->clients, struct client, link)))
 		client_free(client);
-	while ((reader = list_first(&broker->readers, struct reader, link_broker)))
-		reader_gone(reader);
+	while ((device = list_first(&broker->devices, struct device, link_broker)))
+		device_gone(device);
 	if (broker->handles.slots)
 		handle_table_deinit(&broker->handles);
 	timer_disarm(&broker->loop, &broker->accept_again);

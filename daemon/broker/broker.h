@@ -15,7 +15,8 @@
 #include "proto/packet.h"
 
 #define BROKER_CLIENTS	1024
-#define BROKER_READERS	64
+#define BROKER_READERS	64	/* devices */
+#define BROKER_SLOTS	128	/* slots of all of them; each device has at least one */
 /* Kept for what must not fail because clients took all: a link for each reader, loop, log. */
 #define BROKER_FDS	(BROKER_READERS + 16)
 
@@ -35,8 +36,8 @@ struct broker {
 	struct policy policy;
 	struct quota quota;
 	struct log log;
-	struct list clients, readers;
-	size_t n_clients, n_readers, max_clients;
+	struct list clients, devices, readers;
+	size_t n_clients, n_devices, n_readers, max_clients;
 	uint32_t next_client, next_reader;
 	uint32_t flags, monitor_pid, monitor_uid;
 	uint64_t start_ns;

@@ -34,7 +34,11 @@ static void chore(struct reader *reader, enum link_step step, uint32_t request, 
 
 	if (request == KF_KEY_DESTROY)
 		((struct kf_key_destroy *)packet_body(&ask))->key = ref;
-	link_ask(reader, step, &ask, LINK_CHORE_MS);
+	else if (request == KF_DRV_DROP)
+		((struct kf_drv_drop *)packet_body(&ask))->slot = reader->slot;
+	else
+		((struct kf_drv_power_cycle *)packet_body(&ask))->slot = reader->slot;
+	link_ask(reader->device, reader, step, &ask, LINK_CHORE_MS);
 }
 
 /* Return: whether the driver is busy with one now. */
@@ -104,8 +108,8 @@ static void turn_start(struct reader *reader, struct job *job)
 
 void card_kick(struct reader *reader)
 {
-	while (link_up(&reader->link) && reader->link.step == LINK_IDLE && !reader->link.broken &&
-	       reader->entry.state == KF_READER_CARD && !reader->running) {
+	while (link_is_free(&reader->device->link) && reader->entry.state == KF_READER_CARD &&
+	       !reader->running) {
 		struct queued *queued;
 		struct job *job;
 
@@ -143,8 +147,9 @@ static void turn_ask_tries(struct reader *reader, uint32_t pin)
 {
 	struct packet ask = packet_request(KF_PIN_STATUS, 0, 0);
 
+	((struct kf_pin_status *)packet_body(&ask))->context = reader->slot;
 	((struct kf_pin_status *)packet_body(&ask))->pin = pin;
-	link_ask(reader, LINK_TRIES, &ask, LINK_CHORE_MS);
+	link_ask(reader->device, reader, LINK_TRIES, &ask, LINK_CHORE_MS);
 }
 
 static bool leaves_state(uint32_t nr)
@@ -153,19 +158,25 @@ static bool leaves_state(uint32_t nr)
 	       nr == KF_APDU || nr == KF_PROCESS;
 }
 
-/* The request in the driver's terms: its own numbers instead of handles. */
-static struct packet to_driver(const struct job *job)
+/* The request in the driver's terms: its own numbers and slots instead of handles. */
+static struct packet to_driver(const struct reader *reader, const struct job *job)
 {
 	uint32_t nr = nr_of(job);
 	struct packet ask;
 
-	if (nr == KF_CARD_RESET)
-		return packet_request(KF_DRV_POWER_CYCLE, 0, 0);
-	if (nr == KF_PIN_LOGOUT)
-		return packet_request(KF_DRV_DROP, 0, 0);
+	if (nr == KF_CARD_RESET) {
+		ask = packet_request(KF_DRV_POWER_CYCLE, 0, 0);
+		((struct kf_drv_power_cycle *)packet_body(&ask))->slot = reader->slot;
+		return ask;
+	}
+	if (nr == KF_PIN_LOGOUT) {
+		ask = packet_request(KF_DRV_DROP, 0, 0);
+		((struct kf_drv_drop *)packet_body(&ask))->slot = reader->slot;
+		return ask;
+	}
 	ask = job->request;
 	ask.header = packet_request(nr, 0, 0).header;
-	*(uint64_t *)packet_body(&ask) = job->key ? job->key->ref : 0;
+	*(uint64_t *)packet_body(&ask) = job->key ? job->key->ref : reader->slot;
 	return ask;
 }
 
@@ -179,12 +190,12 @@ static void turn_go(struct reader *reader)
 		job_fail(job, job->give_up, KF_REASON_QUEUED, 0);
 		return;
 	}
-	ask = to_driver(job);
+	ask = to_driver(reader, job);
 	if (leaves_state(nr_of(job))) {
 		reader->dirty = true;
 		reader->owner = job->context;
 	}
-	link_ask(reader, LINK_JOB, &ask, left);
+	link_ask(reader->device, reader, LINK_JOB, &ask, left);
 }
 
 static void turn_step(struct reader *reader)
@@ -222,7 +233,7 @@ static int was_reset(struct reader *reader, const struct packet *reply)
 	const struct kf_drv_power_cycle *cycle = packet_read(reply);
 
 	if (reader->entry.state != KF_READER_CARD || cycle->atr_len > sizeof(cycle->atr)) {
-		link_break(reader);
+		link_break(reader->device);
 		return -EIO;
 	}
 	reader_was_reset(reader, BYTES(cycle->atr, cycle->atr_len));
@@ -280,7 +291,7 @@ static int take_session_key(struct reader *reader, struct context *context,
 	int r;
 
 	if (import->key == 0) {
-		link_break(reader);
+		link_break(reader->device);
 		return -EIO;
 	}
 	if (!context) {			/* asked for by somebody who left */
@@ -415,32 +426,16 @@ static void turn_done(struct reader *reader, const struct packet *reply)
 		reader->drop_due = true;
 }
 
-static void said_hello(struct reader *reader, const struct packet *reply)
-{
-	const struct kf_drv_hello *hello = packet_read(reply);
-
-	if (reply->header.result < 0 || hello->version != KF_PROTO_VERSION) {
-		link_break(reader);
-		return;
-	}
-	reader->hello = *hello;
-	reader->entry.vendor = hello->vendor;
-	reader->entry.product = hello->product;
-}
-
 void card_reply(struct reader *reader, int step, const struct packet *reply)
 {
 	bool failed = reply->header.result < 0;
 	struct key *key;
 
 	switch (step) {
-	case LINK_HELLO:
-		said_hello(reader, reply);
-		return;
 	case LINK_DROP:
 	case LINK_CHORE_DROP:
 		if (failed) {
-			link_break(reader);
+			link_break(reader->device);
 			return;
 		}
 		state_dropped(reader, reply);
@@ -449,7 +444,7 @@ void card_reply(struct reader *reader, int step, const struct packet *reply)
 		return;
 	case LINK_CHORE_RESET:
 		if (failed)
-			link_break(reader);
+			link_break(reader->device);
 		else
 			(void)was_reset(reader, reply);
 		return;

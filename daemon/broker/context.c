@@ -149,7 +149,7 @@ void key_end(struct key *key, enum kf_reason reason, bool destroy)
 			job->key = NULL;
 			if (job->state == JOB_QUEUED)
 				job_fail(job, -ESTALE, (uint16_t)reason, 0);
-			else if (context->reader->link.step != LINK_JOB)
+			else if (reader_step(context->reader) != LINK_JOB)
 				job->give_up = -ESTALE;		/* not at the card yet */
 		}
 	handle_age(&client->broker->handles, key->handle, reason);

@@ -158,8 +158,8 @@ void job_cancel(struct job *job)
 
 	if (job->state == JOB_RUNNING) {
 		job->give_up = -ECANCELED;
-		if (reader->link.step == LINK_JOB)
-			link_cancel(reader);
+		if (reader_step(reader) == LINK_JOB)
+			link_cancel(reader->device);
 		return;
 	}
 	if (job->state == JOB_PARKED) {
@@ -177,7 +177,7 @@ void job_orphan(struct job *job)
 		job_free(job);
 		return;
 	}
-	if (job->reader->link.step != LINK_JOB)
+	if (reader_step(job->reader) != LINK_JOB)
 		job->give_up = -ECANCELED;	/* it has not reached the card and need not */
 	/* A PIN under way may be wrong: its try stays spent until it is forgiven in time. */
 	job->pin_charged = false;
@@ -194,7 +194,7 @@ void job_context_ended(struct job *job, int result, enum kf_reason reason)
 		job_fail(job, result, (uint16_t)reason, 0);
 		return;
 	}
-	if (job->reader->link.step != LINK_JOB)
+	if (reader_step(job->reader) != LINK_JOB)
 		job->give_up = result;
 }
 

@@ -22,15 +22,15 @@ static void link_late(struct timer *timer)
 {
 	struct link *link = list_entry(timer, struct link, timer);
 
-	reader_driver_lost(list_entry(link, struct reader, link), "no reply in time",
+	device_driver_lost(list_entry(link, struct device, link), "no reply in time",
 			   SPAWN_KILL);
 }
 
-void link_ask(struct reader *reader, enum link_step step, struct packet *request,
-	      uint32_t deadline_ms)
+void link_ask(struct device *device, struct reader *reader, enum link_step step,
+	      struct packet *request, uint32_t deadline_ms)
 {
-	struct link *link = &reader->link;
-	struct broker *broker = reader->broker;
+	struct link *link = &device->link;
+	struct broker *broker = device->broker;
 	struct packer p = pack_begin(broker->tx, KF_PACKET_MAX);
 	int r;
 
@@ -45,21 +45,23 @@ void link_ask(struct reader *reader, enum link_step step, struct packet *request
 		r = wire_send(link->source.fd, pack_done(&p), MSG_DONTWAIT);
 	wipe(broker->tx, p.n);
 	link->step = step;
+	link->whose = reader;
+	link->last = reader->slot;
 	link->cancelled = false;
 	link->request = request->header.request;
 	if (r < 0)
-		link_break(reader);
+		link_break(device);
 }
 
-void link_break(struct reader *reader)
+void link_break(struct device *device)
 {
-	reader->link.broken = true;
-	(void)shutdown(reader->link.source.fd, SHUT_RDWR);
+	device->link.broken = true;
+	(void)shutdown(device->link.source.fd, SHUT_RDWR);
 }
 
-void link_cancel(struct reader *reader)
+void link_cancel(struct device *device)
 {
-	struct link *link = &reader->link;
+	struct link *link = &device->link;
 	struct packet request = packet_request(KF_CANCEL, link->seq, 0);
 	struct kf_cancel *cancel = packet_body(&request);
 	uint8_t buf[sizeof(struct kf_header) + sizeof(struct kf_cancel)];
@@ -83,44 +85,51 @@ static bool reply_is_due(const struct link *link, const struct packet *packet)
  * An honest driver has little to tell: it leaves with its card. Each event goes to every client
  * that asked for them, so a driver that makes them up must not fill other people's sockets.
  */
-static bool event_is_flood(struct link *link)
+static bool event_is_flood(struct device *device)
 {
+	struct link *link = &device->link;
 	uint64_t now = now_ns();
 
 	if (now - link->events_ns > ms_to_ns(LINK_EVENTS_MS)) {
 		link->events_ns = now;
 		link->n_events = 0;
 	}
-	return ++link->n_events > LINK_EVENTS;
+	return ++link->n_events > LINK_EVENTS + device->n_slots - 1;
 }
 
 /* Return: 0, or negative for what no honest driver sends. */
-static int link_take(struct reader *reader, struct bytes frame)
+static int link_take(struct device *device, struct bytes frame)
 {
-	struct link *link = &reader->link;
+	struct link *link = &device->link;
 	struct packet packet;
 	int r = packet_parse(frame, &packet);
 
 	if (r < 0)
 		return r;
 	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_EVENT)
-		return event_is_flood(link) ? -EPROTO :
-		       reader_event(reader, packet_read(&packet));
+		return event_is_flood(device) ? -EPROTO :
+		       device_event(device, packet_read(&packet));
 	if (!reply_is_due(link, &packet))
 		return -EPROTO;
 
+	struct reader *whose = link->whose;
 	int step = link->step;
+
 	link->step = LINK_IDLE;
-	timer_disarm(&reader->broker->loop, &link->timer);
-	card_reply(reader, step, &packet);
+	link->whose = NULL;
+	timer_disarm(&device->broker->loop, &link->timer);
+	if (step == LINK_HELLO)
+		device_said_hello(device, &packet);
+	else
+		card_reply(whose, step, &packet);
 	return 0;
 }
 
 static void link_ready(struct source *source, uint32_t events)
 {
 	struct link *link = list_entry(source, struct link, source);
-	struct reader *reader = list_entry(link, struct reader, link);
-	struct broker *broker = reader->broker;
+	struct device *device = list_entry(link, struct device, link);
+	struct broker *broker = device->broker;
 	int r = 0;
 
 	(void)events;
@@ -130,22 +139,22 @@ static void link_ready(struct source *source, uint32_t events)
 		r = wire_recv(link->source.fd, broker->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
 		if (r < 0)
 			break;
-		r = link_take(reader, frame);
+		r = link_take(device, frame);
 		wipe(broker->rx, frame.n);
 		if (r < 0)
-			reader_driver_lost(reader, "it broke the protocol", SPAWN_KILL);
+			device_driver_lost(device, "it broke the protocol", SPAWN_KILL);
 	}
 	if (r < 0 && r != -EAGAIN && link_up(link))
-		reader_driver_lost(reader, link->broken ? "it failed a duty" :
+		device_driver_lost(device, link->broken ? "it failed a duty" :
 				   r == -ECONNRESET ? "it ended" : "it broke the protocol",
 				   link->broken || r != -ECONNRESET ? SPAWN_KILL : SPAWN_HUNG_UP);
 	else if (link_up(link))
-		card_kick(reader);
+		device_kick(device);
 }
 
-int link_open(struct reader *reader, int fd)
+int link_open(struct device *device, int fd)
 {
-	struct link *link = &reader->link;
+	struct link *link = &device->link;
 
 	assert(!link_up(link));
 	link->source = (struct source){ .fd = fd, .events = EPOLLIN, .fn = link_ready };
@@ -153,15 +162,16 @@ int link_open(struct reader *reader, int fd)
 	link->step = LINK_IDLE;
 	link->broken = false;
 	link->n_events = 0;
-	return loop_add(&reader->broker->loop, &link->source);
+	return loop_add(&device->broker->loop, &link->source);
 }
 
-void link_close(struct reader *reader)
+void link_close(struct device *device)
 {
-	struct link *link = &reader->link;
+	struct link *link = &device->link;
 
-	loop_remove(&reader->broker->loop, &link->source);
-	timer_disarm(&reader->broker->loop, &link->timer);
+	loop_remove(&device->broker->loop, &link->source);
+	timer_disarm(&device->broker->loop, &link->timer);
 	link->source.fd = fd_close(link->source.fd);
 	link->step = LINK_IDLE;
+	link->whose = NULL;
 }

@@ -10,7 +10,7 @@
 
 #define LINK_GRACE_MS	2000	/* for a driver to notice its own deadline */
 #define LINK_CHORE_MS	10000	/* for what the broker asks on its own account */
-#define LINK_EVENTS	32	/* of a driver, within ... */
+#define LINK_EVENTS	32	/* of a driver, and one more for each slot, within ... */
 #define LINK_EVENTS_MS	10000
 
 /* What the outstanding request is for. */
@@ -25,10 +25,21 @@ enum link_step {
 	LINK_CHORE_RESET,
 };
 
+struct device;
+struct reader;
+
+/**
+ * struct link - one
+ * @step:	what the outstanding request is for
+ * @whose:	the slot it is for
+ * @last:	the slot that was served last
+ */
 struct link {
 	struct source source;
 	struct timer timer;
 	enum link_step step;
+	struct reader *whose;
+	uint32_t last;
 	uint32_t seq, request;	/* of the outstanding one */
 	uint32_t instance, pid, uid, restarts;
 	uint32_t n_events;	/* since events_ns */
@@ -44,14 +55,21 @@ static inline bool link_up(const struct link *link)
 	return link->source.fd >= 0;
 }
 
-struct reader;
+/* A request may be sent. */
+static inline bool link_is_free(const struct link *link)
+{
+	return link_up(link) && link->step == LINK_IDLE && !link->broken;
+}
 
-/* Sends; the reply comes to card_reply(). On failure the link breaks, by itself and later. */
-void link_ask(struct reader *reader, enum link_step step, struct packet *request,
-	      uint32_t deadline_ms);
+/*
+ * Sends, on behalf of @reader; the reply comes to card_reply(). On failure the link breaks, by
+ * itself and later.
+ */
+void link_ask(struct device *device, struct reader *reader, enum link_step step,
+	      struct packet *request, uint32_t deadline_ms);
 /* Asks the driver, once, to give up what it is doing. */
-void link_cancel(struct reader *reader);
+void link_cancel(struct device *device);
 /* Gives the driver up from anywhere: its contexts end when the loop sees the socket's end. */
-void link_break(struct reader *reader);
-int link_open(struct reader *reader, int fd);
-void link_close(struct reader *reader);
+void link_break(struct device *device);
+int link_open(struct device *device, int fd);
+void link_close(struct device *device);

@@ -5,7 +5,6 @@
  */
 #include "daemon/broker/reader.h"
 
-#include "base/cleanup.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/card.h"
 #include "daemon/broker/client.h"
@@ -19,18 +18,20 @@ static void reader_kicked(struct timer *timer)
 	card_kick(list_entry(timer, struct reader, kick));
 }
 
-int reader_new(struct broker *broker, uint32_t key, const char *name, struct reader **out)
+int reader_new(struct device *device, uint32_t slot, const char *name, struct reader **out)
 {
+	struct broker *broker = device->broker;
 	struct reader *reader;
 
-	if (broker->n_readers >= BROKER_READERS)
+	/* Slot 0 always finds room: there are never more devices than BROKER_READERS. */
+	if (slot != 0 && broker->n_readers - broker->n_devices >= BROKER_SLOTS - BROKER_READERS)
 		return -EDQUOT;
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return -ENOMEM;
 	reader->broker = broker;
-	reader->key = key;
-	reader->link = LINK_INIT;
+	reader->device = device;
+	reader->slot = slot;
 	reader->kick.fn = reader_kicked;
 	reader->entry.reader = ++broker->next_reader;
 	reader->entry.state = KF_READER_STARTING;
@@ -39,8 +40,10 @@ int reader_new(struct broker *broker, uint32_t key, const char *name, struct rea
 	list_init(&reader->waiters);
 	list_init(&reader->dead_keys);
 	list_init(&reader->link_broker);
+	list_init(&reader->in_device);
 	queue_init(&reader->queue);
 	list_push(&broker->readers, &reader->link_broker);
+	list_push(&device->slots, &reader->in_device);
 	broker->n_readers++;
 	*out = reader;
 	return 0;
@@ -51,8 +54,10 @@ struct reader *reader_free(struct reader *reader)
 	if (!reader)
 		return NULL;
 	list_drop(&reader->link_broker);
+	list_drop(&reader->in_device);
 	reader->broker->n_readers--;
-	assert(!link_up(&reader->link) && !reader->running && list_empty(&reader->contexts));
+	assert(!reader->running && list_empty(&reader->contexts));
+	assert(reader->device->link.whose != reader);
 	assert(list_empty(&reader->waiters) && list_empty(&reader->dead_keys));
 	timer_disarm(&reader->broker->loop, &reader->kick);
 	queue_deinit(&reader->queue);
@@ -66,11 +71,6 @@ struct reader *reader_free(struct reader *reader)
 		if (!found_ && (test)) \
 			found_ = r_; \
 	found_; })
-
-struct reader *reader_by_key(struct broker *broker, uint32_t key)
-{
-	return READER_BY(broker, r_->key == key);
-}
 
 struct reader *reader_by_number(struct broker *broker, uint32_t number)
 {
@@ -242,8 +242,6 @@ int reader_event(struct reader *reader, const struct kf_drv_event *event)
 
 	if (event->atr_len > sizeof(event->atr) || event->serial_len > sizeof(event->serial))
 		return -EPROTO;
-	if (reader->link.step == LINK_HELLO)
-		return -EPROTO;
 	switch (event->change) {
 	case KF_CHANGE_CARD_INSERTED:
 		if (has_card)
@@ -266,34 +264,10 @@ int reader_event(struct reader *reader, const struct kf_drv_event *event)
 	}
 }
 
-int reader_driver(struct reader *reader, int fd, const struct spawn_msg *msg)
-{
-	struct packet hello = packet_request(KF_DRV_HELLO, 0, 0);
-	int r;
-
-	if (link_up(&reader->link)) {
-		fd_close(fd);
-		return -EPROTO;
-	}
-	r = link_open(reader, fd);
-	if (r < 0) {
-		reader->link.source.fd = fd_close(fd);
-		return r;
-	}
-	reader->link.instance = msg->instance;
-	reader->link.pid = msg->pid;
-	reader->link.uid = msg->uid;
-	reader->link.restarts = msg->restarts;
-	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
-	link_ask(reader, LINK_HELLO, &hello, LINK_CHORE_MS);
-	return 0;
-}
-
-/* What the client whose turn it was is told. */
-static void fail_running(struct reader *reader)
+void reader_fail_running(struct reader *reader)
 {
 	struct job *job = reader->running;
-	bool on_card = reader->link.step == LINK_JOB;
+	bool on_card = reader_step(reader) == LINK_JOB;
 
 	if (!job)
 		return;
@@ -307,19 +281,10 @@ static void fail_running(struct reader *reader)
 		job_fail(job, -ENOMEDIUM, KF_REASON_REMOVED, 0);
 }
 
-void reader_driver_lost(struct reader *reader, const char *why, uint32_t tell)
+void reader_lost_driver(struct reader *reader)
 {
-	struct spawn_msg msg = { .kind = tell, .reader = reader->key,
-				 .instance = reader->link.instance };
 	bool had_card = reader->entry.state == KF_READER_CARD;
 
-	if (tell == SPAWN_KILL)	/* a driver that ends by itself is the monitor's to tell of */
-		log_line("reader=%s pid=%u: driver lost, %s", reader->entry.name, reader->link.pid,
-			 why);
-	if (tell)		/* before its link closes: else it may end first, and look honest */
-		broker_tell(reader->broker, &msg);
-	fail_running(reader);
-	link_close(reader);
 	lose_card(reader, KF_READER_STARTING, CONTEXT_DRIVER_DIED, KF_REASON_DRIVER_DIED);
 	if (had_card)
 		reader_announce(reader, KF_CHANGE_CARD_REMOVED);
@@ -327,8 +292,6 @@ void reader_driver_lost(struct reader *reader, const char *why, uint32_t tell)
 
 void reader_gone(struct reader *reader)
 {
-	fail_running(reader);
-	link_close(reader);
 	lose_card(reader, KF_READER_GONE, CONTEXT_READER_GONE, KF_REASON_READER_GONE);
 	reader_announce(reader, KF_CHANGE_READER_REMOVED);
 	reader_free(reader);

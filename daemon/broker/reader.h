@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * daemon/broker/reader.h - One reader with its card and the driver process that serves it. The
+ * daemon/broker/reader.h - One reader as clients see it: a slot of a device, and the card in it. The
  * reader outlives its drivers: a driver that ends is followed by a fresh one, and the reader is
  * STARTING in between.
  */
 #pragma once
 
 #include "daemon/broker/context.h"
+#include "daemon/broker/device.h"
 #include "daemon/broker/link.h"
 #include "daemon/shared/loop.h"
 #include "daemon/broker/queue.h"
@@ -15,13 +16,11 @@
 
 struct broker;
 struct job;
-struct spawn_msg;
 
 /**
  * struct reader - one reader
- * @key:	the monitor's number
+ * @device:	whose slot @slot it is
  * @entry:	what clients are told; number, state, generation, ATR live here
- * @link:	to the driver
  * @queue:	jobs for the card
  * @waiters:	jobs that wait for a card to come
  * @running:	the job whose turn it is; NULL between turns
@@ -34,12 +33,11 @@ struct spawn_msg;
  * @sessions_stay: they survive a drop; else the card is held for their owner
  */
 struct reader {
-	struct list link_broker;
+	struct list link_broker, in_device;
 	struct broker *broker;
-	uint32_t key;
+	struct device *device;
+	uint32_t slot;
 	struct kf_reader_entry entry;
-	struct kf_drv_hello hello;
-	struct link link;
 	struct list contexts;
 	struct queue queue;
 	struct list waiters;
@@ -51,22 +49,25 @@ struct reader {
 	bool dirty, drop_due, reset_due, sessions_stay;
 };
 
-int reader_new(struct broker *broker, uint32_t key, const char *name, struct reader **out);
+/* Return: 0, -ENOMEM, -EDQUOT. */
+int reader_new(struct device *device, uint32_t slot, const char *name, struct reader **out);
 struct reader *reader_free(struct reader *reader);
 
-struct reader *reader_by_key(struct broker *broker, uint32_t key);
 struct reader *reader_by_number(struct broker *broker, uint32_t number);
 struct reader *reader_by_name(struct broker *broker, const char *name);
 
-/* The monitor says it is gone: ends all contexts, announces, frees. */
+/* What this reader's request at the driver is for; LINK_IDLE if it has none there. */
+static inline enum link_step reader_step(const struct reader *reader)
+{
+	return reader->device->link.whose == reader ? reader->device->link.step : LINK_IDLE;
+}
+
+/* It is gone: ends all contexts, announces, frees. Its running job was failed before. */
 void reader_gone(struct reader *reader);
-/* A fresh driver. Takes over @fd. */
-int reader_driver(struct reader *reader, int fd, const struct spawn_msg *msg);
-/*
- * The driver is gone, or must be: @why for the log; @tell is what the monitor hears, %SPAWN_KILL,
- * %SPAWN_HUNG_UP, or 0 where it knows.
- */
-void reader_driver_lost(struct reader *reader, const char *why, uint32_t tell);
+/* The driver goes: what the client whose turn it was is told, while the link still says where it was. */
+void reader_fail_running(struct reader *reader);
+/* The driver went. */
+void reader_lost_driver(struct reader *reader);
 /* An event of the driver. Return: 0, or -EPROTO for one that cannot be. */
 int reader_event(struct reader *reader, const struct kf_drv_event *event);
 /* The card was reset by us. */

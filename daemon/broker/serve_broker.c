@@ -37,7 +37,7 @@ int on_hello(struct call *call)
 
 static size_t list_processes(const struct broker *broker, struct kf_process_entry *rows)
 {
-	const struct reader *reader;
+	const struct device *device;
 	size_t n = 0;
 
 	rows[n] = (struct kf_process_entry){
@@ -48,13 +48,14 @@ static size_t list_processes(const struct broker *broker, struct kf_process_entr
 		.role = KF_ROLE_BROKER, .pid = (uint32_t)getpid(), .uid = getuid() };
 	packet_set_string(rows[n].version, KF_VERSION);
 	n++;
-	list_each(reader, &broker->readers, link_broker) {
-		if (!link_up(&reader->link))
+	list_each(device, &broker->devices, link_broker) {
+		if (!link_up(&device->link))
 			continue;
 		rows[n] = (struct kf_process_entry){
-			.role = KF_ROLE_DRIVER, .pid = reader->link.pid, .uid = reader->link.uid,
-			.reader = reader->entry.reader, .restarts = reader->link.restarts };
-		memcpy(rows[n++].version, reader->hello.driver_version, KF_LABEL_MAX);
+			.role = KF_ROLE_DRIVER, .pid = device->link.pid, .uid = device->link.uid,
+			.reader = device_slot(device, 0)->entry.reader,
+			.restarts = device->link.restarts };
+		memcpy(rows[n++].version, device->hello.driver_version, KF_LABEL_MAX);
 	}
 	return n;
 }
@@ -71,7 +72,7 @@ int on_status(struct call *call)
 	out->n_clients = (uint32_t)broker->n_clients;
 	out->max_clients = (uint32_t)call->broker->max_clients;
 	out->n_readers = (uint32_t)broker->n_readers;
-	out->max_readers = BROKER_READERS;
+	out->max_readers = BROKER_SLOTS;
 	out->max_uid_connections = broker->quota.limit[QUOTA_CONNECTIONS];
 	out->max_uid_contexts = broker->quota.limit[QUOTA_CONTEXTS];
 	out->max_uid_keys = broker->quota.limit[QUOTA_KEYS];

@@ -16,7 +16,7 @@ static bool may_look(const struct call *call, const struct reader *reader)
 int on_reader_list(struct call *call)
 {
 	struct kf_reader_list *out = packet_body(&call->reply);
-	struct kf_reader_entry rows[BROKER_READERS];
+	struct kf_reader_entry rows[BROKER_SLOTS];
 	struct reader *reader;
 	size_t n = 0;
 
@@ -75,11 +75,13 @@ int on_reader_info(struct call *call)
 		return r;
 	out->reader = reader->entry.reader;
 	out->entry = reader->entry;
-	out->features = reader->hello.features;
-	out->exchange = reader->hello.exchange;
-	out->max_message = reader->hello.max_message;
-	memcpy(out->product_name, reader->hello.product_name, sizeof(out->product_name));
-	memcpy(out->driver_version, reader->hello.driver_version, sizeof(out->driver_version));
+	out->features = reader->device->hello.features;
+	out->exchange = reader->device->hello.exchange;
+	out->slot = reader->slot;
+	out->n_slots = reader->device->n_slots;
+	out->max_message = reader->device->hello.max_message;
+	memcpy(out->product_name, reader->device->hello.product_name, sizeof(out->product_name));
+	memcpy(out->driver_version, reader->device->hello.driver_version, sizeof(out->driver_version));
 	return 0;
 }
 

@@ -460,6 +460,8 @@ enum kf_exchange {
  * @entry:	[in] name, [out] the rest
  * @product_name: [out] USB product string, or what stands for it
  * @driver_version: [out] of the driver process
+ * @slot:	[out] which slot of its device this reader is, 0 for the first
+ * @n_slots:	[out] how many the device has; each is a reader of its own, @slot apart named alike
  */
 struct kf_reader_info {
 	__u32 reader;
@@ -469,8 +471,10 @@ struct kf_reader_info {
 	struct kf_reader_entry entry;
 	char product_name[KF_NAME_MAX];
 	char driver_version[KF_LABEL_MAX];
+	__u32 slot;
+	__u32 n_slots;
 };
-static_assert(sizeof(struct kf_reader_info) == 332, "kf_reader_info");
+static_assert(sizeof(struct kf_reader_info) == 340, "kf_reader_info");
 #define KF_READER_INFO		_IOWR(KF_TYPE, 0x11, struct kf_reader_info)
 
 #define KF_OPEN_WAIT		0x1u	/* answer only when a card is there, or at the deadline */
@@ -1154,12 +1158,12 @@ static_assert(sizeof(struct kf_event) == 228, "kf_event");
 
 /* ---------------------------------------------------------------- driver only: 0xc0 to 0xdf
  *
- * The broker asks, the driver answers, one request at a time, in the packets above. `context` is 0
- * (a driver has one card) and `key` is the driver's own number for a session key, any value but 0:
- * the broker replaces its handles by it on the way down and the other way round in
- * kf_session_import.key. A reply that does not answer the outstanding request costs the driver its
+ * The broker asks, the driver answers, one request at a time, in the packets above, for all slots of
+ * its reader. `context` is the number of the slot, 0 for the first, and `key` the driver's own number
+ * for a session key, any value but 0 and no two slots' alike: the broker replaces its handles by
+ * them on the way down and the other way round in kf_session_import.key. A reply that does not answer the outstanding request costs the driver its
  * life. Events may be sent at any time, before the reply of a running request too;
- * more than 32 of them within ten seconds cost it, too.
+ * more than 32 of them (and one for each further slot) within ten seconds cost it, too.
  *
  * A driver is started by the monitor as
  *
@@ -1167,8 +1171,9 @@ static_assert(sizeof(struct kf_event) == 228, "kf_event");
  *
  * with the link (SOCK_SEQPACKET, to the broker) and the reader (for "socket": connected
  * SOCK_SEQPACKET as docs/vreader.md has it) at these numbers, standard streams open, nothing else.
- * It first waits for KF_DRV_HELLO. It leaves with 0 when the card was removed (after
- * %KF_CHANGE_CARD_REMOVED; the monitor starts a fresh one for the next card), when the reader closes
+ * It first waits for KF_DRV_HELLO. It leaves with 0 when a card was removed (after
+ * %KF_CHANGE_CARD_REMOVED; the monitor starts a fresh one for the next card): at once if no other
+ * slot has a card, else as soon as that one goes or another comes. So it does when the reader closes
  * or the link does; with 1 on an error, after a line on standard error.
  */
 
@@ -1183,10 +1188,12 @@ static_assert(sizeof(struct kf_event) == 228, "kf_event");
  * @reserved:	0
  * @product_name: [out] for people
  * @driver_version: [out] for people
+ * @n_slots:	[out] 1 to 32; 0 counts as 1
+ * @busy_slots:	[out] bMaxCCIDBusySlots, as the reader claims it; whatever it says, slots take turns
  *
  * The driver has parsed the reader's descriptors when it answers. After the answer it power-cycles
- * whatever is in the slot and tells by KF_DRV_EVENT what it found: always one event, %KF_CHANGE_CARD_INSERTED,
- * _MUTE or _REMOVED (the slot is empty).
+ * whatever is in the slots and tells by KF_DRV_EVENT what it found: always one event a slot,
+ * %KF_CHANGE_CARD_INSERTED, _MUTE or _REMOVED (the slot is empty).
  */
 struct kf_drv_hello {
 	__u32 version;
@@ -1198,19 +1205,21 @@ struct kf_drv_hello {
 	__u32 reserved;
 	char product_name[KF_NAME_MAX];
 	char driver_version[KF_LABEL_MAX];
+	__u32 n_slots;
+	__u32 busy_slots;
 };
-static_assert(sizeof(struct kf_drv_hello) == 120, "kf_drv_hello");
+static_assert(sizeof(struct kf_drv_hello) == 128, "kf_drv_hello");
 #define KF_DRV_HELLO		_IOWR(KF_TYPE, 0xc0, struct kf_drv_hello)
 
 /**
  * struct kf_drv_drop - drops the card's security state (verified PINs) between two clients, by
  *		SELECT or whatever the card has; session objects stay where the card can
  * @flags:	[in] 0; [out] %KF_DRV_DROPPED_KEYS
- * @reserved:	0
+ * @slot:	[in] in which slot
  */
 struct kf_drv_drop {
 	__u32 flags;
-	__u32 reserved;
+	__u32 slot;
 };
 static_assert(sizeof(struct kf_drv_drop) == 8, "kf_drv_drop");
 #define KF_DRV_DROPPED_KEYS	0x1u	/* could only be done by reset: session objects are gone */
@@ -1218,7 +1227,7 @@ static_assert(sizeof(struct kf_drv_drop) == 8, "kf_drv_drop");
 
 /**
  * struct kf_drv_power_cycle - cold reset. Session keys are gone. Serves KF_CARD_RESET
- * @reserved:	0
+ * @slot:	[in] in which slot
  * @atr_len:	[out] of @atr
  * @atr:	[out] [7816-3]
  * @reserved2:	0
@@ -1226,7 +1235,7 @@ static_assert(sizeof(struct kf_drv_drop) == 8, "kf_drv_drop");
  * No KF_CHANGE_CARD_RESET event for this one: the reply says it.
  */
 struct kf_drv_power_cycle {
-	__u32 reserved;
+	__u32 slot;
 	__u32 atr_len;
 	__u8 atr[KF_ATR_MAX];
 	__u8 reserved2[3];
@@ -1243,6 +1252,7 @@ static_assert(sizeof(struct kf_drv_power_cycle) == 44, "kf_drv_power_cycle");
  * @card:	name of the card driver that matched, empty if none
  * @serial:	card serial number, if known by then
  * @atr:	[7816-3]
+ * @slot:	which slot
  * @reserved:	0
  */
 struct kf_drv_event {
@@ -1253,7 +1263,8 @@ struct kf_drv_event {
 	char card[KF_LABEL_MAX];
 	__u8 serial[KF_SERIAL_MAX];
 	__u8 atr[KF_ATR_MAX];
-	__u8 reserved[3];
+	__u8 slot;
+	__u8 reserved[2];
 };
 static_assert(sizeof(struct kf_drv_event) == 116, "kf_drv_event");
 #define KF_DRV_EVENT		_IOR(KF_TYPE, 0xe8, struct kf_drv_event)

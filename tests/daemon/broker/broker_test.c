@@ -59,10 +59,10 @@ TEST_F(broker, a_driver_that_was_replaced_already_does_not_end_its_successor)
 	struct spawn_msg gone = { .kind = SPAWN_DRIVER_GONE, .reader = 1, .instance = 77 };
 
 	EXPECT_EQ(0, broker_told(&self->rig.broker, &gone, -1));
-	EXPECT_TRUE(link_up(&self->rig.reader->link));
+	EXPECT_TRUE(link_up(&self->rig.reader->device->link));
 	gone.instance = 1;
 	EXPECT_EQ(0, broker_told(&self->rig.broker, &gone, -1));
-	EXPECT_FALSE(link_up(&self->rig.reader->link));
+	EXPECT_FALSE(link_up(&self->rig.reader->device->link));
 }
 
 /* A broker that listens, on a name that only this process's network namespace knows. */

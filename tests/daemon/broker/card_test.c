@@ -139,7 +139,7 @@ TEST_F(card, a_driver_that_cannot_drop_is_given_up)
 	self->rig.fail = NR(KF_DRV_DROP);
 	self->rig.fail_result = -EIO;
 	EXPECT_EQ(-EIO, call(self, &self->b, ask(KF_SIGN, self->cb), &reply));
-	EXPECT_FALSE(link_up(&self->rig.reader->link));
+	EXPECT_FALSE(link_up(&self->rig.reader->device->link));
 	EXPECT_EQ((uint32_t)KF_READER_STARTING, self->rig.reader->entry.state);
 	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP));
 }
@@ -336,11 +336,11 @@ TEST_F(card, a_driver_silent_beyond_the_deadline_is_given_up)
 	rig_run(&self->rig);
 	rig_expire(&self->rig, &list_entry(self->a.client->jobs.next, struct job, in_client)->timer);
 	EXPECT_FALSE(peer_get(&self->a, &reply));	/* the driver may still answer */
-	rig_expire(&self->rig, &self->rig.reader->link.timer);
+	rig_expire(&self->rig, &self->rig.reader->device->link.timer);
 	ASSERT_TRUE(peer_get(&self->a, &reply));
 	EXPECT_EQ(-ETIMEDOUT, reply.header.result);
 	EXPECT_EQ(KF_REASON_ON_CARD, reply.header.reason);
-	EXPECT_FALSE(link_up(&self->rig.reader->link));
+	EXPECT_FALSE(link_up(&self->rig.reader->device->link));
 }
 
 TEST_F(card, a_key_whose_client_left_meanwhile_is_destroyed)
@@ -452,7 +452,7 @@ TEST_F(card, one_that_cannot_keep_sessions_is_held_for_their_owner)
 static void expect_driver_lost(struct rig *rig)
 {
 	rig_run(rig);
-	EXPECT_FALSE(link_up(&rig->reader->link));
+	EXPECT_FALSE(link_up(&rig->reader->device->link));
 }
 
 TEST_F(card, a_reply_nobody_waits_for_costs_the_driver_its_life)

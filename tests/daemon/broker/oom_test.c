@@ -76,7 +76,7 @@ static uint64_t first_field(const struct packet *reply, int result)
 /* A driver that the broker gave up for want of memory is followed by another, as always. */
 static void revive(struct rig *rig)
 {
-	if (link_up(&rig->reader->link) && !rig->reader->link.broken)
+	if (link_up(&rig->reader->device->link) && !rig->reader->device->link.broken)
 		return;
 	rig->driver = fd_close(rig->driver);
 	rig_run(rig);

@@ -31,6 +31,7 @@ struct peer {
  * @driver:	our end of the driver's link
  * @hold:	the fake driver takes requests but does not answer
  * @asked:	numbers (nr) of what the driver was asked, in order
+ * @n_slots:	how many it says its reader has
  * @tries:	what it says to KF_PIN_STATUS
  * @target:	what it says to KF_SESSION_IMPORT: which container the sid is for
  * @fail:	nr that it refuses with @fail_result
@@ -42,6 +43,7 @@ struct rig {
 	bool hold;
 	uint32_t asked[256];
 	size_t n_asked;
+	uint32_t n_slots;
 	uint32_t tries;
 	uint32_t target;
 	uint32_t fail;
@@ -77,11 +79,13 @@ static inline void driver_send(struct rig *rig, struct packet *packet)
 	ASSERT_EQ(0, wire_send(rig->driver, pack_done(&p), 0));
 }
 
-static inline void driver_event(struct rig *rig, enum kf_change change, uint32_t flags)
+static inline void driver_event_at(struct rig *rig, uint8_t slot, enum kf_change change,
+				   uint32_t flags)
 {
 	struct packet p = packet_event(KF_DRV_EVENT);
 	struct kf_drv_event *event = packet_body(&p);
 
+	event->slot = slot;
 	event->change = change;
 	event->flags = flags;
 	if (change == KF_CHANGE_CARD_INSERTED) {
@@ -91,6 +95,11 @@ static inline void driver_event(struct rig *rig, enum kf_change change, uint32_t
 		event->serial[0] = 0xab;
 	}
 	driver_send(rig, &p);
+}
+
+static inline void driver_event(struct rig *rig, enum kf_change change, uint32_t flags)
+{
+	driver_event_at(rig, 0, change, flags);
 }
 
 /* What an honest driver says. */
@@ -103,6 +112,7 @@ static inline void driver_answer(struct rig *rig, const struct packet *ask)
 	switch (ask->header.request) {
 	case KF_DRV_HELLO:
 		((struct kf_drv_hello *)packet_body(&reply))->version = KF_PROTO_VERSION;
+		((struct kf_drv_hello *)packet_body(&reply))->n_slots = rig->n_slots;
 		break;
 	case KF_PIN_STATUS:
 		((struct kf_pin_status *)packet_body(&reply))->tries_left = rig->tries;
@@ -175,7 +185,7 @@ static inline void rig_init(struct rig *rig)
 	ASSERT_EQ(0, broker_init(&rig->broker, -1, -1));
 	rig_policy(rig, RIG_ALL);
 	ASSERT_EQ(0, broker_told(&rig->broker, &add, -1));
-	rig->reader = reader_by_key(&rig->broker, 1);
+	rig->reader = device_slot(device_by_key(&rig->broker, 1), 0);
 	rig_plug_driver(rig);
 	rig_insert(rig);
 	rig->n_asked = 0;
