@@ -131,7 +131,7 @@ static void take_class(struct walk *w, struct unpacker *u, size_t len)
 	desc.max_message = unpack_le32(u);
 	unpack_skip(u, 4);			/* bClassGetResponse, bClassEnvelope, wLcdLayout */
 	desc.pin_support = unpack_u8(u) & 0x03;
-	unpack_skip(u, 1);			/* bMaxCCIDBusySlots: one command at a time */
+	desc.busy_slots = unpack_u8(u);		/* one command at a time, whatever it says */
 	if (u->bad)
 		return;
 	if (len > CLASS_DESC_LEN)
@@ -235,6 +235,8 @@ static void judge_details(struct ccid_desc *desc)
 
 	if (desc->quirks->max_ifsd != 0)
 		desc->max_ifsd = desc->quirks->max_ifsd;
+	if (desc->busy_slots == 0 || desc->busy_slots > desc->n_slots)
+		desc->busy_slots = desc->busy_slots == 0 ? 1 : desc->n_slots;
 	if (quirk_has(desc->quirks, QUIRK_NO_PINPAD))
 		desc->pin_support = 0;
 	if ((desc->features & both) == both) {

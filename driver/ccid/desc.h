@@ -61,6 +61,7 @@ enum ccid_warning {
  * @level:	how APDUs travel
  * @max_message: largest whole message, 17 to CCID_MESSAGE_MAX
  * @pin_support: bPINSupport: 1 verify, 2 modify
+ * @busy_slots:	bMaxCCIDBusySlots, 1 to @n_slots; told on, we never use more than one
  * @warnings:	enum ccid_warning
  * @quirks:	the row for this product
  */
@@ -80,6 +81,7 @@ struct ccid_desc {
 	enum ccid_level level;
 	uint32_t max_message;
 	uint8_t pin_support;
+	uint8_t busy_slots;
 	uint32_t warnings;
 	const struct quirks *quirks;
 };

@@ -13,6 +13,7 @@
 /* What a row needs besides the request itself. */
 enum needs {
 	NEEDS_NOTHING,
+	NEEDS_SLOT,
 	NEEDS_CARD,		/* a card that answered to reset */
 };
 
@@ -22,6 +23,7 @@ enum needs {
 /**
  * struct call - one request on its way through
  * @s:		the service
+ * @seat:	the slot it is about; NULL: about none, or one that is not there
  * @request:	parsed
  * @body:	its struct
  * @reply:	to be filled; starts as a copy of the request's struct
@@ -30,6 +32,7 @@ enum needs {
  */
 struct call {
 	struct service *s;
+	struct seat *seat;
 	const struct packet *request;
 	struct packet *reply;
 	struct packer out;
@@ -49,7 +52,7 @@ struct rule {
 
 static const struct card_driver *driver_of(const struct call *call)
 {
-	return call->s->card->driver;
+	return call->seat->card->driver;
 }
 
 /* The part that was laid since @start; set even if empty. */
@@ -96,6 +99,8 @@ static int on_hello(struct call *call)
 	};
 	packet_set_string(out->product_name, call->s->reader->name);
 	packet_set_string(out->driver_version, KF_VERSION);
+	out->n_slots = desc->n_slots;
+	out->busy_slots = desc->busy_slots;
 	call->s->greeted = true;
 	return 0;
 }
@@ -105,27 +110,27 @@ static int on_power_cycle(struct call *call)
 	struct kf_drv_power_cycle *out = OUT(call, kf_drv_power_cycle);
 	int r;
 
-	if (!slot_has_card(call->s->slot))
+	if (!slot_has_card(call->seat->slot))
 		return -ENOMEDIUM;
-	r = service_power_up(call->s, call->deadline);
+	r = seat_power_up(call->seat, call->deadline);
 	if (r < 0)
 		return r;
-	out->atr_len = (uint32_t)call->s->card->atr.n;
+	out->atr_len = (uint32_t)call->seat->card->atr.n;
 	memset(out->atr, 0, sizeof(out->atr));
-	memcpy(out->atr, call->s->card->atr.p, call->s->card->atr.n);
+	memcpy(out->atr, call->seat->card->atr.p, call->seat->card->atr.n);
 	return 0;
 }
 
 /* A card without a verb for it, or a card nobody knows, can only be made to forget by a reset. */
 static int on_drop(struct call *call)
 {
-	struct card *card = call->s->card;
+	struct card *card = call->seat->card;
 	int r;
 
 	OUT(call, kf_drv_drop)->flags = 0;
 	if (card->driver && card->driver->drop)
 		return card->driver->drop(card);
-	r = service_power_up(call->s, call->deadline);
+	r = seat_power_up(call->seat, call->deadline);
 	if (r == 0)
 		OUT(call, kf_drv_drop)->flags = KF_DRV_DROPPED_KEYS;
 	return r;
@@ -133,12 +138,12 @@ static int on_drop(struct call *call)
 
 static int on_logout(struct call *call)
 {
-	return driver_of(call)->drop(call->s->card);
+	return driver_of(call)->drop(call->seat->card);
 }
 
 static int on_apdu(struct call *call)
 {
-	int r = card_raw(call->s->card, PART(call, kf_apdu, command), &call->out);
+	int r = card_raw(call->seat->card, PART(call, kf_apdu, command), &call->out);
 
 	if (r == 0)
 		SET_PART(call, kf_apdu, response, 0);
@@ -152,10 +157,10 @@ static int on_card_info(struct call *call)
 	struct kf_card_info info = { 0 };
 	int r;
 
-	r = driver_of(call)->info(call->s->card, &info);
+	r = driver_of(call)->info(call->seat->card, &info);
 	if (r < 0)
 		return r;
-	card_describe(call->s->card, &info);
+	card_describe(call->seat->card, &info);
 	packet_set_string(info.driver, driver_of(call)->name);
 	*OUT(call, kf_card_info) = info;
 	return 0;
@@ -163,7 +168,7 @@ static int on_card_info(struct call *call)
 
 static int on_device_cert(struct call *call)
 {
-	int r = driver_of(call)->device_cert(call->s->card, &call->out);
+	int r = driver_of(call)->device_cert(call->seat->card, &call->out);
 
 	if (r == 0)
 		SET_PART(call, kf_device_cert, chain, 0);
@@ -174,7 +179,7 @@ static int on_device_cert(struct call *call)
 
 static int on_pin_status(struct call *call)
 {
-	return driver_of(call)->pin_status(call->s->card, OUT(call, kf_pin_status));
+	return driver_of(call)->pin_status(call->seat->card, OUT(call, kf_pin_status));
 }
 
 static int on_pin_verify(struct call *call)
@@ -185,7 +190,7 @@ static int on_pin_verify(struct call *call)
 		.value = PART(call, kf_pin_verify, value),
 	};
 
-	return driver_of(call)->pin_verify(call->s->card, &pin);
+	return driver_of(call)->pin_verify(call->seat->card, &pin);
 }
 
 static int on_pin_change(struct call *call)
@@ -197,7 +202,7 @@ static int on_pin_change(struct call *call)
 		.new_value = PART(call, kf_pin_change, new_value),
 	};
 
-	return driver_of(call)->pin_change(call->s->card, &pin);
+	return driver_of(call)->pin_change(call->seat->card, &pin);
 }
 
 static int on_pin_unblock(struct call *call)
@@ -209,7 +214,7 @@ static int on_pin_unblock(struct call *call)
 		.new_value = PART(call, kf_pin_unblock, new_value),
 	};
 
-	return driver_of(call)->pin_unblock(call->s->card, &pin);
+	return driver_of(call)->pin_unblock(call->seat->card, &pin);
 }
 
 /* --- containers --- */
@@ -217,7 +222,7 @@ static int on_pin_unblock(struct call *call)
 static int on_container_list(struct call *call)
 {
 	uint32_t n = 0;
-	int r = driver_of(call)->container_list(call->s->card, &n, &call->out);
+	int r = driver_of(call)->container_list(call->seat->card, &n, &call->out);
 
 	if (r < 0)
 		return r;
@@ -231,7 +236,7 @@ static int on_container_info(struct call *call)
 	struct kf_container_entry entry = {
 		.container = IN(call, kf_container_info)->entry.container,
 	};
-	int r = driver_of(call)->container_info(call->s->card, &entry, &call->out);
+	int r = driver_of(call)->container_info(call->seat->card, &entry, &call->out);
 
 	if (r < 0)
 		return r;
@@ -242,7 +247,7 @@ static int on_container_info(struct call *call)
 
 static int on_container_create(struct call *call)
 {
-	int r = driver_of(call)->container_create(call->s->card, OUT(call, kf_container_create),
+	int r = driver_of(call)->container_create(call->seat->card, OUT(call, kf_container_create),
 						  &call->out);
 
 	if (r == 0)
@@ -252,19 +257,19 @@ static int on_container_create(struct call *call)
 
 static int on_container_delete(struct call *call)
 {
-	return driver_of(call)->container_delete(call->s->card,
+	return driver_of(call)->container_delete(call->seat->card,
 						 IN(call, kf_container_delete)->container);
 }
 
 static int on_cert_store(struct call *call)
 {
-	return driver_of(call)->cert_store(call->s->card, IN(call, kf_cert_store)->container,
+	return driver_of(call)->cert_store(call->seat->card, IN(call, kf_cert_store)->container,
 					   PART(call, kf_cert_store, cert));
 }
 
 static int on_cert_read(struct call *call)
 {
-	int r = driver_of(call)->cert_read(call->s->card, IN(call, kf_cert_read)->container,
+	int r = driver_of(call)->cert_read(call->seat->card, IN(call, kf_cert_read)->container,
 					   &call->out);
 
 	if (r == 0)
@@ -276,7 +281,7 @@ static int on_cert_read(struct call *call)
 
 static int on_sign(struct call *call)
 {
-	int r = driver_of(call)->sign(call->s->card, IN(call, kf_sign),
+	int r = driver_of(call)->sign(call->seat->card, IN(call, kf_sign),
 				      PART(call, kf_sign, digest), &call->out);
 
 	if (r == 0)
@@ -286,7 +291,7 @@ static int on_sign(struct call *call)
 
 static int on_decrypt(struct call *call)
 {
-	int r = driver_of(call)->decrypt(call->s->card, IN(call, kf_decrypt),
+	int r = driver_of(call)->decrypt(call->seat->card, IN(call, kf_decrypt),
 					 PART(call, kf_decrypt, input),
 					 PART(call, kf_decrypt, label), &call->out);
 
@@ -297,7 +302,7 @@ static int on_decrypt(struct call *call)
 
 static int on_agree(struct call *call)
 {
-	int r = driver_of(call)->agree(call->s->card, IN(call, kf_agree)->container,
+	int r = driver_of(call)->agree(call->seat->card, IN(call, kf_agree)->container,
 				       PART(call, kf_agree, peer), &call->out);
 
 	if (r == 0)
@@ -313,14 +318,14 @@ static int on_offer(struct call *call)
 	size_t chain;
 	int r;
 
-	r = driver->offer(call->s->card, OUT(call, kf_offer), &call->out);
+	r = driver->offer(call->seat->card, OUT(call, kf_offer), &call->out);
 	if (r < 0)
 		return r;
 	chain = call->out.n;
 	packet_set(call->reply, kf_offer, statement, bytes_slice(pack_done(&call->out), 0, chain));
 	if (!driver->device_cert)
 		return 0;
-	r = driver->device_cert(call->s->card, &call->out);
+	r = driver->device_cert(call->seat->card, &call->out);
 	if (r == 0)
 		SET_PART(call, kf_offer, chain, chain);
 	return r;
@@ -332,10 +337,10 @@ static int on_session_import(struct call *call)
 	struct card_session *session;
 	int r;
 
-	r = card_session_new(&call->s->card->sessions, &session);
+	r = card_session_new(&call->seat->card->sessions, &session);
 	if (r < 0)
 		return r;
-	r = driver_of(call)->session_import(call->s->card, IN(call, kf_session_import),
+	r = driver_of(call)->session_import(call->seat->card, IN(call, kf_session_import),
 					    PART(call, kf_session_import, input), session);
 	if (r < 0) {
 		card_session_drop(session);
@@ -350,7 +355,7 @@ static int on_session_import(struct call *call)
 
 static struct card_session *session_of(struct call *call, uint64_t key)
 {
-	return card_session_find(&call->s->card->sessions, key);
+	return card_session_find(&call->seat->card->sessions, key);
 }
 
 static int on_prop_get(struct call *call)
@@ -383,7 +388,7 @@ static int on_process(struct call *call)
 
 	if (!session)
 		return -EBADF;
-	r = driver_of(call)->process(call->s->card, session, OUT(call, kf_process),
+	r = driver_of(call)->process(call->seat->card, session, OUT(call, kf_process),
 				     PART(call, kf_process, item), &call->out);
 	if (r == 0)
 		SET_PART(call, kf_process, receipt, 0);
@@ -397,7 +402,7 @@ static int on_key_destroy(struct call *call)
 
 	if (!session)
 		return -EBADF;
-	r = driver_of(call)->session_destroy(call->s->card, session);
+	r = driver_of(call)->session_destroy(call->seat->card, session);
 	if (r == 0)
 		card_session_drop(session);
 	return r;
@@ -405,7 +410,7 @@ static int on_key_destroy(struct call *call)
 
 static int on_receipt_get(struct call *call)
 {
-	int r = driver_of(call)->receipt_get(call->s->card, IN(call, kf_receipt_get), &call->out);
+	int r = driver_of(call)->receipt_get(call->seat->card, IN(call, kf_receipt_get), &call->out);
 
 	if (r == 0)
 		SET_PART(call, kf_receipt_get, receipt, 0);
@@ -414,7 +419,7 @@ static int on_receipt_get(struct call *call)
 
 static const struct rule rules[] = {
 	{ KF_DRV_HELLO,		NEEDS_NOTHING,	NO_VERB,		on_hello },
-	{ KF_DRV_POWER_CYCLE,	NEEDS_NOTHING,	NO_VERB,		on_power_cycle },
+	{ KF_DRV_POWER_CYCLE,	NEEDS_SLOT,	NO_VERB,		on_power_cycle },
 	{ KF_DRV_DROP,		NEEDS_CARD,	NO_VERB,		on_drop },
 	{ KF_APDU,		NEEDS_CARD,	NO_VERB,		on_apdu },
 
@@ -473,11 +478,15 @@ static int check(const struct call *call, const struct rule *rule)
 		return -EPROTO;
 	if (rule->needs == NEEDS_NOTHING)
 		return 0;
-	if (!s->card)
+	if (!call->seat)
+		return -EINVAL;
+	if (rule->needs == NEEDS_SLOT)
+		return 0;
+	if (!call->seat->card)
 		return -ENOMEDIUM;
 	if (rule->verb == NO_VERB)
 		return 0;
-	return s->card->driver && has_verb(s->card->driver, rule->verb) ? 0 : -EOPNOTSUPP;
+	return driver_of(call) && has_verb(driver_of(call), rule->verb) ? 0 : -EOPNOTSUPP;
 }
 
 static int run(struct call *call, const struct rule *rule)
@@ -487,7 +496,7 @@ static int run(struct call *call, const struct rule *rule)
 	if (r < 0)
 		return r;
 	if (rule->needs == NEEDS_CARD && rule->handle != on_apdu)
-		r = card_begin(call->s->card, call->deadline);
+		r = card_begin(call->seat->card, call->deadline);
 	return r < 0 ? r : rule->handle(call);
 }
 
@@ -500,13 +509,48 @@ static struct deadline deadline_of(const struct packet *request)
 	return deadline_in(ms < KF_DEADLINE_MAX_MS ? ms : KF_DEADLINE_MAX_MS);
 }
 
-/* What goes with an error: the card's words, or which end of the wire it was. */
-static void explain(const struct service *s, struct kf_header *header)
+/* Requests that name a session key, and with it the slot it lives in. */
+static bool names_a_key(uint32_t request)
 {
-	if (s->card) {
-		header->sw = s->card->said.sw;
-		header->reason = s->card->said.reason;
-		header->detail = s->card->said.detail;
+	return request == KF_KEY_PROP_GET || request == KF_KEY_PROP_SET || request == KF_PROCESS ||
+	       request == KF_KEY_DESTROY;
+}
+
+static struct seat *seat_of_key(struct service *s, uint64_t key)
+{
+	for (unsigned int i = 0; i < s->reader->desc.n_slots; i++)
+		if (s->seats[i].card && card_session_find(&s->seats[i].card->sessions, key))
+			return &s->seats[i];
+	return &s->seats[0];	/* where it will not be found either */
+}
+
+static struct seat *seat_of(struct service *s, const struct packet *request)
+{
+	const void *body = packet_read(request);
+	uint32_t number = request->shape->request;
+	uint64_t slot;
+
+	if (names_a_key(number))
+		return seat_of_key(s, *(const uint64_t *)body);
+	if (number == KF_DRV_DROP)
+		slot = ((const struct kf_drv_drop *)body)->slot;
+	else if (number == KF_DRV_POWER_CYCLE)
+		slot = ((const struct kf_drv_power_cycle *)body)->slot;
+	else
+		slot = *(const uint64_t *)body;		/* context */
+	return slot < s->reader->desc.n_slots ? &s->seats[slot] : NULL;
+}
+
+/* What goes with an error: the card's words, or which end of the wire it was. */
+static void explain(const struct call *call, struct kf_header *header)
+{
+	const struct service *s = call->s;
+	const struct card *card = call->seat ? call->seat->card : NULL;
+
+	if (card) {
+		header->sw = card->said.sw;
+		header->reason = card->said.reason;
+		header->detail = card->said.detail;
 	}
 	if (header->reason != KF_REASON_NONE)
 		return;
@@ -527,9 +571,10 @@ void request_serve(struct service *s, int error, const struct packet *request,
 	int r = error;
 
 	*reply = packet_reply(request, 0);
-	if (s->card)
-		card_begin_raw(s->card, call.deadline);
 	if (error == 0) {
+		call.seat = seat_of(s, request);
+		if (call.seat && call.seat->card)
+			card_begin_raw(call.seat->card, call.deadline);
 		memcpy(reply->body.raw, request->body.raw, sizeof(reply->body.raw));
 		for (size_t i = 0; i < SHAPE_FIELDS; i++)
 			hook_bytes(request->parts[i]);
@@ -541,8 +586,8 @@ void request_serve(struct service *s, int error, const struct packet *request,
 
 		*reply = failed;
 		if (error == 0)
-			explain(s, &reply->header);
+			explain(&call, &reply->header);
 	}
-	if (s->card)
-		card_forget(s->card);
+	if (call.seat && call.seat->card)
+		card_forget(call.seat->card);
 }

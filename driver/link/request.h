@@ -13,6 +13,3 @@
  */
 void request_serve(struct service *service, int error, const struct packet *request,
 		   struct packet *reply);
-
-/* In service.c: switches the card off and on again and finds out what it is. */
-int service_power_up(struct service *service, struct deadline deadline);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * driver/link/service.c - The loop and the card's comings and goings; requests are in request.c.
- * Nothing is repeated here after a transport error: the card is powered again, which forgets
- * everything unfinished, and the broker is told that it was.
+ * driver/link/service.c - The loop: news of the broker and of the reader, one at a time. Requests
+ * are in request.c, the comings and goings of a card in seat.c.
  */
 #include "driver/link/service.h"
 
@@ -11,9 +10,7 @@
 
 #include <poll.h>
 
-#define POWER_UP_MS	30000u
 #define DISPATCH_MS	5000u
-#define POWER_OFF_MS	2000u
 
 static int on_wake(void *arg)
 {
@@ -27,8 +24,7 @@ static int on_wake(void *arg)
 	return r;
 }
 
-/* Watches the link in the waits to come; a packet that had to wait switched that off. */
-static void watch(struct service *s)
+void service_watch(struct service *s)
 {
 	s->reader->pipe->wake = (struct wake){ .fd = s->link.fd, .ready = on_wake, .arg = s };
 }
@@ -48,156 +44,70 @@ int service_init(struct service *s, int link_fd, struct reader *reader,
 		return r;
 	}
 	s->reader = reader;
-	s->slot = &reader->slots[0];
+	for (unsigned int i = 0; i < reader->desc.n_slots; i++)
+		seat_init(&s->seats[i], s, &reader->slots[i]);
 	s->drivers = drivers;
 	return 0;
-}
-
-static void card_down(struct service *s)
-{
-	if (s->card)
-		s->last_key = s->card->sessions.last_key;
-	s->card = card_free(s->card);
-	s->io = card_io_free(s->io);
 }
 
 void service_deinit(struct service *s)
 {
 	if (s->reader) {
 		s->reader->pipe->wake = WAKE_NONE;
-		if (s->card)		/* verified PINs and sessions end with us */
-			(void)slot_power_off(s->slot, deadline_in(POWER_OFF_MS));
+		for (unsigned int i = 0; i < s->reader->desc.n_slots; i++)
+			seat_deinit(&s->seats[i]);
 	}
-	card_down(s);
 	free(s->out);
 	link_deinit(&s->link);
 	*s = SERVICE_INIT;
 }
 
-int service_power_up(struct service *s, struct deadline deadline)
-{
-	_cleanup_(card_freep) struct card *card = NULL;
-	const char *why = NULL;
-	int r;
-
-	card_down(s);
-	r = card_io_new(s->slot, deadline, &s->io, &why);
-	if (r < 0 && why && s->complain)
-		s->complain(why, r);
-	if (r < 0)
-		return r;
-	r = card_new(s->io, &card);
-	if (r == 0) {
-		card->trace = s->trace;
-		card->sessions.last_key = s->last_key;
-		card->deadline = deadline;
-		r = card_identify(card, s->drivers);
-	}
-	if (r < 0) {
-		card = card_free(card);
-		s->io = card_io_free(s->io);
-		return r;
-	}
-	s->card = take_ptr(card);
-	return 0;
-}
-
-static int announce(struct service *s, enum kf_change change)
-{
-	struct packet packet = packet_event(KF_DRV_EVENT);
-	struct kf_drv_event *event = packet_body(&packet);
-
-	event->change = change;
-	if (s->card && s->card->driver) {
-		struct kf_card_info info = { 0 };
-
-		packet_set_string(event->card, s->card->driver->name);
-		event->flags = s->card->driver->flags;
-		card_describe(s->card, &info);
-		event->flags |= info.flags;
-		event->serial_len = info.serial_len;
-		memcpy(event->serial, info.serial, sizeof(event->serial));
-	}
-	if (s->card) {
-		event->atr_len = (uint32_t)s->card->atr.n;
-		memcpy(event->atr, s->card->atr.p, s->card->atr.n);
-	}
-	return link_event(&s->link, &packet);
-}
-
-static int removed(struct service *s)
-{
-	card_down(s);
-	s->leave = true;
-	return announce(s, KF_CHANGE_CARD_REMOVED);
-}
-
-/* Powers what is in the slot and tells what became of it; @change if it answers. */
-static int bring_up(struct service *s, enum kf_change change)
-{
-	int r;
-
-	watch(s);
-	r = service_power_up(s, deadline_in(POWER_UP_MS));
-	if (r == -ENODEV || r == -ECANCELED || r == -ENOMEM)
-		return r;
-	if (r == -ENOMEDIUM)
-		return s->holds == SERVICE_EMPTY ? 0 : removed(s);
-	if (r < 0 && s->complain)
-		s->complain("the card in the slot cannot be used", r);
-	s->holds = r == 0 ? SERVICE_CARD : SERVICE_MUTE;
-	return announce(s, r == 0 ? change : KF_CHANGE_CARD_MUTE);
-}
-
-static bool take_change(struct service *s)
+static void take_changes(struct service *s)
 {
 	struct slot *slot;
-	bool ours = false;
 
 	while ((slot = reader_take_change(s->reader)))
-		ours |= slot == s->slot;
-	return ours;
+		s->seats[slot->index].moved = true;
 }
 
-/* Compares the slot with what the broker was told. */
-static int follow(struct service *s)
+static bool has_a_card(const struct service *s)
 {
-	bool changed = take_change(s);
-	bool good = s->card && !s->card->lost && s->slot->state == SLOT_READY;
+	bool any = false;
 
-	if (s->holds == SERVICE_EMPTY)
-		return slot_has_card(s->slot) ? bring_up(s, KF_CHANGE_CARD_INSERTED) : 0;
-	if (!slot_has_card(s->slot) || changed)
-		return removed(s);	/* changed, but not empty: it was swapped */
-	if (s->holds == SERVICE_MUTE)
-		return 0;
-	return good ? 0 : bring_up(s, KF_CHANGE_CARD_RESET);
+	for (unsigned int i = 0; i < s->reader->desc.n_slots; i++)
+		any |= s->seats[i].holds != SEAT_EMPTY;
+	return any;
 }
 
 static int dispatch(struct service *s)
 {
 	int r;
 
-	watch(s);
+	service_watch(s);
 	r = reader_dispatch(s->reader, deadline_in(DISPATCH_MS));
 	if (r == -ENODEV)
 		return r;
-	return follow(s);
+	take_changes(s);
+	r = 0;
+	for (unsigned int i = 0; i < s->reader->desc.n_slots && r == 0 && !s->leave; i++)
+		r = seat_follow(&s->seats[i]);
+	s->leave |= s->spent && !has_a_card(s);
+	return r;
 }
 
-/* The first look at the slot; unlike later ones it tells of emptiness, too. */
+/* The first look at the slots; unlike later ones it tells of emptiness, too. */
 static int first_look(struct service *s)
 {
-	int r;
+	int r = 0;
 
-	watch(s);
-	r = slot_probe(s->slot, deadline_in(DISPATCH_MS));
-	if (r == -ENODEV)
-		return r;
-	(void)take_change(s);
-	r = slot_has_card(s->slot) ? bring_up(s, KF_CHANGE_CARD_INSERTED) : 0;
-	if (r == 0 && s->holds == SERVICE_EMPTY)
-		r = announce(s, KF_CHANGE_CARD_REMOVED);
+	for (unsigned int i = 0; i < s->reader->desc.n_slots && r == 0; i++) {
+		service_watch(s);
+		r = slot_probe(&s->reader->slots[i], deadline_in(DISPATCH_MS));
+		if (r == -ENODEV)
+			return r;
+		take_changes(s);
+		r = seat_first_look(&s->seats[i]);
+	}
 	return r;
 }
 
@@ -212,7 +122,7 @@ static int serve(struct service *s)
 		return 0;
 	if (r == -ECONNRESET || r == -EPROTO)
 		return r;
-	watch(s);
+	service_watch(s);
 	request_serve(s, r, &request, &reply);
 	r = link_reply(&s->link, &reply);
 	wipe(s->out, s->out_n);

@@ -37,11 +37,13 @@ static const uint8_t empty_place[] = { 0xe3, 3, 0x80, 1, 0, 0x90, 0x00 };
 
 static struct fake {
 	struct pipe pipe;
-	enum fake_card card;
-	bool powered, unplugged, hang, garbage;
+	enum fake_card card[2];
+	bool powered[2];
+	bool unplugged, hang, garbage;
 	unsigned int power_ons;
 	uint8_t answer[256];
 	size_t answer_n;
+	uint8_t notice[2];
 } fake;
 
 unsigned int fake_power_ons(void)
@@ -49,9 +51,9 @@ unsigned int fake_power_ons(void)
 	return fake.power_ons;
 }
 
-static uint8_t icc(void)
+static uint8_t icc(uint8_t slot)
 {
-	return fake.card == FAKE_EMPTY ? 2 : fake.powered ? 0 : 1;
+	return fake.card[slot] == FAKE_EMPTY ? 2 : fake.powered[slot] ? 0 : 1;
 }
 
 static void answer(uint8_t type, const uint8_t *command, uint8_t status, uint8_t error,
@@ -63,7 +65,7 @@ static void answer(uint8_t type, const uint8_t *command, uint8_t status, uint8_t
 	pack_le32(&p, (uint32_t)data.n);
 	pack_u8(&p, command[5]);
 	pack_u8(&p, command[6]);
-	pack_u8(&p, (uint8_t)(status << 6 | icc()));
+	pack_u8(&p, (uint8_t)(status << 6 | icc(command[5])));
 	pack_u8(&p, error);
 	pack_u8(&p, 0);
 	pack_bytes(&p, data);
@@ -73,6 +75,7 @@ static void answer(uint8_t type, const uint8_t *command, uint8_t status, uint8_t
 static void apdu(const uint8_t *command, struct bytes c)
 {
 	uint8_t echo[] = { c.p[1], 0x90, 0x00 };
+	uint8_t slot = command[5];
 	struct bytes reply = BYTES_OF(echo);
 
 	switch (c.p[1]) {
@@ -83,18 +86,23 @@ static void apdu(const uint8_t *command, struct bytes c)
 		fake.garbage = true;
 		return;
 	case FAKE_PULL:
-		fake.card = FAKE_EMPTY;
-		fake.powered = false;
+		fake.card[slot] = FAKE_EMPTY;
+		fake.powered[slot] = false;
 		answer(0x80, command, 1, 0xfe, BYTES_NONE);
 		return;
+	case FAKE_INSERT:
+		fake.card[!slot] = FAKE_OURS;
+		fake.notice[0] = 0x50;
+		fake.notice[1] = 0x0f;
+		break;
 	case FAKE_UNPLUG:
 		fake.unplugged = true;
 		return;
 	case 0xa4:
-		reply = fake.card == FAKE_OURS ? BYTES_OF(select_answer) : BYTES("\x6a\x82", 2);
+		reply = fake.card[slot] == FAKE_OURS ? BYTES_OF(select_answer) : BYTES("\x6a\x82", 2);
 		break;
 	case 0xca:
-		if (fake.card == FAKE_OURS && c.p[2] == 1)
+		if (fake.card[slot] == FAKE_OURS && c.p[2] == 1)
 			reply = c.p[3] == 0x00 ? BYTES_OF(facts) : BYTES_OF(empty_place);
 		break;
 	case 0x20:
@@ -106,22 +114,25 @@ static void apdu(const uint8_t *command, struct bytes c)
 
 static int bulk_out(struct pipe *pipe, struct bytes t, struct deadline deadline)
 {
+	uint8_t slot = t.p[5];
+
 	(void)pipe, (void)deadline;
 	if (fake.unplugged)
 		return -ENODEV;
+	ASSERT_LT(slot, 2);
 	fake.answer_n = 0;
 	fake.hang = fake.garbage = false;
 	switch (t.p[0]) {
 	case 0x62:
 		fake.power_ons++;
-		fake.powered = fake.card >= FAKE_UNKNOWN;
-		if (fake.powered)
+		fake.powered[slot] = fake.card[slot] >= FAKE_UNKNOWN;
+		if (fake.powered[slot])
 			answer(0x80, t.p, 0, 0, BYTES_OF(atr));
 		else
 			answer(0x80, t.p, 1, 0xfe, BYTES_NONE);
 		break;
 	case 0x63:
-		fake.powered = false;
+		fake.powered[slot] = false;
 		answer(0x81, t.p, 0, 0, BYTES_NONE);
 		break;
 	case 0x6f:
@@ -167,8 +178,15 @@ static int bulk_in(struct pipe *pipe, uint8_t *buf, size_t cap, struct deadline 
 
 static int interrupt_in(struct pipe *pipe, uint8_t *buf, size_t cap, size_t *n)
 {
-	(void)pipe, (void)buf, (void)cap, (void)n;
-	return fake.unplugged ? -ENODEV : -EAGAIN;
+	(void)pipe, (void)cap;
+	if (fake.unplugged)
+		return -ENODEV;
+	if (fake.notice[0] == 0)
+		return -EAGAIN;
+	memcpy(buf, fake.notice, sizeof(fake.notice));
+	*n = sizeof(fake.notice);
+	fake.notice[0] = 0;
+	return 0;
 }
 
 static int control(struct pipe *pipe, const struct usb_setup *setup, struct bytes out, uint8_t *in,
@@ -194,16 +212,30 @@ static const struct pipe_ops ops = {
 	.clear_halt = clear_halt, .close = close_pipe,
 };
 
-struct reader *fake_reader(enum fake_card card)
+static struct reader *make(struct bytes config_of, enum fake_card first, enum fake_card second)
 {
 	struct reader *reader = NULL;
 	const char *why = "";
 
 	fake = (struct fake){
 		.pipe = { .ops = &ops, .fd = eventfd(0, EFD_CLOEXEC), .device = BYTES_OF(device),
-			  .config = BYTES_OF(config), .wake = WAKE_NONE },
-		.card = card,
+			  .config = config_of, .wake = WAKE_NONE },
+		.card = { first, second },
 	};
 	ASSERT_EQ(0, reader_new(&fake.pipe, -1, deadline_in(5000), &reader, &why));
 	return reader;
+}
+
+struct reader *fake_reader(enum fake_card card)
+{
+	return make(BYTES_OF(config), card, FAKE_EMPTY);
+}
+
+struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second)
+{
+	static uint8_t two[sizeof(config)];
+
+	memcpy(two, config, sizeof(two));
+	two[9 + 9 + 4] = 1;		/* bMaxSlotIndex */
+	return make(BYTES_OF(two), first, second);
 }

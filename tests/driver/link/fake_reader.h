@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * tests/driver/link/fake_reader.h - A CCID reader in the test's own process: a struct pipe whose far
- * end is a few lines of code, extended APDU level, one slot, a card of one's choice.
+ * end is a few lines of code: extended APDU level, one slot or two, cards of one's choice.
  */
 #pragma once
 
@@ -20,6 +20,9 @@ enum fake_card {
 #define FAKE_PULL	0xec	/* the card is taken out under the command */
 #define FAKE_UNPLUG	0xed	/* the reader is */
 
+#define FAKE_INSERT	0xee	/* a card of ours comes into the other slot */
+
 struct reader *fake_reader(enum fake_card card);
+struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second);
 /* How often the card was powered on. */
 unsigned int fake_power_ons(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces: driver/link/service.c driver/link/request.c driver/link/hook.c
+ * Faces: driver/link/service.c driver/link/seat.c driver/link/request.c driver/link/hook.c
  *
  * The whole driver but for its main(), in a child process; the test is the broker.
  */
@@ -19,18 +19,21 @@ FIXTURE(service) {
 	int broker;
 	pid_t child;
 	uint32_t seq;
+	bool two;
+	struct kf_drv_event second;	/* what was told of the other slot */
 	uint8_t frame[KF_PACKET_MAX];
 };
-FIXTURE_VARIANT(service) { enum fake_card card; enum kf_change first; };
-FIXTURE_VARIANT_ADD(service, empty) { FAKE_EMPTY, KF_CHANGE_CARD_REMOVED };
-FIXTURE_VARIANT_ADD(service, mute) { FAKE_MUTE, KF_CHANGE_CARD_MUTE };
-FIXTURE_VARIANT_ADD(service, unknown) { FAKE_UNKNOWN, KF_CHANGE_CARD_INSERTED };
-FIXTURE_VARIANT_ADD(service, ours) { FAKE_OURS, KF_CHANGE_CARD_INSERTED };
+FIXTURE_VARIANT(service) { enum fake_card card; enum kf_change first; bool two; enum fake_card second; };
+FIXTURE_VARIANT_ADD(service, empty) { FAKE_EMPTY, KF_CHANGE_CARD_REMOVED, false, FAKE_EMPTY };
+FIXTURE_VARIANT_ADD(service, mute) { FAKE_MUTE, KF_CHANGE_CARD_MUTE, false, FAKE_EMPTY };
+FIXTURE_VARIANT_ADD(service, unknown) { FAKE_UNKNOWN, KF_CHANGE_CARD_INSERTED, false, FAKE_EMPTY };
+FIXTURE_VARIANT_ADD(service, ours) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, false, FAKE_EMPTY };
+FIXTURE_VARIANT_ADD(service, two) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_UNKNOWN };
+FIXTURE_VARIANT_ADD(service, half) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_EMPTY };
 
-static int serve(int fd, enum fake_card card)
+static int serve(int fd, struct reader *reader)
 {
 	struct service service = SERVICE_INIT;
-	struct reader *reader = fake_reader(card);
 	int r;
 
 	r = service_init(&service, fd, reader, card_drivers);
@@ -51,9 +54,12 @@ FIXTURE_SETUP(service)
 	ASSERT_GE(self->child, 0);
 	if (self->child == 0) {
 		(void)close(ends[1]);
-		_exit(serve(ends[0], variant->card));
+		_exit(serve(ends[0], variant->two ?
+			    fake_reader_of_two(variant->card, variant->second) :
+			    fake_reader(variant->card)));
 	}
 	(void)close(ends[0]);
+	self->two = variant->two;
 }
 
 static int left_with(struct fixture_service *self)
@@ -126,24 +132,38 @@ static struct kf_drv_event next_event(SELF)
 static struct kf_drv_event greet(SELF)
 {
 	struct packet hello = ask(self, KF_DRV_HELLO), reply;
+	struct kf_drv_event first;
 
 	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
 	ASSERT_EQ(0, call(self, &hello, &reply));
 	EXPECT_EQ((uint32_t)KF_EXCHANGE_EXTENDED_APDU,
 		  ((struct kf_drv_hello *)packet_body(&reply))->exchange);
-	return next_event(self);
+	EXPECT_EQ(self->two ? 2u : 1u, ((struct kf_drv_hello *)packet_body(&reply))->n_slots);
+	EXPECT_EQ(1u, ((struct kf_drv_hello *)packet_body(&reply))->busy_slots);
+	first = next_event(self);
+	EXPECT_EQ(0, first.slot);
+	if (self->two)
+		self->second = next_event(self);
+	return first;
 }
 
-static int apdu(SELF, uint8_t ins, struct packet *reply)
+static int apdu_to(SELF, uint64_t slot, uint8_t ins, struct packet *reply)
 {
 	const uint8_t command[] = { 0x00, ins, 0x00, 0x00, 0x00 };
 	struct packet request = ask(self, KF_APDU);
 
+	((struct kf_apdu *)packet_body(&request))->context = slot;
 	packet_set(&request, kf_apdu, command, BYTES_OF(command));
 	return call(self, &request, reply);
 }
 
-#define ONLY(kind) do { if (variant->card != (kind)) return; } while (0)
+static int apdu(SELF, uint8_t ins, struct packet *reply)
+{
+	return apdu_to(self, 0, ins, reply);
+}
+
+#define ONLY(kind) do { if (variant->card != (kind) || variant->two) return; } while (0)
+#define ONLY_TWO(kind) do { if (!variant->two || variant->second != (kind)) return; } while (0)
 
 TEST_F(service, greeting_tells_reader_and_card)
 {
@@ -356,4 +376,112 @@ TEST_F(service, a_broker_that_breaks_the_protocol_is_left)
 	(void)greet(self);
 	ASSERT_EQ(0, wire_send(self->broker, BYTES("noise", 5), 0));
 	EXPECT_EQ(EPROTO, left_with(self));
+}
+
+/* --- two slots --- */
+
+TEST_F(service, each_slot_is_told_of_by_its_number)
+{
+	ONLY_TWO(FAKE_UNKNOWN);
+	EXPECT_STREQ("keyferry", greet(self).card);
+	EXPECT_EQ(1, self->second.slot);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, self->second.change);
+	EXPECT_STREQ("", self->second.card);
+}
+
+TEST_F(service, a_request_goes_to_the_slot_it_names)
+{
+	struct packet reply;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	(void)greet(self);
+	EXPECT_EQ(0, simple(self, KF_PIN_LOGOUT, &reply));
+	EXPECT_EQ(0, apdu_to(self, 1, 0x84, &reply));
+	struct packet logout = ask(self, KF_PIN_LOGOUT);
+	((struct kf_pin_logout *)packet_body(&logout))->context = 1;
+	EXPECT_EQ(-EOPNOTSUPP, call(self, &logout, &reply));
+	struct packet drop = ask(self, KF_DRV_DROP);
+	((struct kf_drv_drop *)packet_body(&drop))->slot = 1;
+	EXPECT_EQ(0, call(self, &drop, &reply));
+	EXPECT_EQ(KF_DRV_DROPPED_KEYS, ((const struct kf_drv_drop *)packet_read(&reply))->flags);
+}
+
+TEST_F(service, a_slot_that_is_not_there_is_no_slot)
+{
+	struct packet reply, cycle = { 0 };
+
+	(void)greet(self);
+	EXPECT_EQ(-EINVAL, apdu_to(self, variant->two ? 2 : 1, 0x84, &reply));
+	EXPECT_EQ(-EINVAL, apdu_to(self, UINT64_MAX, 0x84, &reply));
+	cycle = ask(self, KF_DRV_POWER_CYCLE);
+	((struct kf_drv_power_cycle *)packet_body(&cycle))->slot = 2;
+	EXPECT_EQ(-EINVAL, call(self, &cycle, &reply));
+}
+
+TEST_F(service, a_card_that_hangs_is_reset_and_the_other_is_not)
+{
+	const uint8_t command[] = { 0x00, FAKE_HANG, 0x00, 0x00, 0x00 };
+	struct packet request, reply;
+	struct kf_drv_event event;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	(void)greet(self);
+	request = packet_request(KF_APDU, ++self->seq, 100);
+	((struct kf_apdu *)packet_body(&request))->context = 1;
+	packet_set(&request, kf_apdu, command, BYTES_OF(command));
+	EXPECT_EQ(-ETIMEDOUT, call(self, &request, &reply));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, event.change);
+	EXPECT_EQ(1, event.slot);
+	EXPECT_EQ(0, simple(self, KF_PIN_LOGOUT, &reply));	/* and no event before it */
+}
+
+TEST_F(service, the_driver_stays_while_another_slot_has_a_card)
+{
+	struct packet reply;
+	struct kf_drv_event event;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	(void)greet(self);
+	EXPECT_EQ(-ENOMEDIUM, apdu_to(self, 1, FAKE_PULL, &reply));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, event.change);
+	EXPECT_EQ(1, event.slot);
+	EXPECT_EQ(0, simple(self, KF_PIN_LOGOUT, &reply));
+	EXPECT_EQ(-ENOMEDIUM, apdu(self, FAKE_PULL, &reply));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, event.change);
+	EXPECT_EQ(0, event.slot);
+	EXPECT_EQ(0, left_with(self));
+}
+
+/* What the card that went did to this process must not meet the one that comes. */
+TEST_F(service, a_driver_that_saw_a_card_leave_powers_no_other)
+{
+	struct packet reply;
+	char byte;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	(void)greet(self);
+	EXPECT_EQ(-ENOMEDIUM, apdu_to(self, 1, FAKE_PULL, &reply));
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, next_event(self).change);
+	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &reply));
+	EXPECT_EQ(0, left_with(self));
+	EXPECT_EQ((ssize_t)0, recv(self->broker, &byte, 1, 0));	/* it said nothing of the new card */
+}
+
+TEST_F(service, a_card_that_comes_beside_another_is_served)
+{
+	struct packet reply;
+	struct kf_drv_event event;
+
+	ONLY_TWO(FAKE_EMPTY);
+	(void)greet(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, self->second.change);
+	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &reply));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, event.change);
+	EXPECT_EQ(1, event.slot);
+	EXPECT_STREQ("keyferry", event.card);
+	EXPECT_EQ(0, apdu_to(self, 1, 0x84, &reply));
 }
