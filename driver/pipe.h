@@ -49,17 +49,22 @@ struct usb_setup {
  * Errors common to all: -ENODEV the device is gone, for good; -ETIMEDOUT; -EIO; and what
  * wake.ready returned. Bytes of a call that failed are never looked at.
  *
+ * @claim:	makes the interface in pipe.interface ours, once its endpoints are known; NULL where
+ *		there is nothing to claim. -EBUSY: another program has it
  * @bulk_out:	sends one transfer, with the zero-length packet where one is due. -EPIPE: the
- *		endpoint is halted and the bytes were not taken
- * @bulk_in:	receives one transfer of @n bytes, 0 for a zero-length packet. -EPIPE: an endpoint
+ *		endpoint is halted and the bytes were not taken, nor were they after -ETIMEDOUT; after
+ *		-EIO nobody knows
+ * @bulk_in:	receives one transfer of @n bytes, 0 for a zero-length packet. Whole packets without a
+ *		short one behind them are a transfer when the deadline comes. -EPIPE: an endpoint
  *		is halted, see pipe.halted; -EOVERFLOW: it was longer than @cap and is lost
  * @interrupt_in: never waits. -EAGAIN: nothing there; -EOVERFLOW: messages were lost
  * @control:	@out is the data stage going out, or up to @in_cap bytes arrive at @in. -EPIPE: stall
  * @clear_halt:	makes a halted endpoint work again
- * @reset:	resets the device as a port reset would; NULL where there is no such thing
+ * @reset:	resets the device as a port reset would, which may take some seconds more; NULL where there is no such thing
  * @close:	frees the pipe
  */
 struct pipe_ops {
+	int (*claim)(struct pipe *pipe);
 	int (*bulk_out)(struct pipe *pipe, struct bytes transfer, struct deadline deadline);
 	int (*bulk_in)(struct pipe *pipe, uint8_t *buf, size_t cap, struct deadline deadline,
 		       size_t *n);
@@ -84,8 +89,12 @@ struct pipe_ops {
  * @interface:	the claimed interface; it and the addresses below are set by reader_open()
  * @ep_out:	bulk OUT
  * @ep_in:	bulk IN
- * @ep_interrupt: interrupt IN, 0 if there is none
+ * @ep_interrupt: interrupt IN, 0 if there is none; the transport sets it to 0 when it gave it up
+ * @in_packet, @interrupt_packet: wMaxPacketSize, set with the addresses
+ * @notice_len:	longest interrupt message to be expected, likewise
+ * @no_zero_packet: a transfer that fills its last packet is not followed by an empty one
  * @wake:	set by the owner of the pipe, before or between calls
+ * @power_losses: counts up when cards may have lost their power unseen: a reset, a sleep
  * @halted:	PIPE_HALTED_* bits; a halted OUT endpoint may show only during the next bulk_in
  */
 struct pipe {
@@ -94,7 +103,11 @@ struct pipe {
 	struct bytes device;
 	struct bytes config;
 	uint8_t interface, ep_out, ep_in, ep_interrupt;
+	uint16_t in_packet, interrupt_packet;
+	size_t notice_len;
+	bool no_zero_packet;
 	struct wake wake;
+	unsigned int power_losses;
 	unsigned int halted;
 };
 
@@ -103,6 +116,11 @@ static inline struct pipe *pipe_close(struct pipe *pipe)
 	if (pipe)
 		pipe->ops->close(pipe);
 	return NULL;
+}
+
+static inline int pipe_claim(struct pipe *pipe)
+{
+	return pipe->ops->claim ? pipe->ops->claim(pipe) : 0;
 }
 
 static inline int pipe_bulk_out(struct pipe *pipe, struct bytes transfer, struct deadline deadline)

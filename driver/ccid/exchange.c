@@ -51,6 +51,13 @@ void exchange_wipe(struct exchange *x)
 	x->used = 0;
 }
 
+unsigned int exchange_power_losses(struct exchange *x)
+{
+	if (sleep_happened(&x->sleep))
+		x->sleeps++;
+	return x->sleeps + x->pipe->power_losses;
+}
+
 /* Eight malformed messages in a minute: no reader, or one that attacks us. */
 static int note_malformed(struct exchange *x)
 {
@@ -89,16 +96,30 @@ static bool may_continue(const struct exchange *x, size_t transfer)
 	return transfer % x->desc->in_packet == 0 || quirk_has(x->desc->quirks, QUIRK_REASSEMBLE);
 }
 
+/*
+ * How much to ask for. A reader that leaves out the empty packet behind a full one keeps a longer
+ * transfer open until the deadline; once one has been seen to, it is asked for what it has: first
+ * the packet with the header, then exactly the rest.
+ */
+static size_t ask_len(const struct exchange *x, size_t have, uint64_t len)
+{
+	size_t packet = x->desc->in_packet, rest = (size_t)len - have;
+
+	if (!x->no_zero_packets || have % packet != 0)
+		return x->frame_cap - have;
+	return have == 0 ? packet : (rest + packet - 1) / packet * packet;
+}
+
 /* Reads transfers until they hold one message. Return: 0, -EBADMSG, or the pipe's error. */
 static int read_message(struct exchange *x, struct wait *w, struct deadline deadline,
 			struct bytes *out)
 {
+	uint64_t len = CCID_HEADER_LEN;
 	size_t have = 0;
 
 	for (;;) {
-		uint64_t len;
-		size_t n = 0;
-		int r = pipe_bulk_in(x->pipe, x->frame + have, x->frame_cap - have, deadline, &n);
+		size_t n = 0, cap = ask_len(x, have, len);
+		int r = pipe_bulk_in(x->pipe, x->frame + have, cap, deadline, &n);
 
 		x->used = x->used > have + n ? x->used : have + n;
 		if (r < 0)
@@ -114,6 +135,9 @@ static int read_message(struct exchange *x, struct wait *w, struct deadline dead
 		if (r < 0)
 			return r;
 		if (have >= len && have >= CCID_HEADER_LEN) {
+			/* Full packets, and only the deadline ended the transfer. */
+			if (have % x->desc->in_packet == 0 && n < cap && deadline_passed(deadline))
+				x->no_zero_packets = true;
 			*out = BYTES(x->frame, have);
 			return 0;
 		}
@@ -224,6 +248,8 @@ static int put(struct exchange *x, struct ccid_addr to, const struct ccid_comman
 	r = pipe_bulk_out(x->pipe, pack_done(&p),
 			  deadline_sooner(deadline, deadline_in(EXCHANGE_WRITE_MS)));
 	exchange_wipe(x);
+	if (r == -EIO)
+		x->sent = true;		/* an error on the bus: nobody knows how far it came */
 	if (r == -EPIPE) {
 		x->counts.stalls++;
 		return -EIO;
@@ -411,12 +437,32 @@ static struct deadline within(uint32_t ms, struct deadline deadline)
 	return deadline_sooner(deadline_in(ms), deadline);
 }
 
+static bool may_reset(const struct exchange *x)
+{
+	return x->pipe->ops->reset &&
+	       (x->reset_at == 0 || clock_ms() - x->reset_at >= EXCHANGE_RESET_GAP_MS);
+}
+
+/* The last rung, by itself: whoever waits for a reply should not have to wait for a port reset. */
+static int reset(struct exchange *x, struct deadline deadline)
+{
+	int r;
+
+	x->reset_due = false;
+	x->reset_at = clock_ms();
+	x->counts.resets++;
+	r = x->pipe->ops->reset(x->pipe, deadline);
+	return r < 0 ? r : probe(x, deadline_in(EXCHANGE_PROBES * EXCHANGE_PROBE_MS));
+}
+
 static int climb(struct exchange *x, struct deadline deadline)
 {
 	struct ccid_command off = ccid_power_off();
 	enum ccid_outcome outcome;
 	int r = -EIO;
 
+	if (x->reset_due)
+		return reset(x, deadline);
 	exchange_drain(x);
 	if (!x->pipe->halted)
 		r = abort_pair(x, within(EXCHANGE_ABORT_MS, deadline));
@@ -427,8 +473,10 @@ static int climb(struct exchange *x, struct deadline deadline)
 		r = probe(x, deadline);
 	if (r == 0 || r == -ENODEV)
 		return r;
-	return ask(x, (struct ccid_addr){ x->lost_slot, x->seq++ }, &off,
-		   within(EXCHANGE_ANSWER_MIN_MS, deadline), &outcome);
+	r = ask(x, (struct ccid_addr){ x->lost_slot, x->seq++ }, &off,
+		within(EXCHANGE_ANSWER_MIN_MS, deadline), &outcome);
+	x->reset_due = r < 0 && r != -ENODEV && !deadline_passed(deadline) && may_reset(x);
+	return r;
 }
 
 /*
@@ -453,6 +501,8 @@ int exchange_settle(struct exchange *x, struct deadline deadline)
 		x->counts.settled++;
 		return 0;
 	}
+	if (r != -ENODEV && x->reset_due)
+		return -ETIMEDOUT;
 	/* Not tried to the end: go on next time, but not for ever. */
 	if (r != -ENODEV && deadline_passed(deadline) && ++x->unsettled < EXCHANGE_UNSETTLED_MAX)
 		return -ETIMEDOUT;

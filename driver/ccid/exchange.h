@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/deadline.h"
+#include "base/sleep.h"
 #include "driver/ccid/desc.h"
 #include "driver/ccid/msg.h"
 #include "driver/pipe.h"
@@ -34,12 +35,13 @@ enum {
 	EXCHANGE_PROBE_MS = 300,
 	EXCHANGE_PROBES = 3,
 	EXCHANGE_SETTLE_MS = 6000,
+	EXCHANGE_RESET_GAP_MS = 60000,	/* between two resets of the device */
 	EXCHANGE_UNSETTLED_MAX = 8,	/* climbs cut short by a deadline; then it is given up */
 };
 
 /* What a reader did that a good one does not; for `status` and traces. */
 struct exchange_counts {
-	uint32_t stale, zero_length, surplus, malformed, extensions, busy, stalls, settled;
+	uint32_t stale, zero_length, surplus, malformed, extensions, busy, stalls, settled, resets;
 };
 
 /**
@@ -53,6 +55,10 @@ struct exchange_counts {
  * @lost:	the pipe is out of step; @lost_slot and @lost_seq are of the command it happened to
  * @unsettled:	climbs in a row that a deadline cut short
  * @dead:	given up for good: every call says -ENODEV
+ * @reset_due:	all else failed: the next exchange_settle() resets the device
+ * @no_zero_packets: the reader leaves out the empty packet behind a full one
+ * @reset_at:	the last reset, in ms of CLOCK_MONOTONIC; 0 for none
+ * @sleep, @sleeps: of the machine, see exchange_power_losses()
  * @sent:	the last command was handed to the reader: it may have been carried out
  * @malformed_at: when the last malformed messages came, a ring
  * @counts:	see there
@@ -63,8 +69,11 @@ struct exchange {
 	uint8_t seq;
 	uint8_t *frame;
 	size_t frame_cap, used;
-	bool lost, dead, sent;
+	bool lost, dead, sent, reset_due, no_zero_packets;
+	uint64_t reset_at;
 	uint8_t lost_slot, lost_seq;
+	struct sleep_watch sleep;
+	unsigned int sleeps;
 	uint64_t malformed_at[EXCHANGE_MALFORMED_MAX];
 	unsigned int n_malformed, unsettled;
 	struct exchange_counts counts;
@@ -90,12 +99,19 @@ void exchange_deinit(struct exchange *x);
 int exchange_run(struct exchange *x, uint8_t slot, const struct ccid_command *command,
 		 uint32_t answer_ms, struct deadline deadline, struct ccid_reply *out);
 
+/*
+ * How often cards may have lost their power without a word from the reader: the machine slept, the
+ * device was reset. A card that was powered on at another count has to be powered on again.
+ */
+unsigned int exchange_power_losses(struct exchange *x);
+
 /* Drops what a previous owner of the reader left in the pipe. */
 void exchange_drain(struct exchange *x);
 
 /*
  * Brings a pipe that is out of step back: drain, ABORT pair, clear both halts, GetSlotStatus,
- * IccPowerOff; after that the reader is given up. Return: 0 in step; -ETIMEDOUT not yet; -ENODEV.
+ * IccPowerOff; in a call of its own a reset of the device, where the transport has one and the last
+ * was not within a minute; after that the reader is given up. Return: 0 in step; -ETIMEDOUT not yet; -ENODEV.
  */
 int exchange_settle(struct exchange *x, struct deadline deadline);
 

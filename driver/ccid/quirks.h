@@ -18,6 +18,7 @@ enum quirk {
 	QUIRK_POLL = 1 << 6,		/* interrupts get lost: GetSlotStatus as well */
 	QUIRK_SLOW_START = 1 << 7,	/* power-on may take 60 s */
 	QUIRK_NO_PINPAD = 1 << 8,	/* bPINSupport is not to be believed */
+	QUIRK_NO_ZERO_PACKET = 1 << 9,	/* no empty packet behind a message that fills its last one */
 };
 
 /**

@@ -24,7 +24,7 @@ static uint32_t all_slots(const struct reader *reader)
 
 static bool is_polled(const struct reader *reader)
 {
-	return reader->watch && (reader->desc.ep_interrupt == 0 ||
+	return reader->watch && (reader->pipe->ep_interrupt == 0 ||
 				 quirk_has(reader->desc.quirks, QUIRK_POLL));
 }
 
@@ -123,6 +123,25 @@ static int probe_all(struct reader *reader, struct deadline deadline)
 	return 0;
 }
 
+static int take_pipe(struct reader *reader, const char **why)
+{
+	struct pipe *pipe = reader->pipe;
+	const struct ccid_desc *desc = &reader->desc;
+	int r;
+
+	pipe->interface = desc->interface;
+	pipe->ep_out = desc->ep_out;
+	pipe->ep_in = desc->ep_in;
+	pipe->ep_interrupt = desc->ep_interrupt;
+	pipe->in_packet = desc->in_packet;
+	pipe->interrupt_packet = desc->interrupt_packet;
+	pipe->notice_len = 1 + (desc->n_slots + 3u) / 4;	/* [CCID NotifySlotChange] */
+	pipe->no_zero_packet = quirk_has(desc->quirks, QUIRK_NO_ZERO_PACKET);
+	r = pipe_claim(pipe);
+	*why = r == -EBUSY ? "another program has claimed it" : "its interface cannot be claimed";
+	return r;
+}
+
 int reader_new(struct pipe *pipe, int interface, struct deadline deadline, struct reader **out,
 	       const char **why)
 {
@@ -139,10 +158,10 @@ int reader_new(struct pipe *pipe, int interface, struct deadline deadline, struc
 	r = ccid_desc_parse(pipe->device, pipe->config, interface, NULL, &reader->desc, why);
 	if (r < 0)
 		return r;
-	pipe->interface = reader->desc.interface;
-	pipe->ep_out = reader->desc.ep_out;
-	pipe->ep_in = reader->desc.ep_in;
-	pipe->ep_interrupt = reader->desc.ep_interrupt;
+	r = take_pipe(reader, why);
+	if (r < 0)
+		return r;
+	*why = "out of memory";
 	r = exchange_init(&reader->exchange, pipe, &reader->desc);
 	if (r < 0)
 		return r;
@@ -239,6 +258,9 @@ int reader_dispatch(struct reader *reader, struct deadline deadline)
 	}
 	if (reader->exchange.dead)
 		return -ENODEV;
+	for (unsigned int i = 0; i < reader->desc.n_slots; i++)
+		if (slot_check_power(&reader->slots[i]))
+			reader->wanted |= 1u << i;
 	if (deadline_passed((struct deadline){ next_probe(reader) }))
 		return probe_wanted(reader, deadline);
 	return 0;

@@ -44,7 +44,8 @@ struct reader {
  * @out:	the reader; cards that are in show as changes
  * @why:	on failure, a sentence that goes behind "reader refused: "
  *
- * Return: 0; -EBADMSG and -EOPNOTSUPP as ccid_desc_parse(); -ENODEV it went, or never answered.
+ * Return: 0; -EBADMSG and -EOPNOTSUPP as ccid_desc_parse(); -ENODEV it went, or never answered; -EBUSY
+ * another program has claimed it.
  */
 int reader_new(struct pipe *pipe, int interface, struct deadline deadline, struct reader **out,
 	       const char **why);

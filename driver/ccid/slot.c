@@ -152,6 +152,16 @@ void slot_fault(struct slot *slot)
 	(void)slot_happens(slot, SLOT_FAULT);
 }
 
+bool slot_check_power(struct slot *slot)
+{
+	if (slot->state != SLOT_READY && slot->state != SLOT_POWERING)
+		return false;
+	if (slot->power_losses == exchange_power_losses(slot->x))
+		return false;
+	slot_fault(slot);
+	return true;
+}
+
 static int run(struct slot *slot, const struct ccid_command *command, uint32_t answer_ms,
 	       struct deadline deadline, struct ccid_reply *out)
 {
@@ -254,6 +264,7 @@ int slot_power_on(struct slot *slot, struct deadline deadline)
 		return r;
 	if (slot_happens(slot, SLOT_POWER) < 0)
 		return -ENOMEDIUM;
+	slot->power_losses = exchange_power_losses(slot->x);
 	r = -EIO;
 	for (unsigned int i = 0; i < n && r == -EIO && slot->state == SLOT_POWERING; i++)
 		r = power_at(slot, power[i], deadline);
@@ -273,8 +284,9 @@ void slot_reject(struct slot *slot, struct deadline deadline)
 		(void)slot_power_off(slot, deadline);
 }
 
-static int check_powered(const struct slot *slot)
+static int check_powered(struct slot *slot)
 {
+	(void)slot_check_power(slot);
 	if (slot->state == SLOT_EMPTY)
 		return -ENOMEDIUM;
 	return slot->state == SLOT_READY || slot->state == SLOT_POWERING ? 0 : -ESTALE;

@@ -62,6 +62,7 @@ enum slot_action {
  * @changed:	a card came or went since slot_take_change()
  * @atr:	what the card said at power-on; valid in POWERING, READY and MUTE
  * @atr_n:	its length, 0 or 2 to 33
+ * @power_losses: exchange_power_losses() when the card was powered on
  * @error:	bError of the last failed command, for traces
  */
 struct slot {
@@ -73,6 +74,7 @@ struct slot {
 	uint8_t atr[CCID_ATR_MAX];
 	size_t atr_n;
 	uint8_t error;
+	unsigned int power_losses;
 };
 
 #define SLOT_INIT ((struct slot){ 0 })
@@ -112,6 +114,9 @@ void slot_accept(struct slot *slot);
 /* Switches the card off; it counts as mute until it is taken out or powered again. */
 void slot_reject(struct slot *slot, struct deadline deadline);
 int slot_power_off(struct slot *slot, struct deadline deadline);
+
+/* A sleep or a reset of the device is a fault of each card that was powered. Return: it was one. */
+bool slot_check_power(struct slot *slot);
 
 /* The card can no longer be trusted to be where we think it is; it must be powered on again. */
 void slot_fault(struct slot *slot);

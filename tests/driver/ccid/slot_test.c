@@ -193,3 +193,22 @@ TEST_F(slot, a14_f19_set_parameters_refused_is_told_from_failed)
 	/* Its own idea of the parameters is of no interest, well formed or not. */
 	EXPECT_EQ(0, slot_set_parameters(self->slot, &parameters, deadline_in(1000)));
 }
+
+TEST_F(slot, h17_a_card_that_may_have_lost_its_power_gets_no_apdu_before_it_is_powered)
+{
+	struct ccid_reply reply;
+
+	start_n(self, NULL, 0);
+	ASSERT_EQ(0, slot_power_on(self->slot, deadline_in(3000)));
+	slot_accept(self->slot);
+	EXPECT_FALSE(slot_check_power(self->slot));
+	self->slot->x->sleep.between_ms -= 60000;	/* as if the machine had slept */
+	EXPECT_EQ(-ESTALE, slot_block(self->slot, 0, 0, BYTES("\x00\xa4\x04\x00", 4), 0,
+				      deadline_in(3000), &reply));
+	EXPECT_EQ(SLOT_NEEDS_RESET, self->slot->state);
+	ASSERT_EQ(0, slot_power_on(self->slot, deadline_in(3000)));
+	slot_accept(self->slot);
+	self->reader->pipe->power_losses++;		/* and as if the device was reset */
+	ASSERT_EQ(0, reader_dispatch(self->reader, deadline_in(3000)));
+	EXPECT_EQ(SLOT_NEEDS_RESET, self->slot->state);
+}
