@@ -5,10 +5,12 @@
  * only", and keyferry-driver(8).
  */
 #include "base/cleanup.h"
+#include "base/driver_exit.h"
 #include "base/harden.h"
 #include "driver/card/match.h"
 #include "driver/link/service.h"
 #include "driver/socket/socket.h"
+#include "driver/usb/usb.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -16,16 +18,22 @@
 #include <stdio.h>
 
 #define START_MS	15000u
-#define EXIT_USAGE	2
+#define INTERFACE_MAX	255
+
+enum transport { TRANSPORT_NONE, TRANSPORT_SOCKET, TRANSPORT_USB };
 
 struct options {
 	int link_fd, reader_fd;
+	enum transport transport;
+	int interface;		/* bInterfaceNumber; -1: the first that is CCID */
 	const char *name;
 	bool trace;
 };
 
 static const char usage_text[] =
 	"usage: keyferry-driver --link-fd N --reader-fd N --transport socket --name NAME [--trace]\n"
+	"       keyferry-driver --link-fd N --reader-fd N --transport usb [--interface N]\n"
+	"                       --name NAME [--trace]\n"
 	"Serves one smart card reader to keyferry-broker. It is started by keyferryd, which hands\n"
 	"it both descriptors; there is nothing to gain from starting it by hand.\n";
 
@@ -71,12 +79,40 @@ static int parse_fd(const char *text, int *out)
 	return 0;
 }
 
-enum { OPT_LINK = 256, OPT_READER, OPT_TRANSPORT, OPT_NAME, OPT_TRACE, OPT_HELP, OPT_VERSION };
+static int parse_interface(const char *text, int *out)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n < 0 || n > INTERFACE_MAX)
+		return -EINVAL;
+	*out = (int)n;
+	return 0;
+}
+
+static int parse_transport(const char *text, enum transport *out)
+{
+	if (strcmp(text, "socket") == 0)
+		*out = TRANSPORT_SOCKET;
+	else if (strcmp(text, "usb") == 0)
+		*out = TRANSPORT_USB;
+	else
+		return -EPROTONOSUPPORT;
+	return 0;
+}
+
+enum {
+	OPT_LINK = 256, OPT_READER, OPT_TRANSPORT, OPT_INTERFACE, OPT_NAME, OPT_TRACE, OPT_HELP,
+	OPT_VERSION,
+};
 
 static const struct option long_options[] = {
 	{ "link-fd", required_argument, NULL, OPT_LINK },
 	{ "reader-fd", required_argument, NULL, OPT_READER },
 	{ "transport", required_argument, NULL, OPT_TRANSPORT },
+	{ "interface", required_argument, NULL, OPT_INTERFACE },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "trace", no_argument, NULL, OPT_TRACE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -92,7 +128,9 @@ static int option_take(struct options *o, int option, const char *value)
 	case OPT_READER:
 		return parse_fd(value, &o->reader_fd);
 	case OPT_TRANSPORT:
-		return strcmp(value, "socket") == 0 ? 0 : -EPROTONOSUPPORT;
+		return parse_transport(value, &o->transport);
+	case OPT_INTERFACE:
+		return parse_interface(value, &o->interface);
 	case OPT_NAME:
 		o->name = value;
 		return value[0] != '\0' && strlen(value) < KF_NAME_MAX ? 0 : -EINVAL;
@@ -128,24 +166,52 @@ static int options_parse(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind != argc || o->link_fd < 0 || o->reader_fd < 0 || !o->name ||
-	    o->link_fd == o->reader_fd)
+	    o->link_fd == o->reader_fd || o->transport == TRANSPORT_NONE)
+		return -EINVAL;
+	if (o->interface >= 0 && o->transport != TRANSPORT_USB)
 		return -EINVAL;
 	return 0;
 }
 
-static int open_reader(int fd, struct reader **out)
+static int open_pipe(const struct options *o, struct deadline deadline, struct pipe **out)
+{
+	int r;
+
+	if (o->transport == TRANSPORT_SOCKET) {
+		r = socket_pipe_new(o->reader_fd, deadline, out);
+		if (r < 0)
+			complain("the reader did not introduce itself as docs/vreader.md says", r);
+	} else {
+		r = usb_pipe_new(o->reader_fd, out);
+		if (r < 0)
+			complain("the USB device cannot be used", r);
+	}
+	return r;
+}
+
+static int exit_status(int r)
+{
+	switch (r) {
+	case -EBUSY:
+		return DRIVER_EXIT_HELD;
+	case -EBADMSG:
+	case -EOPNOTSUPP:
+		return DRIVER_EXIT_REFUSED;
+	default:
+		return DRIVER_EXIT_FAILED;
+	}
+}
+
+static int open_reader(const struct options *o, struct reader **out)
 {
 	struct deadline deadline = deadline_in(START_MS);
 	const char *why = "no reason given";
 	struct pipe *pipe;
-	int r;
+	int r = open_pipe(o, deadline, &pipe);
 
-	r = socket_pipe_new(fd, deadline, &pipe);
-	if (r < 0) {
-		complain("the reader did not introduce itself as docs/vreader.md says", r);
+	if (r < 0)
 		return r;
-	}
-	r = reader_new(pipe, -1, deadline, out, &why);
+	r = reader_new(pipe, o->interface, deadline, out, &why);
 	if (r < 0)
 		fprintf(stderr, "keyferry-driver: reader=%s: reader refused: %s\n", reader_name,
 			why);
@@ -175,29 +241,30 @@ static int serve(const struct options *o, struct reader *reader)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .link_fd = -1, .reader_fd = -1 };
+	struct options options = { .link_fd = -1, .reader_fd = -1, .interface = -1 };
 	struct reader *reader;
 	int r;
 
 	r = harden_process();
 	if (r < 0) {
 		complain("this process cannot be closed to debuggers and cores", r);
-		return EXIT_FAILURE;
+		return DRIVER_EXIT_FAILED;
 	}
 	r = options_parse(argc, argv, &options);
 	if (r < 0)
 		fputs(usage_text, stderr);
 	if (r != 0)
-		return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+		return r < 0 ? DRIVER_EXIT_USAGE : DRIVER_EXIT_DONE;
 	reader_name = options.name;
 	r = card_match_check(card_drivers);
 	if (r < 0) {
 		complain("two card drivers of this build claim the same cards equally", r);
-		return EXIT_FAILURE;
+		return DRIVER_EXIT_FAILED;
 	}
-	if (open_reader(options.reader_fd, &reader) < 0)
-		return EXIT_FAILURE;
+	r = open_reader(&options, &reader);
+	if (r < 0)
+		return exit_status(r);
 	r = serve(&options, reader);
 	reader = reader_free(reader);
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r < 0 ? DRIVER_EXIT_FAILED : DRIVER_EXIT_DONE;
 }
