@@ -377,35 +377,74 @@ static struct bytes take_ec_public(struct unpacker *u)
 	return point;
 }
 
-/* Whether 0 < @d < n and @point is d times the generator, uncompressed. */
-static bool ec_pair_agrees(enum kf_key_type type, const BIGNUM *d, struct bytes point)
+/* @d times the generator, uncompressed. Return: 0, -EBADMSG unless 0 < @d < n, -EIO. */
+static int ec_multiply(enum kf_key_type type, const BIGNUM *d, uint8_t point[static EC_POINT_MAX],
+		       size_t *len)
 {
 	_cleanup_(BN_CTX_freep) BN_CTX *ctx = BN_CTX_secure_new();
 	_cleanup_(EC_GROUP_freep) EC_GROUP *group = NULL;
 	_cleanup_(EC_POINT_clear_freep) EC_POINT *computed = NULL;
-	uint8_t buf[EC_POINT_MAX];
-	size_t len;
 
 	for (size_t i = 0; i < sizeof(curve_rows) / sizeof(curve_rows[0]); i++) {
 		if (curve_rows[i].type == type)
 			group = EC_GROUP_new_by_curve_name(curve_rows[i].nid);
 	}
 	computed = group ? EC_POINT_new(group) : NULL;
-	if (!ctx || !computed || BN_is_zero(d) || BN_cmp(d, EC_GROUP_get0_order(group)) >= 0)
-		return false;
+	if (!ctx || !computed)
+		return -EIO;
+	if (BN_is_zero(d) || BN_cmp(d, EC_GROUP_get0_order(group)) >= 0)
+		return -EBADMSG;
 	if (EC_POINT_mul(group, computed, d, NULL, NULL, ctx) != 1)
-		return false;
-	len = EC_POINT_point2oct(group, computed, POINT_CONVERSION_UNCOMPRESSED, buf, sizeof(buf),
-				 ctx);
-	return bytes_equal(BYTES(buf, len), point);
+		return -EIO;
+	*len = EC_POINT_point2oct(group, computed, POINT_CONVERSION_UNCOMPRESSED, point,
+				  EC_POINT_MAX, ctx);
+	return *len > 0 ? 0 : -EIO;
+}
+
+static int ec_key_build(enum kf_key_type type, const BIGNUM *d, struct bytes point, EVP_PKEY **out)
+{
+	_cleanup_(OSSL_PARAM_BLD_freep) OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+
+	if (!build || OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME,
+						      key_type_group(type), 0) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d) != 1 ||
+	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.p,
+					     point.n) != 1)
+		return -EIO;
+	return key_from_build(build, "EC", out);
+}
+
+static int ec_key_from_scalar(struct bytes scalar, enum kf_key_type type, const struct bytes *wanted,
+			      EVP_PKEY **out)
+{
+	_cleanup_(BN_clear_freep) BIGNUM *d = BN_secure_new();
+	uint8_t point[EC_POINT_MAX];
+	size_t len = 0;
+	int r;
+
+	if (scalar.n > key_type_size(type))
+		return -EBADMSG;
+	if (!d || !BN_bin2bn(scalar.p, (int)scalar.n, d))
+		return -EIO;
+	BN_set_flags(d, BN_FLG_CONSTTIME);
+	r = ec_multiply(type, d, point, &len);
+	if (r == 0 && wanted && !bytes_equal(BYTES(point, len), *wanted))
+		r = -EBADMSG;
+	return r < 0 ? r : ec_key_build(type, d, BYTES(point, len), out);
+}
+
+int key_from_scalar(struct bytes scalar, enum kf_key_type type, EVP_PKEY **out)
+{
+	int r = key_type_is_ec(type) ? ec_key_from_scalar(scalar, type, NULL, out) : -EBADMSG;
+
+	ERR_clear_error();
+	return r;
 }
 
 static int ec_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
 {
 	struct unpacker whole = unpack_begin(der);
 	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
-	_cleanup_(OSSL_PARAM_BLD_freep) OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	_cleanup_(BN_clear_freep) BIGNUM *d = NULL;
 	struct bytes scalar, point;
 
 	if (der_uint(&u, 1) != 1)	/* version */
@@ -415,20 +454,7 @@ static int ec_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **o
 	der_leave(&whole, &u);
 	if (unpack_end(&whole) < 0 || scalar.n != key_type_size(type))
 		return -EBADMSG;
-
-	d = BN_secure_new();
-	if (!build || !d || !BN_bin2bn(scalar.p, (int)scalar.n, d))
-		return -EIO;
-	BN_set_flags(d, BN_FLG_CONSTTIME);
-	if (!ec_pair_agrees(type, d, point))
-		return -EBADMSG;
-	if (OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME,
-					    key_type_group(type), 0) != 1 ||
-	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.p,
-					     point.n) != 1)
-		return -EIO;
-	return key_from_build(build, "EC", out);
+	return ec_key_from_scalar(scalar, type, &point, out);
 }
 
 int key_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)

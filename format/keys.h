@@ -35,8 +35,15 @@ int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type);
 int key_plain_encode(EVP_PKEY *key, struct secret *out);
 
 /*
+ * The pair of an EC type whose private number is @scalar, big-endian; its public half is computed.
+ *
+ * Return: 0 and a key owned by the caller; -EBADMSG if there is no such pair; -EIO.
+ */
+int key_from_scalar(struct bytes scalar, enum kf_key_type type, EVP_PKEY **out);
+
+/*
  * Reads the plaintext of an item and proves the pair consistent, as docs/card-application.md 5.4
- * step 6 says. Only the card, and tests, call this.
+ * step 6 says: the card to believe it, the server to know that the card will.
  *
  * Return: 0 and a key owned by the caller; -EBADMSG whatever is wrong with it; -EIO.
  */

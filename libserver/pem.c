@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libserver/pem.c - OpenSSL reads from the caller's memory in place and writes into a memory BIO
- * that wipes itself.
+ * libserver/pem.c - Text and DER are read by ourselves in locked memory, OpenSSL only decrypts: its
+ * decoder leaves parts of the key on the heap. It writes into a memory BIO that wipes itself.
  */
 #include "libserver/pem.h"
 #include "base/error.h"
+#include "libserver/armour.h"
 #include "libserver/cert.h"
+#include "libserver/private_key.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 
 /* scrypt as in RFC 7914's interactive example: 16 MiB, well under a second. */
-enum { SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1 };
+enum { HEADERS_MAX = 256, SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1 };
+
+#define ENCRYPTED "Proc-Type: 4,ENCRYPTED"
 
 OSSL_CLEANUP(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free)
 OSSL_CLEANUP(X509_SIG, X509_SIG_free)
 
 struct pem_ask {
 	struct bytes passphrase;
-	bool asked;
 };
 
 static int give_passphrase(char *buf, int size, int rwflag, void *arg)
@@ -27,7 +30,6 @@ static int give_passphrase(char *buf, int size, int rwflag, void *arg)
 	struct pem_ask *ask = arg;
 
 	(void)rwflag;
-	ask->asked = true;
 	if (ask->passphrase.n == 0 || ask->passphrase.n > (size_t)size)
 		return -1;
 	memcpy(buf, ask->passphrase.p, ask->passphrase.n);
@@ -47,42 +49,118 @@ static size_t count(struct bytes text, const char *needle)
 bool pem_is_encrypted(struct bytes pem)
 {
 	return count(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") > 0 ||
-	       count(pem, "\nProc-Type: 4,ENCRYPTED") > 0;
+	       count(pem, "\n" ENCRYPTED) > 0;
 }
 
-static int pem_failed(const struct pem_ask *ask, struct kf_error *e)
+static int no_key(struct kf_error *e)
 {
-	if (ask->asked && ask->passphrase.n == 0)
-		return error_why(e, -ENOKEY, "the key file is encrypted", "give its passphrase",
-				 "the private key is encrypted and there is no passphrase");
-	if (ask->asked)
-		return error_why(e, -EKEYREJECTED, "the key file is encrypted", "try again",
-				 "the passphrase does not open the private key");
 	return error_why(e, -EBADMSG, "PEM: PKCS#8, RSAPrivateKey or ECPrivateKey",
 			 "check that it is the right file", "there is no private key in it");
+}
+
+/* [RFC 5958 3]. Return: 0, -EKEYREJECTED, -EBADMSG. */
+static int open_pkcs8(struct secret *der, struct bytes passphrase)
+{
+	const uint8_t *at = der->p;
+	_cleanup_(X509_SIG_freep) X509_SIG *sealed = d2i_X509_SIG(NULL, &at, (long)der->n);
+	const X509_ALGOR *algorithm;
+	const ASN1_OCTET_STRING *box;
+	uint8_t *plain = NULL;
+	int n = 0, r;
+
+	if (!sealed || at != der->p + der->n)
+		return -EBADMSG;
+	X509_SIG_get0(sealed, &algorithm, &box);
+	if (!PKCS12_pbe_crypt(algorithm, (const char *)passphrase.p, (int)passphrase.n,
+			      ASN1_STRING_get0_data(box), ASN1_STRING_length(box), &plain, &n, 0))
+		return -EKEYREJECTED;
+	r = secret_set(der, BYTES(plain, (size_t)n));	/* shorter than what it came from */
+	OPENSSL_clear_free(plain, (size_t)n);
+	return r;
+}
+
+/* "Proc-Type: 4,ENCRYPTED" [RFC 1421 4.6.1.1]; OpenSSL decrypts in place. */
+static int open_headers(const struct armour *armour, struct secret *der, struct bytes passphrase)
+{
+	struct pem_ask ask = { .passphrase = passphrase };
+	char headers[HEADERS_MAX] = "";
+	EVP_CIPHER_INFO cipher;
+	long n = (long)der->n;
+	size_t at = 0;
+
+	for (size_t i = 0; i < armour->headers.n && at < sizeof(headers) - 1; i++)
+		if (armour->headers.p[i] != '\r')
+			headers[at++] = (char)armour->headers.p[i];
+	if (armour->headers.n >= sizeof(headers) || PEM_get_EVP_CIPHER_INFO(headers, &cipher) != 1)
+		return -EBADMSG;
+	if (PEM_do_header(&cipher, der->p, &n, give_passphrase, &ask) != 1)
+		return -EKEYREJECTED;
+	return secret_resize(der, (size_t)n);
+}
+
+static int open_block(const struct armour *armour, bool encrypted, struct bytes passphrase,
+		      struct secret *der)
+{
+	int r = armour_decode(armour, der);
+
+	if (r == 0 && encrypted && armour->headers.n > 0)
+		r = open_headers(armour, der, passphrase);
+	else if (r == 0 && encrypted)
+		r = open_pkcs8(der, passphrase);
+	ERR_clear_error();
+	return r;
+}
+
+static const struct label_row {
+	const char *label;
+	enum private_key_form form;
+	bool encrypted;
+} label_rows[] = {
+	{ "PRIVATE KEY", PRIVATE_KEY_PKCS8, false },
+	{ "ENCRYPTED PRIVATE KEY", PRIVATE_KEY_PKCS8, true },
+	{ "RSA PRIVATE KEY", PRIVATE_KEY_RSA, false },
+	{ "EC PRIVATE KEY", PRIVATE_KEY_EC, false },
+};
+
+static const struct label_row *find_block(struct bytes pem, struct armour *out)
+{
+	while (armour_next(&pem, out))
+		for (size_t i = 0; i < sizeof(label_rows) / sizeof(label_rows[0]); i++)
+			if (armour_is(out, label_rows[i].label))
+				return &label_rows[i];
+	return NULL;
 }
 
 int pem_private_key(struct bytes pem, struct bytes passphrase, EVP_PKEY **out,
 		    struct kf_error *e)
 {
-	struct pem_ask ask = { .passphrase = passphrase };
-	_cleanup_(BIO_free_allp) BIO *bio = NULL;
-	EVP_PKEY *key;
+	_cleanup_(secret_deinit) struct secret der = SECRET_INIT;
+	const struct label_row *row;
+	struct armour armour;
+	bool encrypted;
+	int r;
 
-	if (pem.n == 0 || pem.n > INT32_MAX)
-		return pem_failed(&ask, e);
 	if (count(pem, "PRIVATE KEY-----") > 2)		/* one BEGIN, one END */
 		return error_why(e, -EBADMSG, "one key a file", "name a file with one key",
 				 "there is more than one private key in it");
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	if (!bio)
-		return -ENOMEM;
-	key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &ask);
-	ERR_clear_error();
-	if (!key)
-		return pem_failed(&ask, e);
-	*out = key;
-	return 0;
+	row = pem.n > SECRET_MAX ? NULL : find_block(pem, &armour);
+	if (!row || (armour.headers.n > 0 &&
+		     !bytes_have_prefix(armour.headers, BYTES(ENCRYPTED, strlen(ENCRYPTED)))))
+		return no_key(e);
+	encrypted = row->encrypted || armour.headers.n > 0;
+	if (encrypted && passphrase.n == 0)
+		return error_why(e, -ENOKEY, "the key file is encrypted", "give its passphrase",
+				 "the private key is encrypted and there is no passphrase");
+	r = open_block(&armour, encrypted, passphrase, &der);
+	if (r == -EBADMSG)
+		return no_key(e);
+	if (r == 0)
+		r = private_key_parse(secret_bytes(&der), row->form, out, e);
+	/* A wrong passphrase may well open to something: one time in 256 its padding looks right. */
+	if (r == -EKEYREJECTED || (encrypted && r == -EBADMSG))
+		return error_why(e, -EKEYREJECTED, "the key file is encrypted", "try again",
+				 "the passphrase does not open the private key");
+	return r;
 }
 
 /* OpenSSL's own PEM writer would use PBKDF2 with 2048 rounds. */

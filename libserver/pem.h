@@ -13,7 +13,7 @@
  * The one private key in @pem, owned by the caller. @passphrase of length 0: none given.
  *
  * Return: 0, -EBADMSG no key or more than one, -ENOKEY encrypted and no passphrase, -EKEYREJECTED
- * the passphrase does not open it.
+ * the passphrase does not open it; and as private_key_parse().
  */
 int pem_private_key(struct bytes pem, struct bytes passphrase, EVP_PKEY **out,
 		    struct kf_error *e);

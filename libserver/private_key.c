@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * libserver/private_key.c - Every private number goes from the DER, in the caller's locked memory,
+ * straight into a secure big number. What an EC key says of its curve is public and may be said in
+ * many ways, so OpenSSL judges that alone; its public half is computed, never believed.
+ */
+#include "libserver/private_key.h"
+#include "base/error.h"
+#include "format/der.h"
+#include "format/keys.h"
+#include "format/ossl.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+
+#define DER_OID 0x06
+#define DER_BITS 0x03
+
+/* rsaEncryption [RFC 8017 A], id-ecPublicKey [RFC 5480 2.1.1]: contents of the OIDs */
+static const uint8_t oid_rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 };
+static const uint8_t oid_ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
+
+static int not_in_form(struct kf_error *e)
+{
+	return error_why(e, -EBADMSG, "PEM: PKCS#8, RSAPrivateKey or ECPrivateKey",
+			 "check that it is the right file",
+			 "there is no private key in it that is whole and in form");
+}
+
+static int unknown_type(struct kf_error *e)
+{
+	return error_why(e, -EOPNOTSUPP, "docs/card-application.md 1.2",
+			 "use RSA 2048, 3072, 4096 or EC P-256, P-384, P-521",
+			 "the card knows no key of this type or size");
+}
+
+/* The card would say so with its uniform refusal, which tells nobody why. */
+static int no_pair(struct kf_error *e)
+{
+	return error_why(e, -EINVAL, "docs/card-application.md 5.4 step 6", "make a new key",
+			 "its numbers do not belong together, or not in a way the card can check: "
+			 "two primes of half the size each, exponent from 65537");
+}
+
+/* --- RSA --- */
+
+static int rsa_bits(struct bytes der, unsigned int *bits, bool *more_primes)
+{
+	struct unpacker whole = unpack_begin(der);
+	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
+	struct bytes n;
+
+	*more_primes = der_uint(&u, 1) == 1;	/* version */
+	n = der_big(&u);
+	if (u.bad || n.n == 0 || n.n > 4096)
+		return -EBADMSG;
+	*bits = (unsigned int)n.n * 8;
+	for (uint8_t first = n.p[0]; first < 0x80 && *bits > 0; first = (uint8_t)(first << 1 | 1))
+		(*bits)--;
+	return 0;
+}
+
+static int parse_rsa(struct bytes der, EVP_PKEY **out, struct kf_error *e)
+{
+	unsigned int bits;
+	bool more_primes;
+	int r = rsa_bits(der, &bits, &more_primes);
+
+	if (r < 0)
+		return not_in_form(e);
+	for (int type = KF_KEY_RSA_2048; type <= KF_KEY_RSA_4096; type++) {
+		if (key_type_bits((enum kf_key_type)type) != bits)
+			continue;
+		r = more_primes ? -EBADMSG : key_plain_decode(der, (enum kf_key_type)type, out);
+		return r == -EBADMSG ? no_pair(e) : r;
+	}
+	return unknown_type(e);
+}
+
+/* --- EC --- */
+
+/* By name or by numbers. Return: 0, -EBADMSG, -EOPNOTSUPP. */
+static int curve_of(struct bytes params, enum kf_key_type *out)
+{
+	const uint8_t *at = params.p;
+	_cleanup_(EC_GROUP_freep) EC_GROUP *group = NULL;
+
+	if (params.n == 0 || params.n > 4096)
+		return -EBADMSG;
+	group = d2i_ECPKParameters(NULL, &at, (long)params.n);
+	ERR_clear_error();
+	if (!group || at != params.p + params.n)
+		return -EBADMSG;
+	switch (EC_GROUP_get_curve_name(group)) {
+	case NID_X9_62_prime256v1:
+		*out = KF_KEY_EC_P256;
+		return 0;
+	case NID_secp384r1:
+		*out = KF_KEY_EC_P384;
+		return 0;
+	case NID_secp521r1:
+		*out = KF_KEY_EC_P521;
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* Whether @said, in any of the forms of [SEC 1 2.3.3], is the public half of @key. */
+static bool public_agrees(EVP_PKEY *key, struct bytes said)
+{
+	uint8_t own[1 + 2 * 66];
+	size_t n = 0, half;
+	uint8_t odd;
+
+	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, own, sizeof(own), &n) != 1 ||
+	    n < 3 || said.n == 0)
+		return false;
+	half = (n - 1) / 2;
+	odd = own[n - 1] & 1;
+	if (said.n == n && (said.p[0] == 0x04 || said.p[0] == (0x06 | odd)))
+		return bytes_equal(bytes_slice(said, 1, n), BYTES(own + 1, n - 1));
+	return said.n == 1 + half && said.p[0] == (0x02 | odd) &&
+	       bytes_equal(bytes_slice(said, 1, half), BYTES(own + 1, half));
+}
+
+struct ec_parts {
+	struct bytes scalar, params, point;	/* the last two may be empty */
+};
+
+static int take_ec_parts(struct bytes der, struct ec_parts *out)
+{
+	struct unpacker whole = unpack_begin(der);
+	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
+	struct ec_parts parts = { 0 };
+
+	if (der_uint(&u, 1) != 1)	/* version */
+		unpack_fail(&u);
+	parts.scalar = der_take(&u, DER_OCTETS);
+	if (unpack_peek(&u) == 0xa0)
+		parts.params = der_take(&u, 0xa0);
+	if (unpack_peek(&u) == 0xa1) {
+		struct unpacker outer = der_enter(&u, 0xa1);
+		struct unpacker bits = der_enter(&outer, DER_BITS);
+
+		if (unpack_u8(&bits) != 0)	/* unused bits */
+			unpack_fail(&bits);
+		parts.point = unpack_rest(&bits);
+		if (parts.point.n == 0)
+			unpack_fail(&bits);
+		der_leave(&outer, &bits);
+		der_leave(&u, &outer);
+	}
+	der_leave(&whole, &u);
+	if (unpack_end(&whole) < 0)
+		return -EBADMSG;
+	*out = parts;
+	return 0;
+}
+
+/* @params: from around it, or empty; said twice they have to agree. */
+static int parse_ec(struct bytes der, struct bytes params, EVP_PKEY **out, struct kf_error *e)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	enum kf_key_type type = KF_KEY_NONE, again = KF_KEY_NONE;
+	struct ec_parts parts;
+	int r;
+
+	if (take_ec_parts(der, &parts) < 0)
+		return not_in_form(e);
+	r = curve_of(params.n > 0 ? params : parts.params, &type);
+	if (r == -EOPNOTSUPP)
+		return unknown_type(e);
+	if (r == 0 && parts.params.n > 0 && (curve_of(parts.params, &again) < 0 || again != type))
+		r = -EBADMSG;
+	if (r < 0)
+		return not_in_form(e);
+	r = key_from_scalar(parts.scalar, type, &key);
+	if (r == 0 && parts.point.n > 0 && !public_agrees(key, parts.point))
+		r = -EBADMSG;
+	if (r < 0)
+		return r == -EBADMSG ? no_pair(e) : r;
+	*out = take_ptr(key);
+	return 0;
+}
+
+/* --- PKCS#8 --- */
+
+static int parse_pkcs8(struct bytes der, EVP_PKEY **out, struct kf_error *e)
+{
+	static const uint8_t null[] = { DER_NULL, 0 };
+	struct unpacker whole = unpack_begin(der);
+	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
+	struct unpacker algorithm;
+	struct bytes oid, params, key;
+
+	(void)der_uint(&u, 1);			/* version */
+	algorithm = der_enter(&u, DER_SEQUENCE);
+	oid = der_take(&algorithm, DER_OID);
+	params = unpack_rest(&algorithm);
+	der_leave(&u, &algorithm);
+	key = der_take(&u, DER_OCTETS);
+	if (unpack_peek(&u) == 0xa0)
+		(void)der_take(&u, 0xa0);	/* attributes: nothing a card keeps */
+	if (unpack_peek(&u) == 0x81)
+		(void)der_take(&u, 0x81);	/* publicKey: computed, not believed */
+	der_leave(&whole, &u);
+	if (unpack_end(&whole) < 0)
+		return not_in_form(e);
+	if (bytes_equal(oid, BYTES_OF(oid_ec)))
+		return params.n > 0 ? parse_ec(key, params, out, e) : not_in_form(e);
+	if (!bytes_equal(oid, BYTES_OF(oid_rsa)))
+		return unknown_type(e);
+	if (params.n > 0 && !bytes_equal(params, BYTES_OF(null)))
+		return not_in_form(e);
+	return parse_rsa(key, out, e);
+}
+
+int private_key_parse(struct bytes der, enum private_key_form form, EVP_PKEY **out,
+		      struct kf_error *e)
+{
+	switch (form) {
+	case PRIVATE_KEY_RSA:
+		return parse_rsa(der, out, e);
+	case PRIVATE_KEY_EC:
+		return parse_ec(der, BYTES_NONE, out, e);
+	default:
+		return parse_pkcs8(der, out, e);
+	}
+}
