@@ -56,11 +56,11 @@ static int take_recipient(struct bytes cert, struct bytes root, struct kf_archiv
 	_cleanup_(X509_freep) X509 *anchor = NULL;
 	int r;
 
-	if (cert_parse(cert, &out->cert) < 0 || (root.n > 0 && cert_parse(root, &anchor) < 0))
-		return error_why(e, -EBADMSG, "X.509, DER or PEM",
-				 "check that it is the right file",
-				 "the archive certificate or its root cannot be read");
-	r = check_recipient(out->cert, e);
+	r = cert_parse(cert, "archive certificate", &out->cert, e);
+	if (r == 0 && root.n > 0)
+		r = cert_parse(root, "archive root", &anchor, e);
+	if (r == 0)
+		r = check_recipient(out->cert, e);
 	if (r < 0)
 		return r;
 	if (anchor)

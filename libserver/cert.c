@@ -13,6 +13,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #define OID_DEVICE "2.25.315007932491006175092051259904916213513.1"
@@ -24,6 +25,7 @@ OSSL_CLEANUP(BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free)
 OSSL_CLEANUP(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 OSSL_CLEANUP(ASN1_OBJECT, ASN1_OBJECT_free)
 OSSL_CLEANUP(X509_STORE, X509_STORE_free)
+OSSL_CLEANUP(RSA_PSS_PARAMS, RSA_PSS_PARAMS_free)
 OSSL_CLEANUP(X509_STORE_CTX, X509_STORE_CTX_free)
 
 static bool is_der(struct bytes data)
@@ -41,17 +43,35 @@ static int no_passphrase(char *buf, int size, int rwflag, void *arg)
 	return -1;
 }
 
-int cert_parse(struct bytes data, X509 **out)
+static int unreadable(const char *what, struct kf_error *e)
+{
+	return error_why(e, -EBADMSG, "X.509, DER or PEM", "check that it is the right file",
+			 "the %s cannot be read", what);
+}
+
+/* Taking the first would silently trust, or revoke, something else than was meant. */
+static int check_alone(struct bytes data, const char *label, const char *what, struct kf_error *e)
+{
+	if (data.n == 0 || data.n > INT32_MAX)
+		return unreadable(what, e);
+	if (is_der(data) || bytes_count(data, label) <= 2)	/* one BEGIN, one END */
+		return 0;
+	return error_why(e, -EBADMSG, "one object a file", "name a file with the one that is meant",
+			 "there is more than one in the file of the %s", what);
+}
+
+int cert_parse(struct bytes data, const char *what, X509 **out, struct kf_error *e)
 {
 	_cleanup_(X509_freep) X509 *cert = NULL;
 	const uint8_t *at = data.p;
+	int r = check_alone(data, "CERTIFICATE-----", what, e);
 
-	if (data.n == 0 || data.n > INT32_MAX)
-		return -EBADMSG;
+	if (r < 0)
+		return r;
 	if (is_der(data)) {
 		cert = d2i_X509(NULL, &at, (long)data.n);
 		if (cert && at != data.p + data.n)
-			return -EBADMSG;
+			return unreadable(what, e);
 	} else {
 		_cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(data.p, (int)data.n);
 
@@ -59,22 +79,24 @@ int cert_parse(struct bytes data, X509 **out)
 	}
 	ERR_clear_error();
 	if (!cert)
-		return -EBADMSG;
+		return unreadable(what, e);
 	*out = take_ptr(cert);
 	return 0;
 }
 
-int crl_parse(struct bytes data, X509_CRL **out)
+int crl_parse(struct bytes data, X509_CRL **out, struct kf_error *e)
 {
+	static const char what[] = "revocation list";
 	_cleanup_(X509_CRL_freep) X509_CRL *crl = NULL;
 	const uint8_t *at = data.p;
+	int r = check_alone(data, "X509 CRL-----", what, e);
 
-	if (data.n == 0 || data.n > INT32_MAX)
-		return -EBADMSG;
+	if (r < 0)
+		return r;
 	if (is_der(data)) {
 		crl = d2i_X509_CRL(NULL, &at, (long)data.n);
 		if (crl && at != data.p + data.n)
-			return -EBADMSG;
+			return unreadable(what, e);
 	} else {
 		_cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(data.p, (int)data.n);
 
@@ -82,7 +104,7 @@ int crl_parse(struct bytes data, X509_CRL **out)
 	}
 	ERR_clear_error();
 	if (!crl)
-		return -EBADMSG;
+		return unreadable(what, e);
 	*out = take_ptr(crl);
 	return 0;
 }
@@ -122,6 +144,39 @@ bool crl_is_of(X509_CRL *crl, X509 *root)
 
 	ERR_clear_error();
 	return is;
+}
+
+/* --- how strongly a list is signed --- */
+
+/* RSASSA-PSS says its hash in its parameters; without it there, it is SHA-1 [RFC 4055 3.1]. */
+static int pss_hash(const X509_ALGOR *algorithm)
+{
+	const ASN1_TYPE *params = algorithm->parameter;
+	_cleanup_(RSA_PSS_PARAMS_freep) RSA_PSS_PARAMS *pss = NULL;
+
+	if (params && params->type == V_ASN1_SEQUENCE)
+		pss = ASN1_item_unpack(params->value.sequence, ASN1_ITEM_rptr(RSA_PSS_PARAMS));
+	return pss && pss->hashAlgorithm ? OBJ_obj2nid(pss->hashAlgorithm->algorithm) : NID_sha1;
+}
+
+int crl_check_strength(X509_CRL *crl, struct kf_error *e)
+{
+	const X509_ALGOR *algorithm = NULL;
+	int hash = NID_undef, nid = X509_CRL_get_signature_nid(crl);
+	const EVP_MD *md;
+
+	X509_CRL_get0_signature(crl, NULL, &algorithm);
+	if (nid == NID_rsassaPss)
+		hash = pss_hash(algorithm);
+	else if (OBJ_find_sigid_algs(nid, &hash, NULL) != 1)
+		hash = NID_undef;
+	md = hash == NID_undef ? NULL : EVP_get_digestbynid(hash);
+	ERR_clear_error();
+	if ((md && EVP_MD_get_size(md) >= 32) || nid == NID_ED25519 || nid == NID_ED448)
+		return 0;
+	return error_why(e, -EACCES, "docs/formats.md 2: SHA-256 or stronger",
+			 "ask the maker for a list with a stronger signature",
+			 "the revocation list's signature is weaker than SHA-256");
 }
 
 /* --- the profile --- */
@@ -328,6 +383,8 @@ int cert_check_path(X509 *cert, X509 *root, X509_CRL *crl, bool device, struct k
 		return error_why(e, -EACCES, "path to the enrolled root, docs/formats.md 2",
 				 "name the maker's root certificate as root",
 				 "the root is not a self-signed CA certificate");
+	if (crl && crl_check_strength(crl, e) < 0)
+		return -EACCES;
 	if (!store || !ctx || !store_fill(store, root, crl) ||
 	    X509_STORE_CTX_init(ctx, store, cert, NULL) != 1)
 		return -ENOMEM;

@@ -17,9 +17,12 @@ OSSL_CLEANUP(X509, X509_free)
 OSSL_CLEANUP(X509_CRL, X509_CRL_free)
 OSSL_CLEANUP(BIO, BIO_free_all)
 
-/* Cert or list, DER or PEM, owned by the caller. Return: 0, -EBADMSG. */
-int cert_parse(struct bytes data, X509 **out);
-int crl_parse(struct bytes data, X509_CRL **out);
+/*
+ * One certificate or list, DER or PEM, owned by the caller; @what names it in errors: "root
+ * certificate". PEM with more than one is refused: which was meant? Return: 0, -EBADMSG.
+ */
+int cert_parse(struct bytes data, const char *what, X509 **out, struct kf_error *e);
+int crl_parse(struct bytes data, X509_CRL **out, struct kf_error *e);
 
 /* The whole DER. Return: 0, -ENOMEM. */
 int cert_der(X509 *cert, struct blob *out);
@@ -39,6 +42,9 @@ int cert_check_device(X509 *cert, struct device_facts *out, struct kf_error *e);
  * unknown critical extension of @cert has been looked at by cert_check_device(). Return: 0, -EACCES.
  */
 int cert_check_path(X509 *cert, X509 *root, X509_CRL *crl, bool device, struct kf_error *e);
+
+/* SHA-256 or stronger, as for certificates. Return: 0, -EACCES. */
+int crl_check_strength(X509_CRL *crl, struct kf_error *e);
 
 /* Whether @crl was issued and signed by @root. */
 bool crl_is_of(X509_CRL *crl, X509 *root);

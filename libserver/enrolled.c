@@ -4,28 +4,24 @@
 #include "base/error.h"
 #include "format/hash.h"
 
-static int no_certificate(const char *which, struct kf_error *e)
-{
-	return error_why(e, -EBADMSG, "X.509, DER or PEM", "check that it is the right file",
-			 "the %s cannot be read", which);
-}
-
 static int load(struct kf_enrolled *card, struct bytes cert, struct bytes root, struct bytes crl,
 		struct kf_error *e)
 {
 	int r;
 
-	if (cert_parse(cert, &card->cert) < 0)
-		return no_certificate("card's certificate", e);
-	if (cert_parse(root, &card->root) < 0)
-		return no_certificate("root certificate", e);
-	if (crl.n > 0 && crl_parse(crl, &card->crl) < 0)
-		return no_certificate("revocation list", e);
-	r = cert_der(card->cert, &card->der);
+	r = cert_parse(cert, "card's certificate", &card->cert, e);
+	if (r == 0)
+		r = cert_parse(root, "root certificate", &card->root, e);
+	if (r == 0 && crl.n > 0)
+		r = crl_parse(crl, &card->crl, e);
+	if (r == 0)
+		r = cert_der(card->cert, &card->der);
 	if (r < 0)
 		return r;
 	if (card->der.n > KF_CERT_MAX)
-		return no_certificate("card's certificate, longer than 4096 bytes,", e);
+		return error_why(e, -EBADMSG, "docs/formats.md 2: 4096 bytes",
+				 "check that it is the right file",
+				 "the card's certificate is too long");
 	if (card->crl && !crl_is_of(card->crl, card->root))
 		return error_why(e, -EACCES, "a list signed by the root", "get the root's own list",
 				 "the revocation list was not issued by this root");

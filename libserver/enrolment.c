@@ -119,11 +119,9 @@ int kf_state_set_crl(struct kf_state *state, const void *crl, size_t crl_len,
 	struct new_crl new = { .state = state, .e = e };
 	int r;
 
-	if (crl_parse(BYTES(crl, crl_len), &list) < 0)
-		r = error_why(e, -EBADMSG, "X.509 revocation list, DER or PEM",
-			      "check that it is the right file", "it cannot be read");
-	else
-		r = 0;
+	r = crl_parse(BYTES(crl, crl_len), &list, e);
+	if (r == 0)
+		r = crl_check_strength(list, e);
 	new.crl = list;
 	if (r == 0)
 		r = cards_each(&state->cards, give_crl, &new, e);

@@ -36,20 +36,10 @@ static int give_passphrase(char *buf, int size, int rwflag, void *arg)
 	return (int)ask->passphrase.n;
 }
 
-static size_t count(struct bytes text, const char *needle)
-{
-	size_t n = 0, len = strlen(needle);
-
-	for (size_t at = 0; at + len <= text.n; at++)
-		if (bytes_have_prefix(bytes_slice(text, at, len), BYTES(needle, len)))
-			n++;
-	return n;
-}
-
 bool pem_is_encrypted(struct bytes pem)
 {
-	return count(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") > 0 ||
-	       count(pem, "\n" ENCRYPTED) > 0;
+	return bytes_count(pem, "-----BEGIN ENCRYPTED PRIVATE KEY-----") > 0 ||
+	       bytes_count(pem, "\n" ENCRYPTED) > 0;
 }
 
 static int no_key(struct kf_error *e)
@@ -140,7 +130,7 @@ int pem_private_key(struct bytes pem, struct bytes passphrase, EVP_PKEY **out,
 	bool encrypted;
 	int r;
 
-	if (count(pem, "PRIVATE KEY-----") > 2)		/* one BEGIN, one END */
+	if (bytes_count(pem, "PRIVATE KEY-----") > 2)		/* one BEGIN, one END */
 		return error_why(e, -EBADMSG, "one key a file", "name a file with one key",
 				 "there is more than one private key in it");
 	row = pem.n > SECRET_MAX ? NULL : find_block(pem, &armour);

@@ -137,7 +137,7 @@ static int device_key(const struct ticket *ticket, X509 **cert, EVP_PKEY **key,
 {
 	uint8_t digest[KF_DIGEST_SIZE];
 
-	if (cert_parse(blob_bytes(&ticket->certificate), cert) == 0 &&
+	if (cert_parse(blob_bytes(&ticket->certificate), "certificate", cert, NULL) == 0 &&
 	    sha256(blob_bytes(&ticket->certificate), digest) == 0 &&
 	    digests_equal(digest, ticket->device)) {
 		*key = X509_get0_pubkey(*cert);

@@ -41,11 +41,21 @@ int pem_wrap(const char *label, struct bytes der, struct bytes *out)
 	return r;
 }
 
+/* OpenSSL's own would ask at the terminal for the passphrase of an "encrypted certificate". */
+static int no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
 static X509 *certificate_read(struct bytes text)
 {
 	const unsigned char *p = text.p;
 	BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
-	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
 
 	if (!cert) {
 		cert = d2i_X509(NULL, &p, (long)text.n);
@@ -61,10 +71,16 @@ static X509 *certificate_read(struct bytes text)
 
 int pem_take_certificate(struct bytes text, struct bytes *out, struct kf_error *e)
 {
-	X509 *cert = certificate_read(text);
 	unsigned char *der = NULL;
-	int n = cert ? i2d_X509(cert, &der) : 0, r;
+	X509 *cert;
+	int n, r;
 
+	if (text.n > 0 && text.p[0] != 0x30 && bytes_count(text, "CERTIFICATE-----") > 2)
+		return error_why(e, -EBADMSG, "one certificate beside a key",
+				 "name a file with the key's own certificate",
+				 "there is more than one certificate in it");
+	cert = certificate_read(text);
+	n = cert ? i2d_X509(cert, &der) : 0;
 	X509_free(cert);
 	if (n <= 0)
 		return error_why(e, -EBADMSG, "X.509", "check that it is the right file",
@@ -78,7 +94,7 @@ static EVP_PKEY *public_key_read(struct bytes text)
 {
 	const unsigned char *p = text.p;
 	BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
-	EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_passphrase, NULL) : NULL;
 
 	if (!key)
 		key = d2i_PUBKEY(NULL, &p, (long)text.n);

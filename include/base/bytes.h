@@ -61,6 +61,16 @@ static inline struct bytes bytes_slice(struct bytes b, size_t at, size_t n)
 	return BYTES(b.p + at, n < b.n - at ? n : b.n - at);
 }
 
+/* How often @text stands in @b. */
+static inline size_t bytes_count(struct bytes b, const char *text)
+{
+	size_t n = 0, len = strlen(text);
+
+	for (size_t at = 0; at + len <= b.n; at++)
+		n += memcmp(b.p + at, text, len) == 0;
+	return n;
+}
+
 /**
  * struct unpacker - reads a range from front to back
  * @p:		next byte

@@ -338,3 +338,11 @@ TEST(a_packer_without_room_takes_nothing_gladly)
 	EXPECT_EQ(0, pack_end(&p));
 	EXPECT_EQ(0, pack_done(&p).n);
 }
+
+TEST(a_text_is_counted_wherever_it_stands)
+{
+	EXPECT_EQ(2, bytes_count(BYTES("abcab", 5), "ab"));
+	EXPECT_EQ(2, bytes_count(BYTES("aaa", 3), "aa"));
+	EXPECT_EQ(0, bytes_count(BYTES("abc", 3), "abcd"));
+	EXPECT_EQ(0, bytes_count(BYTES_NONE, "a"));
+}

@@ -324,7 +324,7 @@ a_bad_revocation_list_is_refused() {
 open('mail/bent.der','wb').write(x)"
 	refused 1 'no enrolled root has issued it' 'signed by an enrolled root' -- \
 		server server crl --state server --crl mail/bent.der
-	refused 1 'it cannot be read' 'revocation list' 'right file' -- \
+	refused 1 'the revocation list cannot be read' 'X.509' 'right file' -- \
 		server server crl --state server --crl mail/card.pem
 	unchanged
 	# Lists that end are taken, and then refuse the card until there is a newer one.

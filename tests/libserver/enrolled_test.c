@@ -7,6 +7,8 @@
 #include "keyferry/server.h"
 #include "tests/libserver/fakecard.h"
 
+#include <openssl/pem.h>
+
 static int take(struct fakecard *card, bool allow_virtual, struct bytes crl, struct kf_error *e)
 {
 	struct kf_server *server = NULL;
@@ -120,4 +122,62 @@ TEST(the_list_is_of_the_root_current_and_consulted)
 	blob_deinit(&foreign);
 	fakecard_deinit(&card);
 	fakecard_deinit(&other);
+}
+
+TEST(a_list_signed_more_weakly_than_certificates_is_refused)
+{
+	const struct { const EVP_MD *md; int r; } rows[] = {
+		{ EVP_sha1(), -EACCES }, { EVP_sha224(), -EACCES }, { EVP_sha256(), 0 },
+		{ EVP_sha384(), 0 }, { EVP_sha512(), 0 },
+	};
+	struct fakecard card;
+
+	fakecard_init(&card, NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct blob crl = fakecard_crl_signed(&card, false, 60, rows[i].md);
+		struct kf_error e = KF_ERROR_INIT;
+
+		EXPECT_EQ(rows[i].r, take(&card, true, blob_bytes(&crl), &e));
+		EXPECT_EQ(rows[i].r < 0, strstr(e.why, "list's signature is weaker") != NULL);
+		blob_deinit(&crl);
+	}
+	fakecard_deinit(&card);
+}
+
+static char *pem_text(X509 *cert, X509 *and_then)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text, *copy;
+	long n;
+
+	ASSERT_EQ(1, PEM_write_bio_X509(bio, cert));
+	if (and_then)
+		ASSERT_EQ(1, PEM_write_bio_X509(bio, and_then));
+	n = BIO_get_mem_data(bio, &text);
+	copy = strndup(text, (size_t)n);
+	BIO_free(bio);
+	return copy;
+}
+
+/* Not the first of them in silence: the second may be the one that was meant. */
+TEST(a_file_with_two_certificates_is_refused)
+{
+	struct fakecard card;
+	struct kf_error e = KF_ERROR_INIT;
+	struct blob der;
+	char *one, *two;
+
+	fakecard_init(&card, NULL);
+	one = pem_text(card.cert, NULL);
+	two = pem_text(card.cert, card.root);
+	der = card.cert_der;
+	card.cert_der = (struct blob){ (uint8_t *)one, strlen(one) };
+	EXPECT_EQ(0, take(&card, true, BYTES_NONE, &e));
+	card.cert_der = (struct blob){ (uint8_t *)two, strlen(two) };
+	EXPECT_EQ(-EBADMSG, take(&card, true, BYTES_NONE, &e));
+	EXPECT_NOT_NULL(strstr(e.why, "more than one"));
+	card.cert_der = der;
+	free(one);
+	free(two);
+	fakecard_deinit(&card);
 }

@@ -116,3 +116,17 @@ TEST_F(state, a_serial_has_one_certificate)
 	EXPECT_EQ(0, enroll(self, &self->card, NULL));	/* the same again is fine */
 	fakecard_deinit(&twin);
 }
+
+TEST_F(state, a_weakly_signed_list_does_not_replace_one)
+{
+	struct blob crl = fakecard_crl_signed(&self->card, true, 60, EVP_sha1());
+	struct kf_enrolled *card = NULL;
+	unsigned int n = 0;
+
+	EXPECT_EQ(-EACCES, kf_state_set_crl(self->state, crl.p, crl.n, &n, &self->e));
+	EXPECT_NOT_NULL(strstr(self->e.why, "weaker than SHA-256"));
+	EXPECT_EQ(-EACCES, enroll(self, &self->card, &crl));
+	EXPECT_EQ(0, kf_state_card(self->state, "FAKE-1", &card, &self->e));
+	kf_enrolled_free(card);
+	blob_deinit(&crl);
+}

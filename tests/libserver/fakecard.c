@@ -175,7 +175,8 @@ void fakecard_deinit(struct fakecard *card)
 	blob_deinit(&card->cert_der);
 }
 
-struct blob fakecard_crl(const struct fakecard *card, bool revoked, long age_seconds)
+struct blob fakecard_crl_signed(const struct fakecard *card, bool revoked, long age_seconds,
+				const EVP_MD *md)
 {
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *t = ASN1_TIME_new();
@@ -195,11 +196,16 @@ struct blob fakecard_crl(const struct fakecard *card, bool revoked, long age_sec
 		X509_REVOKED_set_revocationDate(entry, t);
 		X509_CRL_add0_revoked(crl, entry);
 	}
-	ASSERT_LT(0, X509_CRL_sign(crl, card->root_key, EVP_sha256()));
+	ASSERT_LT(0, X509_CRL_sign(crl, card->root_key, md));
 	ASSERT_EQ(0, crl_der(crl, &out));
 	ASN1_TIME_free(t);
 	X509_CRL_free(crl);
 	return out;
+}
+
+struct blob fakecard_crl(const struct fakecard *card, bool revoked, long age_seconds)
+{
+	return fakecard_crl_signed(card, revoked, age_seconds, EVP_sha256());
 }
 
 /* --- offer --- */

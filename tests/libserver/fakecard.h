@@ -43,6 +43,8 @@ void fakecard_deinit(struct fakecard *card);
 
 /* A revocation list of the root, with @revoked on it or not. DER, the caller frees. */
 struct blob fakecard_crl(const struct fakecard *card, bool revoked, long age_seconds);
+struct blob fakecard_crl_signed(const struct fakecard *card, bool revoked, long age_seconds,
+				const EVP_MD *md);
 
 /* Changes facts before they are signed, or the file afterwards. */
 struct fakecard_bend {

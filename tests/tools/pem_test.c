@@ -96,3 +96,20 @@ TEST(the_first_of_a_chain_ends_where_the_second_begins)
 	der_free(one);
 	der_free(two);
 }
+
+TEST(one_of_two_certificates_is_not_guessed)
+{
+	struct bytes der = der_of_certificate(), pem = BYTES_NONE, out = BYTES_NONE;
+	struct kf_error e = KF_ERROR_INIT;
+	uint8_t both[4096];
+	struct packer p = pack_begin(both, sizeof(both));
+
+	ASSERT_EQ(0, pem_wrap("CERTIFICATE", der, &pem));
+	pack_bytes(&p, pem);
+	pack_bytes(&p, pem);
+	EXPECT_EQ(-EBADMSG, pem_take_certificate(pack_done(&p), &out, &e));
+	EXPECT_NOT_NULL(strstr(e.why, "more than one certificate"));
+	EXPECT_NULL(out.p);
+	pem_free(pem);
+	der_free(der);
+}
