@@ -114,6 +114,14 @@ int nonces_find(const struct folder *fresh, const struct folder *used,
 	return 0;
 }
 
+bool nonces_are_spent(const struct folder *used, const uint8_t nonce[static KF_NONCE_SIZE])
+{
+	char name[NAME_SIZE];
+
+	name_of(nonce, name);
+	return folder_has(used, name);
+}
+
 int nonces_spend(const struct folder *fresh, const struct folder *used,
 		 const uint8_t nonce[static KF_NONCE_SIZE], struct kf_error *e)
 {

@@ -27,6 +27,9 @@ int nonces_find(const struct folder *fresh, const struct folder *used,
 		const uint8_t nonce[static KF_NONCE_SIZE], int64_t now,
 		struct nonce_record *out, struct kf_error *e);
 
+/* Whether it is among the used ones, durably or not. */
+bool nonces_are_spent(const struct folder *used, const uint8_t nonce[static KF_NONCE_SIZE]);
+
 /* Durable once it returns; of two who try, one is told -EACCES. */
 int nonces_spend(const struct folder *fresh, const struct folder *used,
 		 const uint8_t nonce[static KF_NONCE_SIZE], struct kf_error *e);

@@ -33,8 +33,8 @@ static int check_request(const struct kf_seal_request *request, struct kf_error 
 static int archive_failed(const char *path, int r, struct kf_error *e)
 {
 	return error_why(e, r, "the archive is durable before a cargo exists",
-			 "check the folder; then get a new offer, this one is spent if it was the "
-			 "disk", "cannot write %s: %s", path, strerror(-r));
+			 "check the folder and its free space", "cannot write %s: %s", path,
+			 strerror(-r));
 }
 
 /**
@@ -118,6 +118,39 @@ static int keep_ticket(const struct kf_state *state, const struct sealing *seali
 					BYTES(text, len), e);
 }
 
+/* Behind the point of no return. */
+static int spend_and_seal(struct kf_state *state, const struct kf_seal_request *request,
+			  struct sealing *sealing, char **cargo, size_t *len, struct kf_error *e)
+{
+	int r = nonces_spend(&state->fresh, &state->used, request->offer->statement.nonce, e);
+
+	if (r == 0)
+		r = keep_archive(request, sealing, e);
+	if (r == 0)
+		r = kf_md_import_session_key(state->server, request->offer, NULL, 0, 1,
+					     &sealing->key, e);
+	if (r == 0)
+		r = seal_item(request, sealing, e);
+	if (r == 0)
+		r = keep_ticket(state, sealing, e);
+	if (r == 0)
+		r = kf_md_cargo(sealing->key, cargo, len, e);
+	return r;
+}
+
+/* Whoever has no cargo and no nonce any more has to hear that trying again is of no use. */
+static void say_it_is_spent(int r, struct kf_error *e)
+{
+	struct kf_error said;
+
+	(void)error_what(e, r, "cannot seal the key");
+	if (!e)
+		return;
+	said = *e;
+	error_text_set(e->next, "%s%sget a new offer: this one is spent", said.next,
+		       said.next[0] ? "; then " : "");
+}
+
 static int seal(struct kf_state *state, const struct kf_seal_request *request,
 		struct sealing *sealing, char **cargo, size_t *len, struct kf_error *e)
 {
@@ -135,21 +168,14 @@ static int seal(struct kf_state *state, const struct kf_seal_request *request,
 			      "the offer is of another card than its challenge was made for");
 	if (r == 0)
 		r = prepare_archive(request, sealing, e);
-	if (r == 0)
-		r = nonces_spend(&state->fresh, &state->used, nonce, e);
+	if (r < 0)
+		return r;
+	r = spend_and_seal(state, request, sealing, cargo, len, e);
+	if (r < 0 && nonces_are_spent(&state->used, nonce))
+		say_it_is_spent(r, e);
+	/* Ours alone, and a copy of a key that no card will have is one copy too many. */
 	if (r < 0 && sealing->archive_fd >= 0)
-		(void)unlink(request->archive_path);	/* ours, and still empty */
-	if (r == 0)
-		r = keep_archive(request, sealing, e);
-	if (r == 0)
-		r = kf_md_import_session_key(state->server, request->offer, NULL, 0, 1,
-					     &sealing->key, e);
-	if (r == 0)
-		r = seal_item(request, sealing, e);
-	if (r == 0)
-		r = keep_ticket(state, sealing, e);
-	if (r == 0)
-		r = kf_md_cargo(sealing->key, cargo, len, e);
+		(void)unlink(request->archive_path);
 	return r;
 }
 

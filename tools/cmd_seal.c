@@ -150,6 +150,16 @@ static int report(const struct ui *ui, const struct seal *want,
 		"grade", grade));
 }
 
+static int write_cargo(const char *path, struct bytes cargo, struct kf_error *e)
+{
+	int r = ui_file_write(path, cargo, 0644, e);
+
+	if (r < 0)
+		error_text_set(e->next, "check the folder and its free space; then get a new offer: "
+			       "this one is spent");
+	return r;
+}
+
 /* The pair is the callee's to free: before the cargo goes out, whatever that may wait for. */
 static int seal_and_write(const struct seal *want, struct kf_state *state,
 			  const struct kf_verified_offer *offer, struct kf_keypair **pair,
@@ -172,7 +182,7 @@ static int seal_and_write(const struct seal *want, struct kf_state *state,
 		r = kf_state_seal(state, &request, &cargo, &len, e);
 	*pair = kf_keypair_free(*pair);
 	if (r == 0)
-		r = ui_file_write(want->out, BYTES(cargo, len), 0644, e);
+		r = write_cargo(want->out, BYTES(cargo, len), e);
 	return r;
 }
 

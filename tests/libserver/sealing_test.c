@@ -141,3 +141,40 @@ TEST_F_TIMEOUT(state, an_archive_that_cannot_be_written_spends_no_nonce, 30)
 	kf_archive_recipient_free(to);
 	kf_keypair_free(pair);
 }
+
+/* A ticket of this session id is there already: the last thing that can fail, and after the nonce. */
+TEST_F(state, who_loses_nonce_and_cargo_is_told_so_and_keeps_no_archive)
+{
+	struct kf_keypair *pair = new_pair(KF_PURPOSE_DERIVE);
+	struct kf_archive_recipient *to = NULL;
+	struct kf_verified_offer *offer = NULL;
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json, *cargo = NULL, path[128], sid[2 * KF_SID_SIZE + 1], archive[64];
+	struct kf_seal_request request = {
+		.size = sizeof(request), .pair = pair, .archive_path = archive,
+	};
+	struct stat st;
+	size_t len = 0;
+
+	(void)snprintf(archive, sizeof(archive), "%s/a.p7m", self->dir);
+	ASSERT_EQ(0, make_recipient(self, &to));
+	new_nonce(self, nonce);
+	json = fakecard_offer(&self->card, nonce, NULL);
+	ASSERT_EQ(0, verify(self, NULL, 0, json, &offer));
+	hex_print(BYTES(kf_verified_offer_sid(offer), KF_SID_SIZE), sid);
+	(void)snprintf(path, sizeof(path), "%s/tickets/%s.json", self->path, sid);
+	command("touch", path);
+	request.offer = offer;
+	request.recipient = to;
+	EXPECT_EQ(-EEXIST, kf_state_seal(self->state, &request, &cargo, &len, &self->e));
+	EXPECT_NULL(cargo);
+	EXPECT_STREQ("cannot seal the key", self->e.what);
+	EXPECT_NOT_NULL(strstr(self->e.next, "this one is spent"));
+	EXPECT_NE(0, stat(archive, &st));
+	EXPECT_EQ(-EACCES, seal(self, offer, &cargo));
+	EXPECT_NOT_NULL(strstr(self->e.why, "used before"));
+	kf_verified_offer_free(offer);
+	kf_archive_recipient_free(to);
+	kf_keypair_free(pair);
+	free(json);
+}
