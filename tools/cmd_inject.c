@@ -85,27 +85,27 @@ static int fill_receipts(const struct kf_injection *injection, struct receipt_fi
 	return 0;
 }
 
+/* Says nothing: there may be more to tell, in one piece. Return: 0, -errno with @e. */
 static int save_receipts(struct tool *tool, const struct cargo_file *cargo,
-			 const struct kf_injection *injection, const char *out)
+			 const struct kf_injection *injection, const char *out, struct kf_error *e)
 {
 	struct receipt_file file = RECEIPT_FILE_INIT;
 	_cleanup_(freep) char *text = NULL;
-	struct kf_error e = KF_ERROR_INIT;
 	size_t n = 0;
-	int code = UI_OK, r;
+	int r;
 
 	memcpy(file.serial, cargo->serial, sizeof(file.serial));
 	memcpy(file.sid, cargo->sid, sizeof(file.sid));
 	r = fill_receipts(injection, &file);
 	if (r == 0 && file.n > 0) {
-		r = receipt_file_write(&file, &text, &n, &e);
+		r = receipt_file_write(&file, &text, &n, e);
 		if (r == 0)
-			code = tool_write(tool, out, BYTES(text, n), 0644);
+			r = ui_file_write(out, BYTES(text, n), 0644, e);
+		if (r == 0)
+			tool->ui.stdout_is_taken |= strcmp(out, "-") == 0;
 	}
-	if (r < 0)
-		code = tool_fail_with(tool, (error_what(&e, r, "cannot write the receipt"), &e));
 	receipt_file_deinit(&file);
-	return code;
+	return error_what(e, r, "cannot write the receipt");
 }
 
 static int injected(struct tool *tool, const struct cargo_file *cargo,
@@ -136,19 +136,37 @@ static int injected(struct tool *tool, const struct cargo_file *cargo,
 		"receipt", out, "items", items));
 }
 
-/* Why it ended, in the library's words; what may be in the card all the same goes into the code. */
-static int not_injected(struct tool *tool, const struct kf_injection *injection)
+/*
+ * Why it ended, in the library's words, and in the same breath that the receipts there are could not
+ * be kept (@unsaved, or NULL). What may be in the card all the same goes into the code.
+ */
+static int not_injected(struct tool *tool, const struct kf_injection *injection,
+			const struct kf_error *unsaved)
 {
-	struct kf_error e = *kf_client_error(tool->client);
+	const struct kf_error *why = kf_client_error(tool->client);
+	struct kf_error e = *why;
+	bool unknown = count(injection, KF_INJECTION_UNKNOWN) > 0;
 	int code;
 
-	if (count(injection, KF_INJECTION_UNKNOWN) > 0) {
+	if (unknown)
 		error_text_set(e.what, "indeterminate: the key was sent and nothing came back");
-		(void)tool_fail_with(tool, &e);
-		return UI_NOT_PROVED;
+	if (unsaved) {
+		error_text_set(e.why, "%s; and %s: %s", why->why, unsaved->what, unsaved->why);
+		error_text_set(e.next, "%s; %s", why->next, unsaved->next);
 	}
 	code = tool_fail_with(tool, &e);
-	return code;
+	return unknown ? UI_NOT_PROVED : code;
+}
+
+static int finish(struct tool *tool, const struct cargo_file *cargo,
+		  const struct kf_injection *injection, const char *out, bool failed)
+{
+	struct kf_error unsaved = KF_ERROR_INIT;
+	int r = save_receipts(tool, cargo, injection, out, &unsaved);
+
+	if (failed)
+		return not_injected(tool, injection, r < 0 ? &unsaved : NULL);
+	return r < 0 ? tool_fail_with(tool, &unsaved) : injected(tool, cargo, injection, out);
 }
 
 static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_injection *injection,
@@ -159,22 +177,15 @@ static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_inje
 
 	if (kf_injection_find(injection, tool->context) < 0)
 		return tool_fail(tool);
-	if (count(injection, KF_INJECTION_STORED) == kf_injection_count(injection)) {
-		code = save_receipts(tool, cargo, injection, out);
-		return code == UI_OK ? injected(tool, cargo, injection, out) : code;
-	}
+	if (count(injection, KF_INJECTION_STORED) == kf_injection_count(injection))
+		return finish(tool, cargo, injection, out, false);
 	code = tool_ask_pin(tool, "PIN", &pin);
 	if (code != UI_OK)
 		return code;
 	ui_progress(&tool->ui, "the card opens and checks the key ...");
 	r = kf_injection_run(injection, tool->context, (const char *)pin.p, pin.n,
 			     tool->last_try ? KF_PIN_LAST_TRY : 0);
-	if (r < 0)
-		code = not_injected(tool, injection);
-	r = save_receipts(tool, cargo, injection, out);
-	if (code != UI_OK)
-		return code;
-	return r == UI_OK ? injected(tool, cargo, injection, out) : r;
+	return finish(tool, cargo, injection, out, r < 0);
 }
 
 static int inject(struct tool *tool, const char *path, const char *out)

@@ -172,8 +172,10 @@ static int cmd_server_list(int argc, char **argv)
 	if (r < 0)
 		return ui_fail(&ui, &e);
 	r = kf_state_each_card(state, list_row, table, &e);
-	code = table_print(table);
-	return r < 0 ? ui_fail(&ui, &e) : code;
+	if (r == 0)
+		return table_print(table);
+	table_drop(table);		/* half a list under --json would be a second object */
+	return ui_fail(&ui, &e);
 }
 
 /* --- show --- */

@@ -83,6 +83,11 @@ static bool is_complete(struct libscols_table *table)
 	return complete;
 }
 
+void table_drop(struct libscols_table *table)
+{
+	scols_unref_table(table);
+}
+
 int table_print(struct libscols_table *table)
 {
 	int r = UI_FAILED;

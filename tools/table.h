@@ -29,5 +29,8 @@ struct libscols_line *table_row(struct libscols_table *table);
 void table_cell(struct libscols_line *row, size_t column, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Gives back what shall not be printed. */
+void table_drop(struct libscols_table *table);
+
 /* Prints and gives back. Return: an exit code. */
 int table_print(struct libscols_table *table);

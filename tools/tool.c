@@ -190,6 +190,7 @@ int tool_write(struct tool *tool, const char *path, struct bytes data, mode_t mo
 
 	if (ui_file_write(path, data, mode, &e) < 0)
 		return tool_fail_with(tool, &e);
+	tool->ui.stdout_is_taken |= strcmp(path, "-") == 0;
 	return UI_OK;
 }
 

@@ -36,22 +36,22 @@ int ui_exit_code(int r)
 	}
 }
 
-static void ui_fail_json(const struct kf_error *e)
+static void ui_fail_json(FILE *to, const struct kf_error *e)
 {
 	json_t *object = json_pack("{s:{s:i,s:s,s:s,s:s,s:s}}", "error", "errno", -e->code,
 				   "what", e->what, "why", e->why, "rule", e->rule,
 				   "next", e->next);
 
 	if (object)
-		(void)json_dumpf(object, stdout, JSON_INDENT(2));
-	(void)putchar('\n');
+		(void)json_dumpf(object, to, JSON_INDENT(2));
+	(void)fputc('\n', to);
 	json_decref(object);
 }
 
 int ui_fail(const struct ui *ui, const struct kf_error *e)
 {
 	if (ui->json) {
-		ui_fail_json(e);
+		ui_fail_json(ui->stdout_is_taken ? stderr : stdout, e);
 	} else {
 		fprintf(stderr, "%s: %s%s%s\n", ui->command, e->what, e->what[0] ? ": " : "",
 			e->why[0] ? e->why : strerror(-e->code));

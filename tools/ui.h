@@ -26,10 +26,12 @@ enum ui_exit {
  * struct ui - how this run of a command talks
  * @command:	"keyferry seal"
  * @json:	--json: exactly one JSON object on stdout, on success as on failure
+ * @stdout_is_taken: the result went there (-o -), so a failure after it goes to stderr
  */
 struct ui {
 	const char *command;
 	bool json;
+	bool stdout_is_taken;
 };
 
 /* The exit code that fits a negative errno. */

@@ -246,6 +246,18 @@ the_same_cargo_again_gives_the_stored_receipt_without_a_pin() {
 	cmp receipt again
 }
 
+# one_object FILE: it is one JSON text and nothing else
+one_object() { python3 -c 'import json, sys; json.load(sys.stdin)' <"$1"; }
+
+a_receipt_that_cannot_be_kept_is_one_failure() {
+	code 1 kf inject cargo -o nowhere/receipt --json
+	says '"what": "cannot write nowhere/receipt"'
+	one_object said
+	kf inject cargo -o - --json >alone
+	one_object alone
+	grep -q keyferry-receipt alone
+}
+
 a_cargo_that_was_changed_is_refused() {
 	offer_for 7
 	kf seal --state server --offer offer --key secret.pem -o cargo2 >/dev/null
@@ -304,7 +316,7 @@ nothing_is_printed_of_the_pin() {
 	! grep -r 123456 said ./*.log
 }
 
-plan 24
+plan 25
 t nothing_listens_is_exit_code_4
 t a_card_is_waited_for
 t a_card_tells_what_it_can
@@ -321,6 +333,7 @@ t a_key_is_destroyed
 t a_pin_is_changed_by_its_holder_and_replaced_by_the_puk
 t a_sealed_key_is_carried_in_and_proved
 t the_same_cargo_again_gives_the_stored_receipt_without_a_pin
+t a_receipt_that_cannot_be_kept_is_one_failure
 t a_cargo_that_was_changed_is_refused
 t a_challenge_for_another_card_makes_no_offer
 t the_first_free_container_is_the_default

@@ -120,6 +120,21 @@ failures_are_one_json_object_too() {
 	says '"errno": 2'
 }
 
+# one_object: what was said is one JSON text and nothing else
+one_object() { python3 -c 'import json, sys; json.load(sys.stdin)' <said; }
+
+a_list_that_breaks_off_is_one_json_object_too() {
+	kf server init --state torn
+	kf server enroll --state torn --cert card/card.pem --root card/root.pem --allow-virtual
+	code 0 kf server list --state torn --json
+	one_object
+	echo '{' >torn/devices/ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff.json
+	chmod 600 torn/devices/*
+	code 1 kf server list --state torn --json
+	says '"error": {'
+	one_object
+}
+
 seal() { kf seal --state server --offer offer --key key.pem "$@"; }
 
 passphrases_are_needed_and_judged() {
@@ -172,12 +187,13 @@ a_receipt_nobody_waits_for_is_refused() {
 	says 'the receipt is refused'
 }
 
-plan 9
+plan 10
 t every_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t a_state_is_made_once_and_private
 t a_virtual_card_is_enrolled_on_purpose_only
 t failures_are_one_json_object_too
+t a_list_that_breaks_off_is_one_json_object_too
 t passphrases_are_needed_and_judged
 t an_offer_is_sealed_once_and_its_receipt_proves_it
 t the_key_is_in_neither_cargo_nor_state
