@@ -4,6 +4,7 @@
  */
 #include "vreader/cmd.h"
 
+#include "vreader/gadget/gadget.h"
 #include "vreader/reader/line.h"
 #include "vreader/reader/listen.h"
 #include "vreader/reader/misbehave.h"
@@ -20,6 +21,7 @@
  * struct run - what the command line asked for
  * @vpcd_host:	host part of --vpcd, allocated; @vpcd_service points behind its colon
  * @max_message: 0: what the level has
+ * @usb:	be a USB device, as @gadget says
  */
 struct run {
 	const char *state_dir;
@@ -32,12 +34,15 @@ struct run {
 	unsigned long socket_mode;
 	bool level_given;
 	bool empty;
+	bool usb;
+	struct gadget_options gadget;
 	struct misbehave misbehave;
 };
 
 enum option_id {
 	OPT_STATE = 256, OPT_LISTEN, OPT_VPCD, OPT_LEVEL, OPT_LATENCY, OPT_MISBEHAVE, OPT_MESSAGE,
 	OPT_NO_INTERRUPT, OPT_EMPTY, OPT_USB_ID, OPT_MODE,
+	OPT_GADGET, OPT_UDC, OPT_CONFIGFS, OPT_FFS, OPT_NO_ZLP,
 };
 
 static const struct option options[] = {
@@ -52,6 +57,11 @@ static const struct option options[] = {
 	{ "empty", no_argument, NULL, OPT_EMPTY },
 	{ "usb-id", required_argument, NULL, OPT_USB_ID },
 	{ "socket-mode", required_argument, NULL, OPT_MODE },
+	{ "gadget", no_argument, NULL, OPT_GADGET },
+	{ "udc", required_argument, NULL, OPT_UDC },
+	{ "configfs", required_argument, NULL, OPT_CONFIGFS },
+	{ "ffs", required_argument, NULL, OPT_FFS },
+	{ "no-zlp", no_argument, NULL, OPT_NO_ZLP },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -133,6 +143,21 @@ static int parse_usb_id(struct run *run, const char *spec)
 	return 0;
 }
 
+/* Each of them says where or how the USB device is, so each also says that there is one. */
+static int parse_gadget(struct run *run, int id, const char *value)
+{
+	run->usb = true;
+	if (id == OPT_UDC)
+		run->gadget.udc = value;
+	else if (id == OPT_CONFIGFS)
+		run->gadget.configfs = value;
+	else if (id == OPT_FFS)
+		run->gadget.ffs = value;
+	else if (id == OPT_NO_ZLP)
+		run->gadget.no_zlp = true;
+	return 0;
+}
+
 static int parse_option(struct run *run, int id, const char *value)
 {
 	switch (id) {
@@ -171,6 +196,12 @@ static int parse_option(struct run *run, int id, const char *value)
 	case OPT_EMPTY:
 		run->empty = true;
 		return 0;
+	case OPT_GADGET:
+	case OPT_UDC:
+	case OPT_CONFIGFS:
+	case OPT_FFS:
+	case OPT_NO_ZLP:
+		return parse_gadget(run, id, value);
 	default:
 		return cmd_fail(CMD_USAGE, "keyferry-vreader --help shows what run understands.");
 	}
@@ -180,8 +211,11 @@ static int check(struct run *run)
 {
 	if (!run->state_dir)
 		return cmd_fail(CMD_USAGE, "--state is missing: the directory that personalise filled.");
-	if (!run->listen_path == !run->vpcd_host)
-		return cmd_fail(CMD_USAGE, "say one of --listen PATH and --vpcd HOST:PORT.");
+	if (!!run->listen_path + !!run->vpcd_host + run->usb != 1)
+		return cmd_fail(CMD_USAGE, "say one of --listen PATH, --gadget and --vpcd HOST:PORT.");
+	if (run->gadget.ffs && (run->gadget.udc || run->gadget.configfs))
+		return cmd_fail(CMD_USAGE, "--ffs: that device is somebody else's, who binds it to a "
+				"controller. Leave out --udc and --configfs.");
 	if (run->vpcd_host && run->misbehave.n_chosen != 0)
 		return cmd_fail(CMD_USAGE, "--misbehave is the reader's, and with --vpcd there is none; "
 				"use --listen.");
@@ -252,6 +286,27 @@ static int serve_socket(struct run *run, struct vcard *card, int signal_fd)
 	return CMD_OK;
 }
 
+static int serve_gadget(struct run *run, struct vcard *card, int signal_fd)
+{
+	const struct line_options options_of_line = {
+		.shape = &run->shape,
+		.misbehave = &run->misbehave,
+		.latency_ms = (unsigned int)run->latency_ms,
+		.signal_fd = signal_fd,
+	};
+	char why[COMPOSITE_WHY_MAX] = "out of memory.";
+	struct line line;
+	int r = line_init(&line, &options_of_line, card);
+
+	if (r == 0) {
+		if (run->empty)
+			ccid_dev_remove(&line.dev);
+		r = gadget_serve(&run->gadget, &line, &run->shape, why);
+		line_deinit(&line);
+	}
+	return r < 0 ? cmd_fail(CMD_TRANSPORT, "%s.", why) : CMD_OK;
+}
+
 static int serve_vpcd(const struct run *run, struct vcard *card, int signal_fd)
 {
 	const struct vpcd vpcd = {
@@ -282,6 +337,8 @@ static int serve(struct run *run)
 	signal_fd = open_signals();
 	if (signal_fd < 0)
 		return cmd_fail(CMD_FAILED, "cannot take signals: %s.", strerror(-signal_fd));
+	if (run->usb)
+		return serve_gadget(run, card, signal_fd);
 	return run->listen_path ? serve_socket(run, card, signal_fd) :
 				  serve_vpcd(run, card, signal_fd);
 }

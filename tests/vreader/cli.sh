@@ -56,6 +56,9 @@ wrong_command_lines_are_named() {
 	ends 2 "state is missing" run --listen x
 	ends 2 "say one of" run --state x
 	ends 2 "say one of" run --state x --listen a --vpcd b:1
+	ends 2 "say one of" run --state x --listen a --gadget
+	ends 2 "say one of" run --state x --vpcd b:1 --udc c
+	ends 2 "somebody else's" run --state x --ffs a --udc c
 	ends 2 "no such level" run --state x --listen a --level apdu
 	ends 2 "no misbehaviour" run --state x --listen a --misbehave charm
 	ends 2 "counts from 1" run --state x --listen a --misbehave silent=0
@@ -146,6 +149,16 @@ one_state_and_one_socket_have_one_user() {
 	[ "$status" = 0 ]
 }
 
+a_usb_device_that_cannot_be_is_explained() {
+	card usb
+	ends 4 "modprobe libcomposite" run --state "$dir/usb" --gadget --configfs "$dir"
+	mkdir -p "$dir/usb_gadget"
+	ends 4 "modprobe usb_f_fs" run --state "$dir/usb" --gadget --configfs "$dir"
+	[ -z "$(ls "$dir/usb_gadget")" ]
+	ends 4 "mount -t functionfs" run --state "$dir/usb" --ffs "$dir/nowhere"
+	ends 4 "FunctionFS does not take" run --state "$dir/usb" --ffs "$dir"
+}
+
 the_process_leaves_no_core_and_gains_no_rights() {
 	card hard
 	start hard
@@ -202,7 +215,7 @@ a_card_killed_while_it_is_made_is_made_or_not() {
 	[ "$unmade" -gt 0 ]
 }
 
-plan 13
+plan 14
 t help_and_version_are_shown
 t wrong_command_lines_are_named
 t misbehaviours_are_listed
@@ -213,6 +226,7 @@ t cards_of_one_maker_have_one_root
 t a_state_that_cannot_be_used_is_explained
 t a_reader_stops_cleanly
 t one_state_and_one_socket_have_one_user
+t a_usb_device_that_cannot_be_is_explained
 t the_process_leaves_no_core_and_gains_no_rights
 t the_process_is_unreadable_to_its_own_user
 t a_card_killed_while_it_is_made_is_made_or_not
