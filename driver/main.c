@@ -9,6 +9,7 @@
 #include "base/harden.h"
 #include "driver/card/match.h"
 #include "driver/link/service.h"
+#include "driver/sandbox.h"
 #include "driver/socket/socket.h"
 #include "driver/usb/usb.h"
 
@@ -202,7 +203,7 @@ static int exit_status(int r)
 	}
 }
 
-static int open_reader(const struct options *o, struct reader **out)
+static int open_reader(const struct options *o, struct reader **out, uint32_t *guards)
 {
 	struct deadline deadline = deadline_in(START_MS);
 	const char *why = "no reason given";
@@ -211,6 +212,12 @@ static int open_reader(const struct options *o, struct reader **out)
 
 	if (r < 0)
 		return r;
+	r = driver_sandbox(guards);
+	if (r < 0) {
+		complain("this process cannot be closed in", r);
+		pipe = pipe_close(pipe);
+		return r;
+	}
 	r = reader_new(pipe, o->interface, deadline, out, &why);
 	if (r < 0)
 		fprintf(stderr, "keyferry-driver: reader=%s: reader refused: %s\n", reader_name,
@@ -218,7 +225,7 @@ static int open_reader(const struct options *o, struct reader **out)
 	return r;
 }
 
-static int serve(const struct options *o, struct reader *reader)
+static int serve(const struct options *o, struct reader *reader, uint32_t guards)
 {
 	struct service service = SERVICE_INIT;
 	int r;
@@ -230,6 +237,7 @@ static int serve(const struct options *o, struct reader *reader)
 	}
 	service.trace = o->trace ? trace : NULL;
 	service.complain = complain;
+	service.guards = guards;
 	r = service_run(&service);
 	if (r == -EPROTO)
 		complain("the broker does not keep to the protocol; are both of one version?", r);
@@ -243,6 +251,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { .link_fd = -1, .reader_fd = -1, .interface = -1 };
 	struct reader *reader;
+	uint32_t guards = 0;
 	int r;
 
 	r = harden_process();
@@ -261,10 +270,10 @@ int main(int argc, char **argv)
 		complain("two card drivers of this build claim the same cards equally", r);
 		return DRIVER_EXIT_FAILED;
 	}
-	r = open_reader(&options, &reader);
+	r = open_reader(&options, &reader, &guards);
 	if (r < 0)
 		return exit_status(r);
-	r = serve(&options, reader);
+	r = serve(&options, reader, guards);
 	reader = reader_free(reader);
 	return r < 0 ? DRIVER_EXIT_FAILED : DRIVER_EXIT_DONE;
 }

@@ -112,6 +112,11 @@ KF_EXPORT uint32_t kf_process_restarts(const struct kf_service *service, size_t 
 	return process_at(service, i)->restarts;
 }
 
+KF_EXPORT uint32_t kf_process_guards(const struct kf_service *service, size_t i)
+{
+	return process_at(service, i)->guards;
+}
+
 KF_EXPORT const char *kf_process_version(const struct kf_service *service, size_t i)
 {
 	return process_at(service, i)->version;

@@ -96,7 +96,7 @@ static const struct shape shapes[] = {
 	SHAPE(KF_TXN_END, kf_txn_end, reserved, FLAGS(kf_txn_end, flags, KF_TXN_RESET),
 	      RES(kf_txn_end, reserved)),
 
-	SHAPE(KF_DRV_HELLO, kf_drv_hello, driver_version, RES(kf_drv_hello, reserved),
+	SHAPE(KF_DRV_HELLO, kf_drv_hello, driver_version,
 	      STR_OUT(kf_drv_hello, product_name), STR_OUT(kf_drv_hello, driver_version)),
 	SHAPE(KF_DRV_DROP, kf_drv_drop, slot, FLAGS(kf_drv_drop, flags, 0)),
 	SHAPE(KF_DRV_POWER_CYCLE, kf_drv_power_cycle, atr, RES(kf_drv_power_cycle, reserved2)),

@@ -10,18 +10,65 @@ static const char *role_name(uint32_t role)
 	       role == KF_ROLE_DRIVER ? "driver" : "other";
 }
 
+/* What holds a process back, and what this kernel lacks for it. */
+static const struct { uint32_t bit; const char *name; } guard_names[] = {
+	{ KF_GUARD_NO_NEW_PRIVS, "no-new-privs" }, { KF_GUARD_UNDUMPABLE, "undumpable" },
+	{ KF_GUARD_NO_CORE, "no-core" }, { KF_GUARD_NO_CAPABILITIES, "no-capabilities" },
+	{ KF_GUARD_SECCOMP, "seccomp" }, { KF_GUARD_LANDLOCK, "landlock" },
+};
+
+#define N_GUARDS (sizeof(guard_names) / sizeof(guard_names[0]))
+
+static bool is_lacking(uint32_t guards, uint32_t bit)
+{
+	return (bit == KF_GUARD_SECCOMP && (guards & KF_GUARD_LACKS_SECCOMP)) ||
+	       (bit == KF_GUARD_LANDLOCK && (guards & KF_GUARD_LACKS_LANDLOCK));
+}
+
+static const char *guard_state(uint32_t guards, uint32_t bit)
+{
+	return guards & bit ? "in force" : is_lacking(guards, bit) ? "kernel lacks it" : "off";
+}
+
+static json_t *guards_json(uint32_t guards)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < N_GUARDS; i++)
+		(void)json_object_set_new(object, guard_names[i].name,
+			json_string(guard_state(guards, guard_names[i].bit)));
+	(void)json_object_set_new(object, "landlock-version", json_integer(guards >> 24));
+	return object;
+}
+
+static void say_guards(const struct ui *ui, uint32_t guards)
+{
+	char text[256] = "";
+
+	for (size_t i = 0; i < N_GUARDS; i++) {
+		size_t n = strlen(text);
+		uint32_t bit = guard_names[i].bit;
+
+		(void)snprintf(text + n, sizeof(text) - n, "%s%s%s%s", n ? " " : "",
+			       guards & bit ? "" : "!", guard_names[i].name,
+			       is_lacking(guards, bit) ? "(not in this kernel)" : "");
+	}
+	ui_say(ui, "guards       %s", text);
+}
+
 static json_t *processes_json(const struct kf_service *service)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < kf_service_value(service, KF_SERVICE_PROCESSES); i++)
-		(void)json_array_append_new(array, json_pack("{s:s,s:I,s:I,s:I,s:I,s:s}",
+		(void)json_array_append_new(array, json_pack("{s:s,s:I,s:I,s:I,s:I,s:s,s:o}",
 			"role", role_name(kf_process_role(service, i)),
 			"pid", (json_int_t)kf_process_pid(service, i),
 			"uid", (json_int_t)kf_process_uid(service, i),
 			"reader", (json_int_t)kf_process_reader(service, i),
 			"restarts", (json_int_t)kf_process_restarts(service, i),
-			"version", kf_process_version(service, i)));
+			"version", kf_process_version(service, i),
+			"guards", guards_json(kf_process_guards(service, i))));
 	return array;
 }
 
@@ -71,11 +118,13 @@ static void say_service(const struct tool *tool, const struct kf_service *servic
 	ui_say(ui, "readers      %u of %u", kf_service_value(service, KF_SERVICE_READERS),
 	       kf_service_value(service, KF_SERVICE_MAX_READERS));
 	say_rights(ui, kf_client_rights(tool->client));
-	for (size_t i = 0; i < kf_service_value(service, KF_SERVICE_PROCESSES); i++)
+	for (size_t i = 0; i < kf_service_value(service, KF_SERVICE_PROCESSES); i++) {
 		ui_say(ui, "process      %s pid=%u uid=%u reader=%u restarts=%u %s",
 		       role_name(kf_process_role(service, i)), kf_process_pid(service, i),
 		       kf_process_uid(service, i), kf_process_reader(service, i),
 		       kf_process_restarts(service, i), kf_process_version(service, i));
+		say_guards(ui, kf_process_guards(service, i));
+	}
 }
 
 int cmd_status(int argc, char **argv)

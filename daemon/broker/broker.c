@@ -114,6 +114,7 @@ static int told_policy(struct broker *broker, const struct spawn_msg *msg)
 	memcpy(broker->policy.rules, msg->rules, sizeof(msg->rules));
 	broker->flags = msg->flags;
 	broker->monitor_pid = msg->pid;
+	broker->monitor_guards = msg->guards;
 	broker->monitor_uid = msg->uid;
 	quota_limit(&broker->quota, &msg->limits);
 	list_each(client, &broker->clients, link)

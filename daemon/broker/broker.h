@@ -26,6 +26,7 @@
  * @tx:		the one buffer packets are built in; wiped likewise
  * @monitor_fd:	-1 in unit tests without a monitor
  * @accept_again: when descriptors ran out, the listener is left alone until then
+ * @guards:	KF_GUARD_ of this process; @monitor_guards of the monitor, as it said
  * @max_clients: %BROKER_CLIENTS, or what the limit on descriptors leaves for them
  */
 struct broker {
@@ -40,6 +41,7 @@ struct broker {
 	size_t n_clients, n_devices, n_readers, max_clients;
 	uint32_t next_client, next_reader;
 	uint32_t flags, monitor_pid, monitor_uid;
+	uint32_t guards, monitor_guards;
 	uint64_t start_ns;
 	uint8_t *rx, *tx;
 };

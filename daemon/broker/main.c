@@ -5,6 +5,7 @@
  */
 #include "base/harden.h"
 #include "daemon/broker/broker.h"
+#include "daemon/broker/sandbox.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -41,6 +42,8 @@ static int run(int listen_fd, int monitor_fd)
 
 	raise_fd_limit();
 	r = broker_init(&broker, listen_fd, monitor_fd);
+	if (r == 0)
+		r = broker_sandbox(&broker.guards);
 	if (r == 0)
 		r = loop_run(&broker.loop);
 	if (r < 0)

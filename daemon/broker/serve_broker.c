@@ -41,11 +41,13 @@ static size_t list_processes(const struct broker *broker, struct kf_process_entr
 	size_t n = 0;
 
 	rows[n] = (struct kf_process_entry){
-		.role = KF_ROLE_MONITOR, .pid = broker->monitor_pid, .uid = broker->monitor_uid };
+		.role = KF_ROLE_MONITOR, .pid = broker->monitor_pid, .uid = broker->monitor_uid,
+		.guards = broker->monitor_guards };
 	packet_set_string(rows[n].version, KF_VERSION);
 	n++;
 	rows[n] = (struct kf_process_entry){
-		.role = KF_ROLE_BROKER, .pid = (uint32_t)getpid(), .uid = getuid() };
+		.role = KF_ROLE_BROKER, .pid = (uint32_t)getpid(), .uid = getuid(),
+		.guards = broker->guards };
 	packet_set_string(rows[n].version, KF_VERSION);
 	n++;
 	list_each(device, &broker->devices, link_broker) {
@@ -54,7 +56,8 @@ static size_t list_processes(const struct broker *broker, struct kf_process_entr
 		rows[n] = (struct kf_process_entry){
 			.role = KF_ROLE_DRIVER, .pid = device->link.pid, .uid = device->link.uid,
 			.reader = device_slot(device, 0)->entry.reader,
-			.restarts = device->link.restarts };
+			.restarts = device->link.restarts,
+			.guards = device->hello.guards };
 		memcpy(rows[n++].version, device->hello.driver_version, KF_LABEL_MAX);
 	}
 	return n;

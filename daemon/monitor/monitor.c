@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "daemon/monitor/listen.h"
+#include "sandbox/guard.h"
 
 #include <libgen.h>
 #include <signal.h>
@@ -261,6 +262,7 @@ int monitor_run(struct monitor *monitor)
 	policy.version = 1;
 	policy.pid = (uint32_t)getpid();
 	policy.uid = getuid();
+	policy.guards = guard_measure() | guard_seccomp();
 	monitor_tell(monitor, &policy, -1);
 	for (size_t i = 0; i < monitor->n_ports; i++)
 		port_look(&monitor->ports[i]);

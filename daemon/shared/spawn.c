@@ -55,6 +55,7 @@ void spawn_pack(const struct spawn_msg *msg, struct packer *p)
 	pack_le32(p, msg->pid);
 	pack_le32(p, msg->uid);
 	pack_le32(p, msg->restarts);
+	pack_le32(p, msg->guards);
 	pack_bytes(p, BYTES(msg->name, sizeof(msg->name)));
 	pack_le32(p, msg->version);
 	pack_le32(p, msg->flags);
@@ -78,6 +79,7 @@ int spawn_parse(struct bytes frame, struct spawn_msg *out)
 	msg.pid = unpack_le32(&u);
 	msg.uid = unpack_le32(&u);
 	msg.restarts = unpack_le32(&u);
+	msg.guards = unpack_le32(&u);
 	unpack_copy(&u, (uint8_t *)msg.name, sizeof(msg.name));
 	msg.version = unpack_le32(&u);
 	msg.flags = unpack_le32(&u);

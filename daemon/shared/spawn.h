@@ -63,6 +63,7 @@ struct spawn_limits {
  * @pid:	of the driver: DRIVER; of the monitor: POLICY
  * @uid:	of the same
  * @restarts:	DRIVER
+ * @guards:	POLICY: KF_GUARD_ of the monitor
  * @name:	READER_ADD
  * @version:	POLICY
  * @flags:	POLICY: KF_STATUS_
@@ -72,7 +73,7 @@ struct spawn_limits {
  */
 struct spawn_msg {
 	enum spawn_kind kind;
-	uint32_t reader, instance, pid, uid, restarts;
+	uint32_t reader, instance, pid, uid, restarts, guards;
 	char name[KF_NAME_MAX];
 	uint32_t version, flags;
 	struct spawn_limits limits;

@@ -96,6 +96,7 @@ static int on_hello(struct call *call)
 		.max_message = desc->max_message,
 		.vendor = desc->vendor,
 		.product = desc->product,
+		.guards = call->s->guards,
 	};
 	packet_set_string(out->product_name, call->s->reader->name);
 	packet_set_string(out->driver_version, KF_VERSION);

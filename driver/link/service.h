@@ -22,6 +22,7 @@
  * @seats:	its slots, reader->desc.n_slots of them
  * @drivers:	who may know the card, NULL at the end
  * @trace:	for card.trace, may be NULL
+ * @guards:	KF_GUARD_ of this process, for the hello
  * @complain:	takes a sentence about a card that was refused, may be NULL
  * @greeted:	KF_DRV_HELLO was answered
  * @spent:	a card has left
@@ -36,6 +37,7 @@ struct service {
 	const struct card_driver *const *drivers;
 	void (*trace)(const struct card_trace *trace);
 	void (*complain)(const char *what, int error);
+	uint32_t guards;
 	bool greeted;
 	bool spent;
 	bool leave;

@@ -916,12 +916,16 @@ int kf_service_read(struct kf_client *client, struct kf_service **out);
 struct kf_service *kf_service_free(struct kf_service *service);
 /* One value; 0 for one that this library does not know. */
 uint32_t kf_service_value(const struct kf_service *service, enum kf_service_value value);
-/* Process @i of ours: enum kf_role, pid, uid, its reader's number, restarts; 0 past the end. */
+/*
+ * Process @i of ours: enum kf_role, pid, uid, its reader's number, restarts, KF_GUARD_ bits; 0 past
+ * the end.
+ */
 uint32_t kf_process_role(const struct kf_service *service, size_t i);
 uint32_t kf_process_pid(const struct kf_service *service, size_t i);
 uint32_t kf_process_uid(const struct kf_service *service, size_t i);
 uint32_t kf_process_reader(const struct kf_service *service, size_t i);
 uint32_t kf_process_restarts(const struct kf_service *service, size_t i);
+uint32_t kf_process_guards(const struct kf_service *service, size_t i);
 /* Version of its program; empty past the end. */
 const char *kf_process_version(const struct kf_service *service, size_t i);
 

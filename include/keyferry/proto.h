@@ -277,6 +277,21 @@ enum kf_role {
 	KF_ROLE_DRIVER = 3,
 };
 
+/*
+ * What holds a process of ours back, as it measured it on itself after its last step of closing
+ * itself in, none of which can be undone. Bits that are neither in force nor lacking: it failed or
+ * was left out, as in a build with sanitizers.
+ */
+#define KF_GUARD_NO_NEW_PRIVS	0x00000001u
+#define KF_GUARD_UNDUMPABLE	0x00000002u	/* no debugger or reader of /proc of its own uid */
+#define KF_GUARD_NO_CORE	0x00000004u
+#define KF_GUARD_NO_CAPABILITIES 0x00000008u
+#define KF_GUARD_SECCOMP	0x00000010u	/* system calls by allow-list; else SIGSYS */
+#define KF_GUARD_LANDLOCK	0x00000020u	/* no file system but what it names */
+#define KF_GUARD_LACKS_SECCOMP	0x00010000u	/* the kernel has none */
+#define KF_GUARD_LACKS_LANDLOCK	0x00020000u
+#define KF_GUARD_LANDLOCK_ABI(n) ((__u32)(n) << 24)	/* the kernel's version of it, if in force */
+
 /**
  * struct kf_process_entry - one process of ours, a row of &kf_status.processes
  * @role:	enum kf_role
@@ -284,7 +299,7 @@ enum kf_role {
  * @uid:	real uid
  * @reader:	driver: its reader; else 0
  * @restarts:	driver: how often the monitor had to start it again
- * @reserved:	0
+ * @guards:	KF_GUARD_
  * @version:	program version
  */
 struct kf_process_entry {
@@ -293,7 +308,7 @@ struct kf_process_entry {
 	__u32 uid;
 	__u32 reader;
 	__u32 restarts;
-	__u32 reserved;
+	__u32 guards;
 	char version[KF_LABEL_MAX];
 };
 static_assert(sizeof(struct kf_process_entry) == 56, "kf_process_entry");
@@ -1185,7 +1200,7 @@ static_assert(sizeof(struct kf_event) == 228, "kf_event");
  * @max_message: [out] largest CCID message
  * @vendor:	[out] idVendor
  * @product:	[out] idProduct
- * @reserved:	0
+ * @guards:	[out] KF_GUARD_ of the driver process
  * @product_name: [out] for people
  * @driver_version: [out] for people
  * @n_slots:	[out] 1 to 32; 0 counts as 1
@@ -1202,7 +1217,7 @@ struct kf_drv_hello {
 	__u32 max_message;
 	__u16 vendor;
 	__u16 product;
-	__u32 reserved;
+	__u32 guards;
 	char product_name[KF_NAME_MAX];
 	char driver_version[KF_LABEL_MAX];
 	__u32 n_slots;
