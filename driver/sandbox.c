@@ -20,6 +20,9 @@ static const struct filter_rule calls[] = {
 	FILTER_ANY(getsockopt),		/* what kind of link we were handed */
 	/* libusb: its event descriptors, and usbfs on the descriptor we were handed */
 	FILTER_ANY(timerfd_settime),
+	FILTER_ANY(epoll_ctl),
+	FILTER_ANY(epoll_pwait),
+	FILTER_ANY(epoll_wait),
 	FILTER_IOCTL(USBDEVFS_SUBMITURB),
 	FILTER_IOCTL(USBDEVFS_REAPURB),
 	FILTER_IOCTL(USBDEVFS_REAPURBNDELAY),
@@ -29,6 +32,7 @@ static const struct filter_rule calls[] = {
 	FILTER_IOCTL(USBDEVFS_SETINTERFACE),
 	FILTER_IOCTL(USBDEVFS_CLEAR_HALT),
 	FILTER_IOCTL(USBDEVFS_RESET),
+	FILTER_IOCTL(USBDEVFS_RESETEP),
 	FILTER_IOCTL(USBDEVFS_DISCONNECT_CLAIM),
 	FILTER_IOCTL(USBDEVFS_GETDRIVER),
 	FILTER_IOCTL(USBDEVFS_CONTROL),
