@@ -38,16 +38,16 @@ static void refuse(int fd, int result, uint16_t reason, uint32_t detail)
 
 static void accept_one(struct broker *broker, int fd)
 {
-	bool full = broker->n_clients >= broker->max_clients;
 	struct client *client;
-	int r = full ? -EDQUOT : client_new(broker, fd, &client);
+	int r = client_new(broker, fd, &client);
 
 	if (r == 0)
 		return;
 	if (r == -EDQUOT)
 		refuse(fd, r, KF_REASON_QUOTA_CONNECTIONS,
-		       full ? (uint32_t)broker->max_clients :
 		       broker->quota.limit[QUOTA_CONNECTIONS]);
+	if (r == -EUSERS)
+		refuse(fd, -EDQUOT, KF_REASON_QUOTA_CONNECTIONS, (uint32_t)broker->max_clients);
 	if (r == -EACCES)
 		refuse(fd, r, KF_REASON_NO_RULE, 0);
 	log_provoked(&broker->log, "connection refused: %s", strerror(-r));

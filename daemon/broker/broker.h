@@ -14,7 +14,7 @@
 #include "daemon/broker/quota.h"
 #include "proto/packet.h"
 
-#define BROKER_CLIENTS	1024
+#define BROKER_CLIENTS	1024	/* when there are more, who has most gives up one */
 #define BROKER_READERS	64	/* devices */
 #define BROKER_SLOTS	128	/* slots of all of them; each device has at least one */
 /* Kept for what must not fail because clients took all: a link for each reader, loop, log. */
@@ -45,6 +45,9 @@ struct broker {
 	uint64_t start_ns;
 	uint8_t *rx, *tx;
 };
+
+static_assert(HANDLES_MAX >= BROKER_CLIENTS * (QUOTA_CONTEXTS_DEFAULT + QUOTA_KEYS_DEFAULT),
+	      "as many uids as can connect, each with all it may have");
 
 int broker_init(struct broker *broker, int listen_fd, int monitor_fd);
 void broker_deinit(struct broker *broker);

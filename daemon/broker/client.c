@@ -161,6 +161,31 @@ static int client_charge(struct client *client)
 	return r;
 }
 
+/*
+ * When all places are taken, the uid that has most of them gives up its newest, so that no number
+ * of uids, each within its own limit, can keep another one out.
+ */
+static int client_place(struct client *client)
+{
+	struct broker *broker = client->broker;
+	struct client *other, *newest = NULL;
+	const struct user *most;
+
+	if (broker->n_clients < broker->max_clients)
+		return 0;
+	most = quota_most(&broker->quota, QUOTA_CONNECTIONS);
+	if (most->used[QUOTA_CONNECTIONS] <= client->user->used[QUOTA_CONNECTIONS])
+		return -EUSERS;
+	list_each(other, &broker->clients, link)
+		if (other->user == most)
+			newest = other;
+	assert(newest);
+	log_provoked(&broker->log, "client=%u uid=%u: cut off, its uid has most connections",
+		     newest->number, newest->uid);
+	client_free(newest);
+	return 0;
+}
+
 int client_new(struct broker *broker, int fd, struct client **out)
 {
 	struct client *client = calloc(1, sizeof(*client));
@@ -184,6 +209,8 @@ int client_new(struct broker *broker, int fd, struct client **out)
 		r = -EACCES;
 	if (r == 0)
 		r = client_charge(client);
+	if (r == 0)
+		r = client_place(client);
 	if (r == 0)
 		r = loop_add(&broker->loop, &client->source);
 	if (r < 0) {

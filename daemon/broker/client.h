@@ -48,9 +48,10 @@ struct client {
 };
 
 /*
- * Takes over @fd on success only. Return: 0, -EDQUOT for the uid's connections, -ENOMEM, -EACCES for
- * one whom no rule admits while half of the places are taken: they are only told so, and a user
- * with many uids (of a user namespace) must not take the places of those who are admitted.
+ * Takes over @fd on success only. Return: 0; -EDQUOT for the uid's connections; -EUSERS when all
+ * places are taken and no uid has more of them than this one would; -ENOMEM; -EACCES for one whom
+ * no rule admits while half of the places are taken: they are only told so, and a user with many
+ * uids (of a user namespace) must not take the places of those who are admitted.
  */
 int client_new(struct broker *broker, int fd, struct client **out);
 struct client *client_free(struct client *client);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * daemon/broker/handle.c - Slots in one array. The low 16 bits of a handle are the index, the 48
- * above come fresh from the kernel each time a slot is used, so a guess is right once in 2^48 and
- * a former number never comes back to life.
+ * daemon/broker/handle.c - Slots in one array. The low 17 bits of a handle are the index, the 47
+ * above come fresh from the kernel each time a slot is used, so a guess is right once in 2^47 and
+ * a former number never comes back to life. Former handles only take what nobody needs: when every
+ * slot is in use, the one that died first is forgotten.
  */
 #include "daemon/broker/handle.h"
 
@@ -11,11 +12,12 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define INDEX_BITS 16
+#define INDEX_BITS 17
 static_assert(HANDLES_MAX <= 1 << INDEX_BITS, "an index fits");
 
 struct handle_slot {
 	struct list link;	/* in owner->live or owner->stale */
+	struct list aged;	/* while STALE: in table->aged */
 	uint64_t id;
 	struct handle_owner *owner;
 	void *object;
@@ -58,6 +60,7 @@ void handle_owner_init(struct handle_owner *owner)
 int handle_table_init(struct handle_table *t)
 {
 	*t = HANDLE_TABLE_INIT;
+	list_init(&t->aged);
 	t->slots = calloc(HANDLES_MAX, sizeof(*t->slots));
 	return t->slots ? 0 : -ENOMEM;
 }
@@ -69,27 +72,33 @@ void handle_table_deinit(struct handle_table *t)
 	*t = HANDLE_TABLE_INIT;
 }
 
-static struct handle_slot *slot_take(struct handle_table *t)
-{
-	struct handle_slot *slot;
-
-	if (t->free != 0) {
-		slot = &t->slots[t->free - 1];
-		t->free = slot->next_free;
-		return slot;
-	}
-	return t->n_used < HANDLES_MAX ? &t->slots[t->n_used++] : NULL;
-}
-
 static void slot_release(struct handle_table *t, struct handle_slot *slot)
 {
+	if (slot->state == HANDLE_STALE)
+		slot->owner->n_stale--;
 	slot_step(slot, HANDLE_RELEASE);
 	list_drop(&slot->link);
+	list_drop(&slot->aged);
 	slot->id = 0;
 	slot->owner = NULL;
 	slot->object = NULL;
 	slot->next_free = t->free;
 	t->free = (uint32_t)(slot - t->slots) + 1;
+}
+
+static struct handle_slot *slot_take(struct handle_table *t)
+{
+	struct handle_slot *slot;
+
+	if (t->free == 0 && t->n_used < HANDLES_MAX)
+		return &t->slots[t->n_used++];
+	if (t->free == 0 && !list_empty(&t->aged))
+		slot_release(t, list_first(&t->aged, struct handle_slot, aged));
+	if (t->free == 0)
+		return NULL;
+	slot = &t->slots[t->free - 1];
+	t->free = slot->next_free;
+	return slot;
 }
 
 static int id_make(size_t index, uint64_t *out)
@@ -114,6 +123,7 @@ int handle_new(struct handle_table *t, struct handle_owner *owner, enum handle_k
 	if (!slot)
 		return -ENOSPC;
 	list_init(&slot->link);
+	list_init(&slot->aged);
 	slot_step(slot, HANDLE_MAKE);
 	r = id_make((size_t)(slot - t->slots), &id);
 	if (r < 0) {
@@ -166,11 +176,10 @@ void handle_age(struct handle_table *t, uint64_t id, enum kf_reason reason)
 	slot->reason = (uint16_t)reason;
 	list_drop(&slot->link);
 	list_push(&owner->stale, &slot->link);
+	list_push(&t->aged, &slot->aged);
 	t->n_live--;
-	if (++owner->n_stale > HANDLES_STALE) {
+	if (++owner->n_stale > HANDLES_STALE)
 		slot_release(t, list_first(&owner->stale, struct handle_slot, link));
-		owner->n_stale--;
-	}
 }
 
 void handle_forget(struct handle_table *t, struct handle_owner *owner, uint64_t id)
@@ -180,7 +189,6 @@ void handle_forget(struct handle_table *t, struct handle_owner *owner, uint64_t 
 	if (!slot || slot->owner != owner || slot->state != HANDLE_STALE)
 		return;
 	slot_release(t, slot);
-	owner->n_stale--;
 }
 
 void handle_owner_deinit(struct handle_table *t, struct handle_owner *owner)
@@ -190,5 +198,4 @@ void handle_owner_deinit(struct handle_table *t, struct handle_owner *owner)
 	assert(list_empty(&owner->live));
 	while ((slot = list_first(&owner->stale, struct handle_slot, link)))
 		slot_release(t, slot);
-	owner->n_stale = 0;
 }

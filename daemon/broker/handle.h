@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * daemon/broker/handle.h - The handle table: what stands behind the 64-bit numbers that clients
- * hold. A handle is an index and 48 random bits, good for one owner and one kind. Everything that
+ * hold. A handle is an index and 47 random bits, good for one owner and one kind. Everything that
  * is not the asker's own gives the same answer, -EBADF; only the owner of a handle that died is
  * told -ESTALE, and why.
  *
@@ -19,7 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HANDLES_MAX	16384	/* fits the 16 index bits */
+/* So many that clients, however many uids they are, run into their own quota first (broker.h). */
+#define HANDLES_MAX	131072
 #define HANDLES_STALE	32	/* former handles remembered for one owner */
 
 enum handle_kind { HANDLE_NONE, HANDLE_CONTEXT, HANDLE_KEY };
@@ -48,6 +49,7 @@ struct handle_table {
 	size_t n_used;		/* slots ever used: those before it */
 	uint32_t free;		/* index plus one of the first free slot; 0: none */
 	size_t n_live;
+	struct list aged;	/* all that are STALE, the first to die first */
 };
 
 #define HANDLE_TABLE_INIT ((struct handle_table){ 0 })
@@ -56,7 +58,7 @@ void handle_owner_init(struct handle_owner *owner);
 
 int handle_table_init(struct handle_table *t);
 
-/* Return: 0, or -ENOSPC when the table is full. */
+/* Return: 0, or -ENOSPC when the table is full of live ones. */
 int handle_new(struct handle_table *t, struct handle_owner *owner, enum handle_kind kind,
 	       void *object, uint64_t *out);
 

@@ -80,6 +80,16 @@ int quota_user(struct quota *quota, uid_t uid, uint64_t now, struct user **out)
 	return 0;
 }
 
+struct user *quota_most(const struct quota *quota, enum quota_kind kind)
+{
+	struct user *user, *most = NULL;
+
+	list_each(user, &quota->users, link)
+		if (user->used[kind] > (most ? most->used[kind] : 0))
+			most = user;
+	return most;
+}
+
 int quota_charge(const struct quota *quota, struct user *user, enum quota_kind kind, uint32_t n)
 {
 	uint32_t limit = quota->limit[kind];

@@ -32,8 +32,10 @@ struct quota {
 	uint32_t limit[QUOTA_KINDS];
 };
 
-#define QUOTA_LIMITS ((struct spawn_limits){ \
-	.connections = 64, .contexts = 64, .keys = 64, .bytes = 1024 * 1024 })
+#define QUOTA_CONTEXTS_DEFAULT	64
+#define QUOTA_KEYS_DEFAULT	64
+#define QUOTA_LIMITS ((struct spawn_limits){ .connections = 64, \
+	.contexts = QUOTA_CONTEXTS_DEFAULT, .keys = QUOTA_KEYS_DEFAULT, .bytes = 1024 * 1024 })
 
 void quota_init(struct quota *quota);
 void quota_limit(struct quota *quota, const struct spawn_limits *limits);
@@ -41,6 +43,9 @@ void quota_deinit(struct quota *quota);
 
 /* Return: 0, -ENOMEM, -EDQUOT when too many users are remembered. */
 int quota_user(struct quota *quota, uid_t uid, uint64_t now, struct user **out);
+
+/* Who has most of one kind. Return: NULL if nobody has any. */
+struct user *quota_most(const struct quota *quota, enum quota_kind kind);
 
 /* Return: 0, or -EDQUOT and nothing is charged. */
 int quota_charge(const struct quota *quota, struct user *user, enum quota_kind kind, uint32_t n);

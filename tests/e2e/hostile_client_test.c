@@ -105,7 +105,7 @@ static uint64_t guess(const uint64_t *known, size_t n_known, unsigned int i)
 	case 0:			/* near one that lives: its index, and most of its number */
 		return known[i % n_known] ^ (uint64_t)1 << (random % 64);
 	case 1:			/* its index, another number */
-		return (known[i % n_known] & 0xffff) | (random & ~0xffffull);
+		return (known[i % n_known] & 0x1ffff) | (random & ~0x1ffffull);
 	default:
 		return random;
 	}

@@ -327,20 +327,21 @@ TEST_TIMEOUT(sixty_four_readers_have_a_driver_each, 60)
 	stage_close(&stage);
 }
 
-TEST_TIMEOUT(a_thousand_idle_connections_fit_into_eight_mebibytes, 60)
+TEST_TIMEOUT(a_thousand_connections_fit_into_eight_mebibytes_and_keep_nobody_out, 60)
 {
 	static const char *const readers[] = { "honest", NULL };
 	static struct stage stage;
 	struct packet ask = packet_request(KF_STATUS, 0, 0), reply;
 	struct rlimit files = { 4096, 4096 };
-	char options[128];
-	int fds[1000];
+	char options[192];
+	int fds[1024], other;
 
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
 		SKIP("needs 1,100 descriptors");
 	stage_open(&stage, readers);
-	(void)snprintf(options, sizeof(options), "--limit connections=1024 --grant %u:look",
-		       (unsigned)stage.rig.uid[RIG_CLIENT]);
+	(void)snprintf(options, sizeof(options), "--limit connections=1024 --grant %u:look "
+		       "--grant %u:look", (unsigned)stage.rig.uid[RIG_CLIENT],
+		       (unsigned)stage.rig.uid[RIG_STRANGER]);
 	stage_start(&stage, options);
 	for (size_t i = 0; i < 1000; i++)
 		fds[i] = stage_greet(&stage, stage.rig.uid[RIG_CLIENT]);
@@ -348,7 +349,22 @@ TEST_TIMEOUT(a_thousand_idle_connections_fit_into_eight_mebibytes, 60)
 	EXPECT_EQ(1000, ((const struct kf_status *)packet_read(&reply))->n_clients);
 	if (!HARNESS_SANITIZED)
 		EXPECT_GT(8 * 1024, proc_status(stage.broker, "VmRSS"));
-	for (size_t i = 0; i < 1000; i++)
+	/* All places are one uid's: its newest goes for another uid, and none for its own. */
+	for (size_t i = 1000; i < 1024; i++)
+		fds[i] = stage_greet(&stage, stage.rig.uid[RIG_CLIENT]);
+	if (rig_has_uids(&stage.rig)) {
+		other = stage_greet(&stage, stage.rig.uid[RIG_STRANGER]);
+		EXPECT_EQ(0, raw_ask(other, &ask, &reply));
+		EXPECT_EQ(1024, ((const struct kf_status *)packet_read(&reply))->n_clients);
+		EXPECT_TRUE(raw_is_cut(fds[1023]));
+		EXPECT_EQ(0, raw_ask(fds[1022], &ask, &reply));
+		other = stage_dial(&stage, stage.rig.uid[RIG_CLIENT]);
+		ASSERT_EQ(0, raw_recv(other, &reply));
+		EXPECT_EQ(-EDQUOT, reply.header.result);
+		EXPECT_EQ(1024, reply.header.detail);
+		EXPECT_EQ(0, raw_ask(fds[1022], &ask, &reply));
+	}
+	for (size_t i = 0; i < 1024; i++)
 		(void)close(fds[i]);
 	stage_close(&stage);
 }

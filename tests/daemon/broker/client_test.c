@@ -30,6 +30,56 @@ static bool cut_off(struct fixture_client *self, struct peer *peer)
 	return r == -ECONNRESET;
 }
 
+/* A connection of @uid, whom the policy admits. */
+static int connect_as(struct fixture_client *self, uid_t uid, struct peer *peer)
+{
+	int pair[2], r;
+
+	*peer = (struct peer){ .fd = -1, .buf = malloc(KF_PACKET_MAX) };
+	ASSERT_EQ(0, seteuid(uid));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair));
+	ASSERT_EQ(0, seteuid(0));
+	peer->fd = pair[0];
+	r = client_new(&self->rig.broker, pair[1], &peer->client);
+	if (r < 0)
+		fd_close(pair[1]);
+	return r;
+}
+
+TEST_F(client, when_all_places_are_taken_the_uid_with_most_gives_up_its_newest)
+{
+	struct spawn_msg policy = { .kind = SPAWN_POLICY, .version = 2, .limits = QUOTA_LIMITS,
+				    .n_rules = 3, .rules = { { SPAWN_UID, 0, RIG_ALL },
+							     { SPAWN_UID, 4201, RIG_ALL },
+							     { SPAWN_UID, 4202, RIG_ALL } } };
+	struct peer b, c, d, e, one;
+
+	if (getuid() != 0)
+		SKIP("needs root, to be several uids");
+	ASSERT_EQ(0, broker_told(&self->rig.broker, &policy, -1));
+	self->rig.broker.max_clients = 4;
+	ASSERT_EQ(0, connect_as(self, 4201, &b));
+	ASSERT_EQ(0, connect_as(self, 4201, &c));
+	ASSERT_EQ(0, connect_as(self, 4201, &d));
+	/* Nobody makes room for the fourth of a uid that has most itself. */
+	EXPECT_EQ(-EUSERS, connect_as(self, 4201, &e));
+	peer_deinit(&e);
+	EXPECT_EQ(0, connect_as(self, 4202, &one));
+	EXPECT_EQ(4u, self->rig.broker.n_clients);
+	EXPECT_TRUE(cut_off(self, &d));
+	EXPECT_FALSE(cut_off(self, &self->a));
+	EXPECT_FALSE(cut_off(self, &b));
+	EXPECT_FALSE(cut_off(self, &c));
+	/* Two are not more than the second would be: as much as can be had fairly. */
+	EXPECT_EQ(-EUSERS, connect_as(self, 4202, &e));
+	peer_deinit(&e);
+	EXPECT_FALSE(cut_off(self, &c));
+	peer_deinit(&b);
+	peer_deinit(&c);
+	peer_deinit(&d);
+	peer_deinit(&one);
+}
+
 TEST_F(client, half_packets_are_the_end)
 {
 	EXPECT_EQ(0, wire_send(self->a.fd, BYTES("half", 4), 0));

@@ -91,7 +91,7 @@ TEST_F(handle, a_used_slot_gets_a_new_number)
 	handle_close(&self->t, self->id);
 	handle_forget(&self->t, &self->mine, self->id);
 	ASSERT_EQ(0, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
-	EXPECT_EQ(before & 0xffff, id & 0xffff);
+	EXPECT_EQ(before & 0x1ffff, id & 0x1ffff);
 	EXPECT_NE(before, id);
 	EXPECT_EQ(-EBADF, look(self, &self->mine, before, HANDLE_KEY, &reason));
 }
@@ -103,6 +103,30 @@ TEST_F(handle, a_full_table_says_so)
 	for (size_t i = 1; i < HANDLES_MAX; i++)
 		ASSERT_EQ(0, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
 	EXPECT_EQ(-ENOSPC, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
+}
+
+/* What is remembered only to be told about it never stands in the way of what is used. */
+TEST_F(handle, former_handles_of_others_make_room_the_oldest_first)
+{
+	uint64_t oldest, next, live, id;
+	uint16_t reason;
+
+	ASSERT_EQ(0, handle_new(&self->t, &self->other, HANDLE_KEY, self, &oldest));
+	ASSERT_EQ(0, handle_new(&self->t, &self->other, HANDLE_KEY, self, &next));
+	ASSERT_EQ(0, handle_new(&self->t, &self->other, HANDLE_KEY, self, &live));
+	handle_close(&self->t, oldest);
+	handle_close(&self->t, next);
+	for (size_t i = 4; i < HANDLES_MAX; i++)
+		ASSERT_EQ(0, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
+	EXPECT_EQ(-ESTALE, look(self, &self->other, oldest, HANDLE_KEY, &reason));
+	ASSERT_EQ(0, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
+	EXPECT_EQ(-EBADF, look(self, &self->other, oldest, HANDLE_KEY, &reason));
+	EXPECT_EQ(-ESTALE, look(self, &self->other, next, HANDLE_KEY, &reason));
+	EXPECT_EQ(1u, self->other.n_stale);
+	ASSERT_EQ(0, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
+	EXPECT_EQ(-EBADF, look(self, &self->other, next, HANDLE_KEY, &reason));
+	EXPECT_EQ(-ENOSPC, handle_new(&self->t, &self->mine, HANDLE_KEY, self, &id));
+	EXPECT_EQ(0, look(self, &self->other, live, HANDLE_KEY, &reason));
 }
 
 /* By the wrong client and the right one, random numbers and near misses on live indices. */
@@ -119,7 +143,7 @@ TEST_F(handle, a_million_guesses_find_nothing)
 		for (size_t i = 32; i < 1000; i++)
 			guess[i] = guess[i % 32] * 0x9e3779b97f4a7c15u + i * round;
 		for (size_t i = 0; i < 1000; i++) {
-			uint64_t g = i % 2 ? guess[i] : (guess[i] & ~UINT64_C(0xffff)) | (i & 0x3ff);
+			uint64_t g = i % 2 ? guess[i] : (guess[i] & ~UINT64_C(0x1ffff)) | (i & 0x3ff);
 
 			if (g == self->id)
 				continue;

@@ -28,6 +28,20 @@ TEST_F(quota, a_limit_is_a_limit_and_refusing_charges_nothing)
 	EXPECT_EQ(0u, self->user->used[QUOTA_BYTES]);
 }
 
+TEST_F(quota, who_has_most_is_found)
+{
+	struct user *other;
+
+	EXPECT_EQ(NULL, quota_most(&self->quota, QUOTA_KEYS));
+	ASSERT_EQ(0, quota_charge(&self->quota, self->user, QUOTA_KEYS, 2));
+	ASSERT_EQ(0, quota_user(&self->quota, 1001, MINUTE, &other));
+	ASSERT_EQ(0, quota_charge(&self->quota, other, QUOTA_KEYS, 3));
+	EXPECT_EQ(other, quota_most(&self->quota, QUOTA_KEYS));
+	quota_release(other, QUOTA_KEYS, 2);
+	EXPECT_EQ(self->user, quota_most(&self->quota, QUOTA_KEYS));
+	quota_release(other, QUOTA_KEYS, 1);
+}
+
 TEST_F(quota, wrong_pins_run_out_and_are_forgiven_one_a_minute)
 {
 	uint32_t wait = 0;
