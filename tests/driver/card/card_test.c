@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/driver/card/script.h"
+#include "tests/oom.h"
 
 FIXTURE(card) { struct script s; };
 FIXTURE_SETUP(card) { script_open(&self->s, 0); }
@@ -140,4 +141,33 @@ TEST_F(card, a_weaker_claim_gets_its_chance_when_the_stronger_was_wrong)
 	EXPECT_EQ(0, card_identify(self->s.card, drivers));
 	EXPECT_NULL(self->s.card->driver);
 	script_done(&self->s);
+}
+
+TEST(without_memory_a_card_is_not_half_met)
+{
+	long n = 0;
+	bool all;
+
+	do {
+		struct script s = { 0 };
+		struct card_io *io = NULL;
+		struct card *card = NULL;
+		int r;
+
+		script_blank(&s);
+		script_meeting(&s, 1);
+		oom_begin(n);
+		r = card_io_new_with(s.io->ops, &io);
+		if (r == 0)
+			r = card_new(io, &card);
+		if (r == 0)
+			r = card_identify(card, card_drivers);
+		all = oom_end(&n);
+		EXPECT_EQ(all ? 0 : -ENOMEM, r);
+		EXPECT_EQ(all, card && card->driver);
+		card = card_free(card);
+		io = card_io_free(io);
+		script_close(&s);
+	} while (!all);
+	EXPECT_EQ(5, n);	/* card_io and its two buffers, card, what we know of it */
 }

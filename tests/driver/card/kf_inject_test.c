@@ -3,6 +3,9 @@
 #include "format/receipt.h"
 #include "format/statement.h"
 #include "tests/driver/card/script.h"
+#include "tests/oom_openssl.h"
+
+#include <stdlib.h>
 
 FIXTURE(inject) {
 	struct script s;
@@ -596,4 +599,44 @@ TEST_F(inject, a_stored_receipt_is_fetched_by_sid_and_number)
 	EXPECT_EQ(-EINVAL, kf_card_driver.receipt_get(script_begin(&self->s), &which, &self->p));
 	which.item_no = 65536;
 	EXPECT_EQ(-EINVAL, kf_card_driver.receipt_get(script_begin(&self->s), &which, &self->p));
+}
+
+/* The card may have installed the key when the hash of its receipt cannot be made: never a success. */
+TEST_F(inject, without_memory_an_item_is_no_success_and_the_session_stays_usable)
+{
+	struct item_body body = body_like();
+	uint8_t buf[RECEIPT_MAX];
+	long n = 0, refused = 0;
+	bool all;
+
+	oom_with_openssl();
+	do {
+		struct card_session session = session_like();
+		struct bytes item = item_der(self, &body);
+		size_t played = self->s.at;
+		int r;
+
+		script_place(&self->s, 4, KF_KEY_EC_P256, KF_PURPOSE_SIGN, BYTES_OF(spki));
+		ASSERT_EQ(0, sha256(BYTES_OF(spki), body.replaces.digest));
+		body.replaces.present = true;
+		item = item_der(self, &body);
+		expect_process(self, item, receipt_for(&body, item, buf, sizeof(buf)), 0x9000);
+		self->p = pack_begin(self->out, sizeof(self->out));
+		oom_begin(n);
+		r = process(self, &session, item);
+		all = oom_end(&n);
+		refused += r < 0;
+		EXPECT_TRUE(r == 0 || r == -EIO || r == -EBADMSG);
+		if (all)
+			EXPECT_EQ(0, r);
+		if (r < 0 && self->s.at == played + 1)		/* the card was not asked for more */
+			EXPECT_EQ(1u, session.next_item);
+		if (r < 0 && self->s.at == self->s.n)
+			EXPECT_EQ((uint16_t)KF_REASON_ON_CARD, self->s.card->said.reason);
+		while (self->s.n > self->s.at) {		/* the next try has a script of its own */
+			free(self->s.steps[--self->s.n].want);
+			free(self->s.steps[self->s.n].answer);
+		}
+	} while (!all);
+	EXPECT_LT(2, refused);
 }

@@ -142,7 +142,7 @@ void script_place(struct script *s, uint8_t container, uint8_t type, uint8_t pur
 	script_get_data(s, (uint16_t)(0x0110 + container), pack_done(&p), 0x9000);
 }
 
-static void add_open(struct script *s, unsigned int injectors)
+void script_meeting(struct script *s, unsigned int injectors)
 {
 	static const uint8_t facts[] = {
 		0x80, 1, 1, 0x81, 9, 'K', 'F', '-', 'T', 'E', 'S', 'T', '.', '1', 0x82, 1, 2,
@@ -174,7 +174,7 @@ void script_blank(struct script *s)
 void script_open(struct script *s, unsigned int injectors)
 {
 	script_blank(s);
-	add_open(s, injectors);
+	script_meeting(s, injectors);
 	ASSERT_EQ(0, card_identify(s->card, card_drivers));
 	ASSERT_TRUE(s->card->driver == &kf_card_driver);
 }

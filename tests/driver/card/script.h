@@ -57,6 +57,8 @@ void script_place(struct script *s, uint8_t container, uint8_t type, uint8_t pur
 void script_open(struct script *s, unsigned int injectors);
 /* A card nobody has asked anything yet. */
 void script_blank(struct script *s);
+/* What such a card of ours is asked at first. */
+void script_meeting(struct script *s, unsigned int injectors);
 /* Starts a verb: what was said before is forgotten. */
 struct card *script_begin(struct script *s);
 /* All of it was played. */

@@ -212,9 +212,9 @@ static const struct pipe_ops ops = {
 	.clear_halt = clear_halt, .close = close_pipe,
 };
 
-static struct reader *make(struct bytes config_of, enum fake_card first, enum fake_card second)
+static int make(struct bytes config_of, enum fake_card first, enum fake_card second,
+		struct reader **out)
 {
-	struct reader *reader = NULL;
 	const char *why = "";
 
 	fake = (struct fake){
@@ -222,20 +222,29 @@ static struct reader *make(struct bytes config_of, enum fake_card first, enum fa
 			  .config = config_of, .wake = WAKE_NONE },
 		.card = { first, second },
 	};
-	ASSERT_EQ(0, reader_new(&fake.pipe, -1, deadline_in(5000), &reader, &why));
-	return reader;
+	return reader_new(&fake.pipe, -1, deadline_in(5000), out, &why);
+}
+
+int fake_reader_new(enum fake_card card, struct reader **out)
+{
+	return make(BYTES_OF(config), card, FAKE_EMPTY, out);
 }
 
 struct reader *fake_reader(enum fake_card card)
 {
-	return make(BYTES_OF(config), card, FAKE_EMPTY);
+	struct reader *reader = NULL;
+
+	ASSERT_EQ(0, fake_reader_new(card, &reader));
+	return reader;
 }
 
 struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second)
 {
 	static uint8_t two[sizeof(config)];
+	struct reader *reader = NULL;
 
 	memcpy(two, config, sizeof(two));
 	two[9 + 9 + 4] = 1;		/* bMaxSlotIndex */
-	return make(BYTES_OF(two), first, second);
+	ASSERT_EQ(0, make(BYTES_OF(two), first, second, &reader));
+	return reader;
 }

@@ -22,6 +22,8 @@ enum fake_card {
 
 #define FAKE_INSERT	0xee	/* a card of ours comes into the other slot */
 
+int fake_reader_new(enum fake_card card, struct reader **out);
+/* The same where it must not fail. */
 struct reader *fake_reader(enum fake_card card);
 struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second);
 /* How often the card was powered on. */
