@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces: daemon/broker/job.c
  * Faces: daemon/broker/link.c
  * Faces: daemon/broker/serve_card.c
  */

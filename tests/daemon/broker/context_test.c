@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Faces: daemon/broker/reader.c
- */
 #include "daemon/broker/context.h"
 #include "tests/daemon/broker/rig.h"
 
