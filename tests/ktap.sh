@@ -9,9 +9,12 @@
 #
 # t runs the function of that name in a subshell with -e, its output made comments, and reports.
 # skip REASON inside it skips it, fail REASON fails it in words. skip_all REASON ends the script.
+# A script that defines t_ends has it run behind each of its tests, in the same subshell.
 
 ktap_n=0
 ktap_failed=0
+
+t_ends() { :; }
 
 plan() {
 	echo "KTAP version 1"
@@ -42,6 +45,7 @@ t() {
 	(
 		set -e
 		"$@"
+		t_ends
 	) >"$ktap_out" 2>&1 </dev/null
 	ktap_status=$?
 	sed 's/^/# /' "$ktap_out"

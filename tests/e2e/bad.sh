@@ -7,8 +7,16 @@
 # says the same four things: the exit status; that the error has its four parts, and the words in
 # them; that nothing changed and no file was written; that the good file still works afterwards.
 #
+# Rows stand alone. before keeps the cards and the server as the test has prepared them, and a row
+# that leaves anything else behind is followed by a return to that, so the next one starts from what
+# it was written for, whatever the product did wrong. The test goes on, and fails at its end.
+#
 #	refused STATUS WHY [RULE [NEXT]] -- COMMAND...	the error; patterns are awk's
-#	before / unchanged		card and server, before and after; no file called nothing*
+#	answers STATUS COMMAND...	the exit status, and that nothing changed
+#	before				from here on nothing may change
+#	in_sequence=1			rows that follow from each other: only a failed one is undone
+#	may_change=1			rows that are refused too late, as documented
+#	rows TEST			t; if it fails, the next one starts from what keep base kept
 #	edit IN OUT PYTHON		a JSON file with something changed: d is the object,
 #					b(text) and t(bytes) are base64url, flip(text, bit) flips
 #	server / card COMMAND...	keyferry as that party
@@ -56,12 +64,26 @@ said() {
 	cat mail/said.out mail/said.err mail/bit 2>/dev/null || :
 }
 
-# Not return: where refused is part of a condition, sh would go on.
-says_wrong() {
-	echo "$1"
+wrong() {
+	echo "row failed: $1"
 	said
-	exit 1
+	echo x >>failed
 }
+
+# row STATUS COMMAND...: whether a row's command ends so, and changes nothing
+row() {
+	want=$1 got=0
+	shift
+	"$@" >mail/said.out 2>mail/said.err || got=$?
+	[ "$got" = "$want" ] || wrong "exit status $got instead of $want: $*"
+	if ! untouched && [ -z "${may_change:-}" ]; then
+		nothing_changed || wrong "something changed: $*"
+		[ -n "${in_sequence:-}" ] && [ ! -e failed ] || rewind row
+	fi
+	[ "$got" = "$want" ]
+}
+
+answers() { row "$@" || :; }
 
 refused() {
 	want=$1 why=$2 rule='' next=''
@@ -69,30 +91,113 @@ refused() {
 	[ "$1" = -- ] || { rule=$1 && shift; }
 	[ "$1" = -- ] || { next=$1 && shift; }
 	shift
-	got=0
-	"$@" >mail/said.out 2>mail/said.err || got=$?
-	[ "$got" = "$want" ] || says_wrong "exit status $got instead of $want: $*"
+	row "$want" "$@" || return 0
 	# keyferry COMMAND: WHAT: WHY, then the rule, then what to do next; and that is all.
 	awk -v why="$why" -v rule="$rule" -v next_="$next" '
 		NR == 1 { ok = /^keyferry [a-z ]+: .+: ./ && $0 ~ why }
 		NR == 2 { ok = ok && /^  rule: ./ && $0 ~ rule }
 		NR == 3 { ok = ok && /^  next: ./ && $0 ~ next_ }
 		END { exit !(ok && NR == 3) }' mail/said.err ||
-		says_wrong "not the four parts, or not these: why $why, rule $rule, next $next"
-	[ ! -s mail/said.out ] || says_wrong "an error, and something on standard output"
+		wrong "not the four parts, or not these: why $why, rule $rule, next $next"
+	[ ! -s mail/said.out ] || wrong "an error, and something on standard output"
 }
 
-# Everything that lasts: keys in the card; what the server has issued, spent, sealed and enrolled.
-what_lasts() {
-	card container list --all --json
-	find server -type f ! -name lock ! -name '*.pem' -exec sha256sum {} + | sort
-	find server mail -name 'nothing*'
+t_ends() {
+	[ ! -e failed ] || fail "$(wc -l <failed) rows failed"
 }
 
-before() { what_lasts >before.txt; }
-unchanged() {
-	what_lasts >after.txt
-	diff before.txt after.txt || fail "something changed"
+# --- what there was before ---
+
+folders() { echo card server; [ ! -d second ] || echo second; }
+socket_of() { [ "$1" = card ] && echo reader || echo "$1"; }
+
+# Owners and modes count too: the states' own rules are about them.
+print_of() {
+	tar -c --sort=name --mtime=@0 --numeric-owner --exclude=lock "$@" | sha256sum
+}
+
+# folder_differs NAME FOLDER
+folder_differs() { ! print_of "$2" | cmp -s "kept/$1/$2.print" -; }
+
+# keys_in FOLDER: asked of the card, but only if its state is not the one they are known of
+keys_in() {
+	if [ -f kept/base/stamp ] && ! folder_differs base "$1"; then
+		cat "kept/base/$1.keys"
+	else
+		reader=$(socket_of "$1") card container list --all --json
+	fi
+}
+
+# keep NAME: cards, server and mail as they are now
+keep() {
+	rm -rf "kept/$1"
+	mkdir -p "kept/$1/mail"
+	for folder in $(folders); do
+		cp -a "$folder" "kept/$1/"
+		print_of "$folder" >"kept/$1/$folder.print"
+		[ "$folder" = server ] || keys_in "$folder" >"kept/$1/$folder.keys"
+	done
+	find mail -maxdepth 1 -type f ! -name '*.log' -exec cp -a {} "kept/$1/mail/" \;
+	touch "kept/$1/stamp"
+}
+
+before() { keep row; }
+
+# Nothing was touched since; only then it is worth to look closer.
+untouched() {
+	# shellcheck disable=SC2046 # a list of names
+	[ -z "$(find $(folders) mail -name 'nothing*' -print -quit -o ! -path 'mail*' ! -name lock \
+		-cnewer kept/row/stamp -print -quit)" ]
+}
+
+# A failed try costs a card one, and that is written down; what may not change are its keys.
+nothing_changed() {
+	! untouched || return 0
+	for folder in $(folders); do
+		folder_differs row "$folder" || continue
+		[ "$folder" != server ] || return 1
+		keys_in "$folder" | diff "kept/row/$folder.keys" - || return 1
+	done
+	[ -z "$(find server mail -name 'nothing*')" ]
+}
+
+unchanged() { nothing_changed || fail "something changed"; }
+
+# The broker is done with the old card before the new one comes, else that could pass for it.
+replug() {
+	socket=$(socket_of "$1")
+	stage_unplug "$1"
+	while card reader list | grep -q "^virtual:$socket .*KF-STAGE"; do :; done
+	rm -rf "$1"
+	cp -a "$2" "$1"
+	stage_reader "$1" "$socket"
+	reader=$socket card reader wait >mail/log
+}
+
+# rewind NAME: to what keep NAME has kept
+rewind() {
+	for folder in $(folders); do
+		folder_differs "$1" "$folder" || continue
+		if [ "$folder" = server ]; then
+			rm -rf server
+			cp -a "kept/$1/server" server
+		else
+			replug "$folder" "kept/$1/$folder"
+		fi
+	done
+	find server mail -name 'nothing*' -delete
+	touch "kept/$1/stamp"
+}
+
+rows() {
+	rm -f failed
+	rows_failed=$ktap_failed ktap_failed=0
+	t "$1"
+	[ "$ktap_failed" = 0 ] || {
+		rewind base
+		cp -a kept/base/mail/. mail/
+	}
+	ktap_failed=$((rows_failed | ktap_failed))
 }
 
 exchange_container=15
@@ -146,7 +251,6 @@ second_card() {
 	cp second/card.pem mail/second.pem
 	cp second/root.pem mail/second-root.pem
 	chmod 644 mail/second*.pem
-	as_background service keyferry-vreader run --state second --listen run/second.sock \
-		>mail/second.log 2>&1
+	stage_reader second second
 	reader=second card reader wait >mail/log
 }

@@ -340,21 +340,23 @@ open('mail/bent.der','wb').write(x)"
 }
 
 plan 16
-t a_swapped_exchange_key_is_refused
-t each_member_that_disagrees_with_the_signed_bytes_is_named
-t another_nonce_of_the_same_card_is_refused
-t a_used_nonce_is_refused
-t an_expired_nonce_is_refused
-t each_bit_of_what_is_signed_or_signs_counts
-t what_is_no_offer_is_refused
-t base64url_is_strict
+keep base
+rows a_swapped_exchange_key_is_refused
+rows each_member_that_disagrees_with_the_signed_bytes_is_named
+rows another_nonce_of_the_same_card_is_refused
+rows a_used_nonce_is_refused
+rows an_expired_nonce_is_refused
+rows each_bit_of_what_is_signed_or_signs_counts
+rows what_is_no_offer_is_refused
+rows base64url_is_strict
 second_card || stage_fail "no second card"
-t a_foreign_card_is_refused
-t an_enrolled_foreign_card_is_refused_too
-t a_nonce_issued_for_another_card_is_refused
-t a_virtual_card_wants_to_be_allowed
-t a_short_exchange_key_is_refused
-t a_bad_challenge_makes_no_offer
-t a_revoked_card_is_refused
-t a_bad_revocation_list_is_refused
+keep base
+rows a_foreign_card_is_refused
+rows an_enrolled_foreign_card_is_refused_too
+rows a_nonce_issued_for_another_card_is_refused
+rows a_virtual_card_wants_to_be_allowed
+rows a_short_exchange_key_is_refused
+rows a_bad_challenge_makes_no_offer
+rows a_revoked_card_is_refused
+rows a_bad_revocation_list_is_refused
 finish

@@ -11,6 +11,7 @@
 stage_up
 make_exchange || stage_fail "no exchange key"
 make_key
+in_sequence=1	# tries are counted through all of it
 
 pin() { card_with_pin "$@"; }
 tries() { card card show | sed -n "s/^$1 tries left *//p"; }
@@ -82,9 +83,10 @@ too_many_wrong_ones_wait() {
 unblock() { card card pin unblock --pin-fd 0 <"$1"; }
 
 plan 5
-t a_wrong_pin_costs_a_try_and_not_the_cargo
-t a_new_pin_out_of_bounds_costs_nothing
-t the_last_try_is_not_spent_unasked
-t a_blocked_pin_says_so_and_the_puk_helps
-t too_many_wrong_ones_wait
+keep base
+rows a_wrong_pin_costs_a_try_and_not_the_cargo
+rows a_new_pin_out_of_bounds_costs_nothing
+rows the_last_try_is_not_spent_unasked
+rows a_blocked_pin_says_so_and_the_puk_helps
+rows too_many_wrong_ones_wait
 finish

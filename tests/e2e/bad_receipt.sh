@@ -107,13 +107,13 @@ what_is_no_receipt_is_refused() {
 }
 
 without_its_ticket_a_receipt_proves_nothing() {
-	mkdir kept
-	mv server/tickets/* kept
+	mkdir elsewhere
+	mv server/tickets/* elsewhere
 	cp mail/receipt mail/bad
 	before
 	bad 'this server has sealed no cargo' 'tickets' 'where the key was sealed'
 	unchanged
-	mv kept/* server/tickets
+	mv elsewhere/* server/tickets
 	before
 	the_good_one_still_proves
 }
@@ -124,6 +124,7 @@ a_ticket_open_to_others_is_not_believed() {
 	before
 	bad 'is open to others or not ours' 'server files are private' 'chmod 600'
 	chmod 600 server/tickets/*
+	before
 	the_good_one_still_proves
 }
 
@@ -147,11 +148,12 @@ voyages() {
 
 plan 7
 voyages || stage_fail "no voyages"
-t each_bit_counts
-t another_cargos_receipt_is_refused
-t another_cards_receipt_is_refused
-t an_item_that_was_never_sealed_is_refused
-t what_is_no_receipt_is_refused
-t without_its_ticket_a_receipt_proves_nothing
-t a_ticket_open_to_others_is_not_believed
+keep base
+rows each_bit_counts
+rows another_cargos_receipt_is_refused
+rows another_cards_receipt_is_refused
+rows an_item_that_was_never_sealed_is_refused
+rows what_is_no_receipt_is_refused
+rows without_its_ticket_a_receipt_proves_nothing
+rows a_ticket_open_to_others_is_not_believed
 finish

@@ -8,6 +8,8 @@
 #					$stage_maker=1: the maker's root stays in maker/,
 #					$stage_readers: names of further sockets in run/ to watch
 #	as ROLE COMMAND...		ROLE is service, client or server
+#	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
+#	stage_unplug FOLDER		stops it
 #	stage_down			kills what runs, removes the folder; runs at exit anyway
 
 stage_pin=correct-horse-42
@@ -47,9 +49,24 @@ as_background() {
 	stage_pids="$stage_pids $!"
 }
 
+# Readers have their pids in files, because a test is a subshell and may start one anew.
+stage_reader() {
+	stage_folder=$1 stage_socket=$2
+	shift 2
+	as_background service keyferry-vreader run --state "$stage_folder" \
+		--listen "run/$stage_socket.sock" "$@" >"mail/$stage_folder.log" 2>&1
+	echo $! >"pids/$stage_folder"
+}
+
+stage_unplug() {
+	stage_pid=$(cat "pids/$1")
+	kill "$stage_pid"
+	while grep -qs '^State:.[^ZX]' "/proc/$stage_pid/status"; do sleep 0.01; done
+}
+
 stage_down() {
-	# shellcheck disable=SC2086 # a list of numbers
-	[ -z "$stage_pids" ] || kill $stage_pids 2>/dev/null
+	# shellcheck disable=SC2046,SC2086 # lists of numbers
+	kill $stage_pids $(cat "$stage"/pids/* 2>/dev/null) 2>/dev/null
 	stage_pids=
 	wait 2>/dev/null
 	cd / && rm -rf "${stage:?}"
@@ -71,7 +88,7 @@ stage_up() {
 	PATH=$stage/bin:$PATH
 	KEYFERRY_SOCKET=$stage/run/broker.sock
 	export PATH KEYFERRY_SOCKET
-	mkdir card run server client mail ${stage_maker:+maker}
+	mkdir pids card run server client mail ${stage_maker:+maker}
 	if [ "$(id -u)" = 0 ]; then
 		chown "$uid_service:$uid_service" card run ${stage_maker:+maker}
 		chown "$uid_server:$uid_server" server
@@ -92,8 +109,7 @@ stage_up() {
 			as server keyferry server enroll --state server --cert mail/card.pem \
 				--root mail/root.pem --allow-virtual
 	} >mail/prepare.log 2>&1 || stage_fail "cannot prepare"
-	as_background service keyferry-vreader run --state card --listen run/reader.sock "$@" \
-		>mail/reader.log 2>&1
+	stage_reader card reader "$@"
 	stage_more=
 	for stage_reader in ${stage_readers:-}; do
 		stage_more="$stage_more --virtual $stage/run/$stage_reader.sock"
