@@ -84,6 +84,14 @@ static void expect_untouched(struct fixture_hostile *self)
 	EXPECT_FALSE(proc_is_gone(self->stage.broker));
 }
 
+/* The other user's @n requests, one after the other: each is served at the first time of asking. */
+static void expect_served(struct fixture_hostile *self, int n)
+{
+	for (int i = 0; i < n; i++)
+		ASSERT_EQ(0, raw_sign(self->honest.fd, self->honest.context, 0xbb, 0,
+				      &self->reply));
+}
+
 /* --- handles --- */
 
 #define GUESSES 10000
@@ -147,6 +155,10 @@ TEST_F_TIMEOUT(hostile, ten_thousand_guessed_handles_all_get_the_same_answer, 60
 		for (; n > 0; n--) {
 			ASSERT_EQ(0, raw_recv(fd, &self->reply));
 			expect_plain_ebadf(&self->reply);
+		}
+		if (i % 1000 == 0) {
+			expect_served(self, 1);
+			asked++;
 		}
 	}
 	EXPECT_EQ(asked, stage_asked_count(&self->stage, "honest-pin"));
@@ -220,6 +232,7 @@ TEST_F_TIMEOUT(hostile, what_is_no_packet_is_the_end_of_its_connection, 30)
 	ASSERT_EQ(128, good.n);
 	for (size_t n = 0; n < good.n; n += n < 33 ? 1 : 13)	/* every header, some bodies */
 		expect_cut(self, BYTES(good.p, n), "half a packet of bytes", n);
+	expect_served(self, 2);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		memcpy(copy, good.p, good.n);
 		copy[bad[i].at] = bad[i].value;
@@ -498,14 +511,6 @@ TEST_F_TIMEOUT(hostile, raw_apdus_carry_no_pin_command_in_any_class, 30)
 
 /* --- too much --- */
 
-/* The other user's @n requests, one after the other: each is served at the first time of asking. */
-static void expect_served(struct fixture_hostile *self, int n)
-{
-	for (int i = 0; i < n; i++)
-		ASSERT_EQ(0, raw_sign(self->honest.fd, self->honest.context, 0xbb, 0,
-				      &self->reply));
-}
-
 /* Sends until nothing more goes in. Return: how many did. */
 static int pour(int fd, uint32_t request, int most)
 {
@@ -637,5 +642,26 @@ TEST_F_TIMEOUT(hostile, at_one_card_turns_alternate_however_long_one_queue_is, 6
 	/* From his asking to his last: before each of his eight one of mine, and one was under way. */
 	EXPECT_LE(n_mine, before + 8 + 1);
 	EXPECT_LT(before + 8 + 1, 32);		/* else it was no contest */
+	expect_untouched(self);
+}
+
+/* Who takes a card for itself and then does nothing has it for as long as it said, and no longer. */
+TEST_F_TIMEOUT(hostile, who_stalls_with_the_card_in_hand_loses_it_at_its_deadline, 30)
+{
+	int fd = stage_greet(&self->stage, self->me);
+	uint64_t mine = raw_context(fd, "slow"), his = raw_context(self->honest.fd, "slow");
+	struct packet take = packet_request(KF_TXN_BEGIN, 0, 0);
+	struct kf_txn_begin *body = packet_body(&take);
+
+	body->context = mine;
+	body->hold_ms = 400;
+	packet_set_string(body->name, "stalled");
+	ASSERT_EQ(0, raw_ask(fd, &take, &self->reply));
+	expect_served(self, 2);			/* at his other card nobody waits */
+	post_sign(self->honest.fd, his, 0x33);
+	ASSERT_EQ(0, raw_recv(self->honest.fd, &self->reply));
+	EXPECT_EQ(0, self->reply.header.result);
+	EXPECT_LT(0, stage_count_in(&self->stage, "mail/service.log", "ended at its deadline"));
+	EXPECT_NE(0, raw_call(fd, KF_TXN_END, mine, &self->reply));
 	expect_untouched(self);
 }
