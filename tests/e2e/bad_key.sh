@@ -177,6 +177,35 @@ a_cargo_that_cannot_be_written_is_told() {
 	new_offer 3
 }
 
+# What a power cut may leave: a spent nonce without a cargo, a copy without a cargo; never the other
+# way round.
+nonce_and_archive_are_on_the_disk_before_there_is_a_cargo() {
+	command -v strace >/dev/null || skip "needs strace"
+	before
+	rm -f mail/good
+	as server env ASAN_OPTIONS=detect_leaks=0 strace -qq -o server/trace \
+		-e trace=openat,renameat,fsync keyferry seal --state server --offer mail/offer \
+		--key server/p256.key --usage derive --archive-cert server/good.crt \
+		--archive-out server/order.p7m -o mail/good >mail/log
+	# Names are hidden, the process is not dumpable: the nonce is what is renamed, the copy and then
+	# the cargo are what is made outside of the state.
+	awk -F '[(, )]+' '
+		/^renameat/ && !spent { spent = NR; used = $4 }
+		/^fsync/ && spent && $2 == used { on_disk = NR }
+		/^fsync/ && copy_fd && $2 == copy_fd { copy = NR; copy_fd = "" }
+		/^openat\(AT_FDCWD.*O_DIRECTORY/ && copy { folder = $NF }
+		/^fsync/ && folder && $2 == folder && !named { named = NR }
+		/^openat\(AT_FDCWD.*O_EXCL/ { made++ }
+		/^openat\(AT_FDCWD.*O_EXCL/ && made == 1 { copy_fd = $NF }
+		/^openat\(AT_FDCWD.*O_EXCL/ && made == 2 { cargo = NR }
+		END {
+			print "spent", spent, "on disk", on_disk, "copy", copy, "named", named, "cargo", cargo
+			exit !(spent && on_disk && copy && named && cargo > on_disk && cargo > named)
+		}' server/trace || { cat server/trace && exit 1; }
+	rm server/trace
+	new_offer 3
+}
+
 private='server files are private'
 a_state_open_to_others_is_refused() {
 	chmod 755 server
@@ -221,7 +250,7 @@ somebody_elses_state_is_refused() {
 	good_seal
 }
 
-plan 9
+plan 10
 prepare >mail/log 2>&1 || stage_fail "cannot prepare keys"
 keep base
 rows a_wrong_passphrase_is_refused
@@ -231,6 +260,7 @@ rows a_key_whose_numbers_do_not_fit_is_refused
 rows an_archive_nobody_could_open_is_refused
 rows an_archive_is_neither_overwritten_nor_lost
 rows a_cargo_that_cannot_be_written_is_told
+rows nonce_and_archive_are_on_the_disk_before_there_is_a_cargo
 rows a_state_open_to_others_is_refused
 rows somebody_elses_state_is_refused
 finish
