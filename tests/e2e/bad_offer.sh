@@ -216,6 +216,8 @@ an_enrolled_foreign_card_is_refused_too() {
 }
 
 a_nonce_issued_for_another_card_is_refused() {
+	server server enroll --state server --cert mail/second.pem --root mail/second-root.pem \
+		--allow-virtual >mail/log
 	device=KF-STAGE-0002 new_challenge
 	before
 	rm -f mail/none
