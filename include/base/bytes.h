@@ -116,6 +116,21 @@ static inline struct bytes unpack_rest(struct unpacker *u)
 	return unpack_bytes(u, u->left);
 }
 
+/* What stands before the next @end; takes that byte, too. Bad if there is none. */
+static inline struct bytes unpack_until(struct unpacker *u, uint8_t end)
+{
+	const uint8_t *at = u->left != 0 ? memchr(u->p, end, u->left) : NULL;
+	struct bytes b;
+
+	if (!at) {
+		unpack_fail(u);
+		return BYTES_NONE;
+	}
+	b = unpack_bytes(u, (size_t)(at - u->p));
+	(void)unpack_bytes(u, 1);
+	return b;
+}
+
 static inline void unpack_skip(struct unpacker *u, size_t n)
 {
 	(void)unpack_bytes(u, n);

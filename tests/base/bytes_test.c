@@ -58,6 +58,21 @@ TEST(a_slice_is_cut_where_the_range_ends)
 
 /* --- reading: every step, at every distance from the edge --- */
 
+TEST(what_stands_before_a_byte_is_taken_with_it)
+{
+	struct unpacker u = unpack_begin(edge(5));
+
+	EXPECT_BYTES_EQ(BYTES("\1\2", 2), unpack_until(&u, 3));
+	EXPECT_EQ(0, unpack_until(&u, 4).n);
+	EXPECT_FALSE(u.bad);
+	EXPECT_EQ(1, u.left);
+	EXPECT_EQ(0, unpack_until(&u, 4).n);
+	EXPECT_TRUE(u.bad);
+	u = unpack_begin(BYTES_NONE);
+	EXPECT_NULL(unpack_until(&u, 0).p);
+	EXPECT_TRUE(u.bad);
+}
+
 static uint64_t step_u8(struct unpacker *u) { return unpack_u8(u); }
 static uint64_t step_be16(struct unpacker *u) { return unpack_be16(u); }
 static uint64_t step_be32(struct unpacker *u) { return unpack_be32(u); }
