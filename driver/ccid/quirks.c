@@ -12,7 +12,7 @@
 static const struct quirks none = { .seen = "" };
 
 static const struct quirks table[] = {
-	{ 0x04e6, 0xe003, ALL, QUIRK_POLL, 0, 48,
+	{ 0x04e6, 0xe003, ALL, QUIRK_POLL | QUIRK_VENDOR_CLASS, 0, 48,
 	  "SCM SPR532: frames over 64 bytes hang it, removals get lost (scdaemon)" },
 	{ 0x04e6, 0x5115, ALL, QUIRK_NO_ZERO_PACKET, 271, 0,
 	  "SCM SCR335: says 263 where 271 works; knows no empty packets (libccid)" },
@@ -24,6 +24,15 @@ static const struct quirks table[] = {
 	  "O2Micro Oz776: 9600 bit/s alone, no PPS (libccid)" },
 	{ 0x0b97, 0x7772, ALL, QUIRK_NO_PPS, 0, 0,
 	  "O2Micro Oz776: 9600 bit/s alone, no PPS (libccid)" },
+	/* From before the class had a number; daemon/monitor/usb.c has the same ids. */
+	{ 0x046a, 0x003e, ALL, QUIRK_VENDOR_CLASS, 0, 0, "Cherry SmartTerminal, ST-2 series (libccid)" },
+	{ 0x04e6, 0x5111, ALL, QUIRK_VENDOR_CLASS, 0, 0, "SCM SCR331-DI (libccid)" },
+	{ 0x04e6, 0x5120, ALL, QUIRK_VENDOR_CLASS, 0, 0, "SCM SCR331-DI NTTCom (libccid)" },
+	{ 0x04e6, 0x5121, ALL, QUIRK_VENDOR_CLASS, 0, 0, "SCM SDI010 (libccid)" },
+	{ 0x08e6, 0x1359, ALL, QUIRK_VENDOR_CLASS, 0, 0, "VeriSign secure storage token (libccid)" },
+	{ 0x08e6, 0xace0, ALL, QUIRK_VENDOR_CLASS, 0, 0, "VeriSign secure token (libccid)" },
+	{ 0x09be, 0x0002, ALL, QUIRK_VENDOR_CLASS, 0, 0, "MySmartPad (libccid)" },
+	{ 0x413c, 0x2100, ALL, QUIRK_VENDOR_CLASS, 0, 0, "Dell SK-3106 keyboard (libccid)" },
 	{ 0x08e6, 0x4433, ALL, QUIRK_NO_ABORT | QUIRK_NO_PINPAD, 0, 0,
 	  "QEMU usb-ccid: stalls ABORT, claims a keypad it does not have (QEMU 7.2)" },
 };
