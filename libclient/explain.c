@@ -132,6 +132,19 @@ static const struct explanation by_errno[] = {
 	{ ESHUTDOWN, "the service is stopping", BROKER, "start it again: keyferryd" },
 };
 
+/* KF_REASON_READER_STATE, by enum kf_reader_state: nobody serves the reader. */
+static const struct explanation by_reader_state[] = {
+	{ KF_READER_BUSY, "another program has claimed the reader", "the kernel: one program a reader",
+	  "end that program, or stop its service (pcscd.socket and pcscd.service); it is tried "
+	  "again by itself" },
+	{ KF_READER_NO_ACCESS, "the reader's device node is missing or not ours to open",
+	  "the udev rule", "install keyferry's udev rule, then replug the reader" },
+	{ KF_READER_QUARANTINED, "the reader broke one driver process after the other",
+	  "quarantine of its USB port", "look into the log; replace it, or wait ten minutes" },
+	{ KF_READER_REFUSED, "the reader is of a kind that cannot be served", "the reader",
+	  "look into the log for what its descriptors lack" },
+};
+
 static const struct explanation *find(const struct explanation *rows, size_t n, uint32_t key)
 {
 	for (size_t i = 0; i < n; i++)
@@ -191,6 +204,8 @@ void explain_reply(struct failure *failure, const struct kf_header *reply)
 
 	if (reply->reason == KF_REASON_ITEM)
 		x = FIND(by_item_field, reply->detail);
+	if (reply->reason == KF_REASON_READER_STATE)
+		x = FIND(by_reader_state, reply->detail);
 	if (!x && code == EREMOTEIO && reply->sw == SW_UNIFORM)
 		x = &uniform_refusal;
 	failure->reason = reply->reason;

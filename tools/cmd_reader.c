@@ -15,6 +15,10 @@ static const char *state_name(uint32_t state)
 	case KF_READER_EMPTY:		return "empty";
 	case KF_READER_CARD:		return "card";
 	case KF_READER_MUTE:		return "mute";
+	case KF_READER_BUSY:		return "busy elsewhere";
+	case KF_READER_NO_ACCESS:	return "no access";
+	case KF_READER_QUARANTINED:	return "quarantined";
+	case KF_READER_REFUSED:		return "refused";
 	default:			return "gone";
 	}
 }

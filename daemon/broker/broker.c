@@ -153,6 +153,8 @@ int broker_told(struct broker *broker, const struct spawn_msg *msg, int fd)
 		if (device && link_up(&device->link) && device->link.instance == msg->instance)
 			device_driver_lost(device, "it ended", 0);
 		return 0;
+	case SPAWN_READER_STATE:
+		return device ? device_unserved(device, msg->state) : -EPROTO;
 	case SPAWN_READER_GONE:
 		if (!device)
 			return -EPROTO;

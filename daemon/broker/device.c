@@ -109,9 +109,21 @@ struct reader *device_slot(const struct device *device, uint32_t slot)
 	return NULL;
 }
 
+int device_unserved(struct device *device, uint32_t state)
+{
+	struct reader *reader;
+
+	if (state < KF_READER_BUSY || state > KF_READER_REFUSED || link_up(&device->link))
+		return -EPROTO;
+	list_each(reader, &device->slots, in_device)
+		reader_unserved(reader, state);
+	return 0;
+}
+
 int device_driver(struct device *device, int fd, const struct spawn_msg *msg)
 {
 	struct packet hello = packet_request(KF_DRV_HELLO, 0, 0);
+	struct reader *reader;
 	int r;
 
 	if (link_up(&device->link)) {
@@ -127,6 +139,8 @@ int device_driver(struct device *device, int fd, const struct spawn_msg *msg)
 	device->link.pid = msg->pid;
 	device->link.uid = msg->uid;
 	device->link.restarts = msg->restarts;
+	list_each(reader, &device->slots, in_device)
+		reader_served(reader);
 	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
 	link_ask(device, first_slot(device), LINK_HELLO, &hello, LINK_CHORE_MS);
 	return 0;

@@ -46,6 +46,8 @@ struct reader *device_slot(const struct device *device, uint32_t slot);
 void device_gone(struct device *device);
 /* A fresh driver. Takes over @fd. */
 int device_driver(struct device *device, int fd, const struct spawn_msg *msg);
+/* Nobody serves it, and the monitor says why. Return: 0, or -EPROTO if that cannot be. */
+int device_unserved(struct device *device, uint32_t state);
 /* Its driver introduced itself: readers come and go until they are as many as it has slots. */
 void device_said_hello(struct device *device, const struct packet *reply);
 /*

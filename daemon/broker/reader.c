@@ -84,7 +84,8 @@ struct reader *reader_by_name(struct broker *broker, const char *name)
 
 void reader_announce(struct reader *reader, enum kf_change change)
 {
-	bool is_card = change != KF_CHANGE_READER_ADDED && change != KF_CHANGE_READER_REMOVED;
+	bool is_card = change != KF_CHANGE_READER_ADDED && change != KF_CHANGE_READER_REMOVED &&
+		       change != KF_CHANGE_READER_STATE;
 	struct packet event = packet_event(KF_EVENT);
 	struct kf_event *body = packet_body(&event);
 	struct client *client;
@@ -262,6 +263,23 @@ int reader_event(struct reader *reader, const struct kf_drv_event *event)
 	default:
 		return -EPROTO;
 	}
+}
+
+void reader_unserved(struct reader *reader, uint32_t state)
+{
+	if (reader->entry.state == state)
+		return;
+	reader->entry.state = state;
+	reader_announce(reader, KF_CHANGE_READER_STATE);
+	serve_waiters(reader);
+}
+
+void reader_served(struct reader *reader)
+{
+	if (!reader_is_unserved(reader))
+		return;
+	reader->entry.state = KF_READER_STARTING;
+	reader_announce(reader, KF_CHANGE_READER_STATE);
 }
 
 void reader_fail_running(struct reader *reader)

@@ -68,9 +68,18 @@ void reader_gone(struct reader *reader);
 void reader_fail_running(struct reader *reader);
 /* The driver went. */
 void reader_lost_driver(struct reader *reader);
+/* There is none, and @state says why; or there is one again. */
+void reader_unserved(struct reader *reader, uint32_t state);
+void reader_served(struct reader *reader);
 /* An event of the driver. Return: 0, or -EPROTO for one that cannot be. */
 int reader_event(struct reader *reader, const struct kf_drv_event *event);
 /* The card was reset by us. */
 void reader_was_reset(struct reader *reader, struct bytes atr);
+
+/* Whether the monitor has given up finding a driver for it for now. */
+static inline bool reader_is_unserved(const struct reader *reader)
+{
+	return reader->entry.state >= KF_READER_BUSY;
+}
 
 void reader_announce(struct reader *reader, enum kf_change change);

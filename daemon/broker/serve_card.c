@@ -16,9 +16,14 @@
 
 static int no_card(struct call *call)
 {
-	uint32_t state = call->context->reader->entry.state;
+	const struct reader *reader = call->context->reader;
+	uint32_t state = reader->entry.state;
 
 	call->reason = state == KF_READER_STARTING ? KF_REASON_DRIVER_STARTING : KF_REASON_NONE;
+	if (reader_is_unserved(reader)) {
+		call->reason = KF_REASON_READER_STATE;
+		call->detail = state;
+	}
 	return -ENOMEDIUM;
 }
 

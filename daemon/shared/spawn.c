@@ -50,6 +50,7 @@ void spawn_pack(const struct spawn_msg *msg, struct packer *p)
 {
 	assert(msg->n_rules <= SPAWN_RULES);
 	pack_le32(p, msg->kind);
+	pack_le32(p, msg->state);
 	pack_le32(p, msg->reader);
 	pack_le32(p, msg->instance);
 	pack_le32(p, msg->pid);
@@ -74,6 +75,7 @@ int spawn_parse(struct bytes frame, struct spawn_msg *out)
 	struct spawn_msg msg = { 0 };
 
 	msg.kind = unpack_le32(&u);
+	msg.state = unpack_le32(&u);
 	msg.reader = unpack_le32(&u);
 	msg.instance = unpack_le32(&u);
 	msg.pid = unpack_le32(&u);
@@ -95,7 +97,7 @@ int spawn_parse(struct bytes frame, struct spawn_msg *out)
 		if (!rule_valid(&msg.rules[i]))
 			return -EBADMSG;
 	}
-	if (unpack_end(&u) < 0 || msg.kind < SPAWN_POLICY || msg.kind > SPAWN_HUNG_UP ||
+	if (unpack_end(&u) < 0 || msg.kind < SPAWN_POLICY || msg.kind >= SPAWN_KINDS ||
 	    !packet_string_valid(msg.name, sizeof(msg.name)))
 		return -EBADMSG;
 	*out = msg;

@@ -5,7 +5,8 @@
  * than these few words.
  *
  *	monitor to broker:  POLICY (first, and again on reload), READER_ADD, DRIVER (with the link's
- *	                    descriptor), DRIVER_GONE, READER_GONE
+ *	                    descriptor), DRIVER_GONE, READER_STATE (why it has no driver),
+ *	                    READER_GONE
  *	broker to monitor:  READY (serving), KILL (that driver misbehaved), HUNG_UP (it closed its
  *	                    link; if it lives on, it must not)
  */
@@ -27,6 +28,8 @@ enum spawn_kind {
 	SPAWN_READY = 6,
 	SPAWN_KILL = 7,
 	SPAWN_HUNG_UP = 8,
+	SPAWN_READER_STATE = 9,
+	SPAWN_KINDS,
 };
 
 enum spawn_who { SPAWN_UID = 1, SPAWN_GID = 2, SPAWN_EVERYBODY = 3 };
@@ -58,6 +61,7 @@ struct spawn_limits {
 /**
  * struct spawn_msg - one message
  * @kind:	enum spawn_kind
+ * @state:	READER_STATE: enum kf_reader_state, one of those from KF_READER_BUSY on
  * @reader:	the monitor's number for a reader; all but POLICY and READY
  * @instance:	the monitor's number for a driver process: DRIVER, DRIVER_GONE, KILL, HUNG_UP
  * @pid:	of the driver: DRIVER; of the monitor: POLICY
@@ -79,6 +83,7 @@ struct spawn_msg {
 	struct spawn_limits limits;
 	size_t n_rules;
 	struct spawn_rule rules[SPAWN_RULES];
+	uint32_t state;
 };
 
 void spawn_pack(const struct spawn_msg *msg, struct packer *p);

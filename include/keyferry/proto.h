@@ -118,6 +118,7 @@ enum kf_reason {
 	KF_REASON_SENDER = 27,		/* EREMOTEIO: the card asks for an injector signature */
 	KF_REASON_ITEM = 28,		/* EINVAL, EEXIST: not for this card; detail: kf_item_field */
 	KF_REASON_RIGHT_HERE = 29,	/* EACCES: has the right, not for this reader or container */
+	KF_REASON_READER_STATE = 30,	/* ENOMEDIUM: nobody serves the reader; detail: its state */
 };
 
 /*
@@ -408,6 +409,11 @@ enum kf_reader_state {
 	KF_READER_CARD = 3,		/* a card that answered to reset */
 	KF_READER_MUTE = 4,		/* something is in the slot and does not answer */
 	KF_READER_GONE = 5,		/* only in events and for contexts that outlived it */
+	/* No driver serves it, and why; an older program takes these for gone. */
+	KF_READER_BUSY = 6,		/* another program has claimed it */
+	KF_READER_NO_ACCESS = 7,	/* its device node is missing or not ours to open */
+	KF_READER_QUARANTINED = 8,	/* it broke too many drivers; tried again later */
+	KF_READER_REFUSED = 9,		/* its descriptors cannot be worked with */
 };
 
 /**
@@ -1155,6 +1161,7 @@ enum kf_change {
 	KF_CHANGE_CARD_REMOVED = 4,
 	KF_CHANGE_CARD_RESET = 5,
 	KF_CHANGE_CARD_MUTE = 6,	/* something in the slot that does not answer */
+	KF_CHANGE_READER_STATE = 7,	/* lost to another program, or got back: see entry.state */
 };
 
 /**

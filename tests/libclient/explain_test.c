@@ -63,6 +63,21 @@ TEST(every_fault_of_an_item_has_words_of_its_own)
 	}
 }
 
+TEST(every_reason_why_nobody_serves_a_reader_has_words_of_its_own)
+{
+	struct failure plain = { 0 };
+
+	explain_reply(&plain, &(struct kf_header){ .result = -ENOMEDIUM });
+	for (uint32_t state = KF_READER_BUSY; state <= KF_READER_REFUSED; state++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -ENOMEDIUM,
+				.reason = KF_REASON_READER_STATE, .detail = state });
+		expect_full(&failure);
+		EXPECT_STRNE(plain.error.why, failure.error.why);
+	}
+}
+
 TEST(the_uniform_refusal_says_what_helps)
 {
 	struct failure failure = { 0 };

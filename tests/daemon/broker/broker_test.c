@@ -65,6 +65,71 @@ TEST_F(broker, a_driver_that_was_replaced_already_does_not_end_its_successor)
 	EXPECT_FALSE(link_up(&self->rig.reader->device->link));
 }
 
+static int told_state(struct fixture_broker *self, uint32_t state)
+{
+	struct spawn_msg msg = { .kind = SPAWN_READER_STATE, .reader = 1, .state = state };
+
+	return broker_told(&self->rig.broker, &msg, -1);
+}
+
+TEST_F(broker, a_reader_nobody_serves_says_why_until_a_driver_comes)
+{
+	struct spawn_msg gone = { .kind = SPAWN_DRIVER_GONE, .reader = 1, .instance = 1 };
+
+	EXPECT_EQ(-EPROTO, told_state(self, KF_READER_BUSY));		/* it has a driver */
+	ASSERT_EQ(0, broker_told(&self->rig.broker, &gone, -1));
+	EXPECT_EQ(-EPROTO, told_state(self, KF_READER_CARD));		/* not the monitor's to say */
+	EXPECT_EQ(-EPROTO, told_state(self, KF_READER_REFUSED + 1));
+	for (uint32_t state = KF_READER_BUSY; state <= KF_READER_REFUSED; state++) {
+		EXPECT_EQ(0, told_state(self, state));
+		EXPECT_EQ(state, self->rig.reader->entry.state);
+	}
+	fd_close(self->rig.driver);
+	rig_plug_driver(&self->rig);
+	EXPECT_EQ((uint32_t)KF_READER_STARTING, self->rig.reader->entry.state);
+	rig_insert(&self->rig);
+	EXPECT_EQ((uint32_t)KF_READER_CARD, self->rig.reader->entry.state);
+}
+
+TEST_F(broker, clients_hear_that_nobody_serves_the_reader_and_why)
+{
+	struct spawn_msg gone = { .kind = SPAWN_DRIVER_GONE, .reader = 1, .instance = 1 };
+	struct packet p = ask(KF_EVENTS, 0), reply;
+	const struct kf_event *event = packet_read(&reply);
+	struct peer peer;
+	uint64_t context;
+
+	(void)peer_init(&self->rig, &peer);
+	ASSERT_EQ(0, broker_told(&self->rig.broker, &gone, -1));
+	((struct kf_events *)packet_body(&p))->mask = KF_EVENTS_READER;
+	ASSERT_EQ(0, peer_call(&self->rig, &peer, &p, &reply));
+	p = ask(KF_CONTEXT_OPEN, 0);			/* waits: a driver may come any moment */
+	(void)peer_send(&peer, &p);
+	rig_run(&self->rig);
+	EXPECT_FALSE(peer_get(&peer, &reply));
+	ASSERT_EQ(0, told_state(self, KF_READER_BUSY));
+	ASSERT_EQ(0, told_state(self, KF_READER_BUSY));		/* is no news */
+	rig_run(&self->rig);
+	ASSERT_TRUE(peer_get(&peer, &reply));
+	EXPECT_EQ((uint32_t)KF_CHANGE_READER_STATE, event->change);
+	EXPECT_EQ((uint32_t)KF_READER_BUSY, event->entry.state);
+	ASSERT_TRUE(peer_get(&peer, &reply));		/* the open is answered */
+	EXPECT_EQ((uint32_t)KF_READER_BUSY,
+		  ((const struct kf_context_open *)packet_read(&reply))->state);
+	context = ((const struct kf_context_open *)packet_read(&reply))->context;
+	EXPECT_FALSE(peer_get(&peer, &reply));
+	p = ask(KF_CARD_INFO, context);
+	EXPECT_EQ(-ENOMEDIUM, peer_call(&self->rig, &peer, &p, &reply));
+	EXPECT_EQ(KF_REASON_READER_STATE, reply.header.reason);
+	EXPECT_EQ((uint32_t)KF_READER_BUSY, reply.header.detail);
+	fd_close(self->rig.driver);
+	rig_plug_driver(&self->rig);
+	ASSERT_TRUE(peer_get(&peer, &reply));
+	EXPECT_EQ((uint32_t)KF_CHANGE_READER_STATE, event->change);
+	EXPECT_EQ((uint32_t)KF_READER_STARTING, event->entry.state);
+	peer_deinit(&peer);
+}
+
 /* A broker that listens, on a name that only this process's network namespace knows. */
 static int listen_here(struct fixture_broker *self, struct sockaddr_un *addr)
 {

@@ -53,7 +53,7 @@ TEST(unknown_kinds_and_rules_are_refused)
 
 	msg.kind = 0;
 	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
-	msg.kind = SPAWN_HUNG_UP + 1;
+	msg.kind = SPAWN_KINDS;
 	EXPECT_EQ(-EBADMSG, spawn_parse(pack(&msg, buf, sizeof(buf)), &back));
 	msg = policy();
 	msg.rules[5].who = SPAWN_EVERYBODY + 1;
