@@ -13,14 +13,21 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* Between fork and exec: only calls that are safe there. */
-static void become(const char *const argv[], const int fds[static CHILD_FDS], pid_t parent)
+/* Between fork and exec. There was one thread, so any call is safe. */
+static void become(struct child *child, const char *const argv[],
+		   const int given[static CHILD_FDS], pid_t parent)
 {
-	int high[CHILD_FDS];
+	int fds[CHILD_FDS], high[CHILD_FDS];
 	sigset_t none;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(126);
+	memcpy(fds, given, sizeof(fds));
+	if (child->open) {
+		fds[CHILD_FDS - 1] = child->open(child);
+		if (fds[CHILD_FDS - 1] < 0)
+			_exit(CHILD_NOT_OPENED - fds[CHILD_FDS - 1]);
+	}
 	for (int i = 0; i < CHILD_FDS; i++) {
 		high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
 		if (high[i] < 0)
@@ -63,7 +70,7 @@ int child_start(struct child *child, struct loop *loop, const char *const argv[]
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		become(argv, fds, parent);
+		become(child, argv, fds, parent);
 	child->pid = pid;
 	child->loop = loop;
 	child->source = (struct source){

@@ -15,10 +15,17 @@ struct child {
 	struct source source;	/* its pidfd; -1 while there is none */
 	pid_t pid;
 	void (*ended)(struct child *child, int status);	/* as of waitpid(2) */
+	/*
+	 * Runs in the new process, before exec, and opens its last descriptor: for what may take
+	 * long. NULL: it is given one. Return: a descriptor or a negative errno.
+	 */
+	int (*open)(struct child *child);
 	struct loop *loop;
 };
 
 #define CHILD_INIT ((struct child){ .source = SOURCE_INIT })
+
+#define CHILD_NOT_OPENED 128	/* exit status, plus the errno, when ->open failed */
 
 /*
  * Starts @argv[0]. @fds are at 3, 4 in it, all else but the standard streams closed; it dies with

@@ -13,9 +13,10 @@
 #include <string.h>
 
 static const char usage[] =
-"usage: keyferryd --socket PATH --virtual PATH... [options]\n"
+"usage: keyferryd --socket PATH (--usb | --virtual PATH)... [options]\n"
 "\n"
 "  --socket PATH           where clients connect\n"
+"  --usb                   serves the readers on USB\n"
 "  --virtual PATH          socket of a virtual reader; may be given again\n"
 "  --virtual-uid UID       who may run virtual readers, besides root and this user\n"
 "  --admit-uid UID         may look, and use keys with their PIN\n"
@@ -32,7 +33,8 @@ static const char usage[] =
 
 enum {
 	OPT_SOCKET = 256, OPT_VIRTUAL, OPT_VIRTUAL_UID, OPT_ADMIT_UID, OPT_ADMIT_GID, OPT_GRANT,
-	OPT_GRANT_GID, OPT_LIMIT, OPT_DRIVER, OPT_BROKER, OPT_READY_FD, OPT_HELP, OPT_VERSION,
+	OPT_GRANT_GID, OPT_LIMIT, OPT_DRIVER, OPT_BROKER, OPT_READY_FD, OPT_USB, OPT_HELP,
+	OPT_VERSION,
 };
 
 static int take_limit(struct spawn_limits *limits, const char *text)
@@ -76,6 +78,7 @@ static int take_admit(struct config *config, enum spawn_who who, const char *tex
 
 static int take_option(struct config *config, int option, const char *value)
 {
+	static const struct usb_roots usb = USB_ROOTS;
 	uint32_t n = 0;
 	int r = 0;
 
@@ -85,6 +88,9 @@ static int take_option(struct config *config, int option, const char *value)
 		return 0;
 	case OPT_VIRTUAL:
 		return take_virtual(config, value);
+	case OPT_USB:
+		config->usb = &usb;
+		return 0;
 	case OPT_VIRTUAL_UID:
 		r = grant_id(value, &n);
 		config->virtual_uid = n;
@@ -126,6 +132,7 @@ static const struct option options[] = {
 	{ "driver", required_argument, NULL, OPT_DRIVER },
 	{ "broker", required_argument, NULL, OPT_BROKER },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "usb", no_argument, NULL, OPT_USB },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
@@ -150,7 +157,7 @@ static int parse(int argc, char **argv, struct config *config)
 			return 2;
 		}
 	}
-	if (config->socket && config->n_virtuals > 0 && optind == argc)
+	if (config->socket && (config->n_virtuals > 0 || config->usb) && optind == argc)
 		return -1;
 	fputs(usage, stderr);
 	return 2;

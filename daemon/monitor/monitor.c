@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * daemon/monitor/monitor.c - One loop over signals, the directories of virtual readers, the broker
- * and the ends of child processes. The broker and all drivers hold a socket whose other end is
+ * daemon/monitor/monitor.c - One loop over signals, the directories of virtual readers, USB, the
+ * broker and the ends of child processes. The broker and all drivers hold a socket whose other end is
  * here or in the broker, so whichever of us dies, the rest sees an end of file and goes.
  */
 #include "daemon/monitor/monitor.h"
@@ -79,11 +79,11 @@ static void serving(struct monitor *monitor)
 
 static void broker_said(struct monitor *monitor, const struct spawn_msg *msg)
 {
+	struct port *port;
+
 	if (msg->kind == SPAWN_READY)
 		serving(monitor);
-	for (size_t i = 0; i < monitor->n_ports; i++) {
-		struct port *port = &monitor->ports[i];
-
+	list_each(port, &monitor->ports, link) {
 		if (port->key != msg->reader)
 			continue;
 		if (msg->kind == SPAWN_KILL)
@@ -129,16 +129,43 @@ static void on_signal(struct source *source, uint32_t events)
 	loop_stop(&monitor->loop, 0);
 }
 
+static void dirs_changed(struct monitor *monitor, int wd, uint32_t mask)
+{
+	struct port *port, *next;
+
+	list_each_safe(port, next, &monitor->ports, link)
+		port_watch(port, wd, mask);
+}
+
 static void on_inotify(struct source *source, uint32_t events)
 {
 	struct monitor *monitor = list_entry(source, struct monitor, inotify);
-	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	uint8_t buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
 
 	(void)events;
-	while (read(source->fd, buf, sizeof(buf)) > 0)
-		;	/* which name it was does not matter: each port looks for its own */
-	for (size_t i = 0; i < monitor->n_ports; i++)
-		port_look(&monitor->ports[i]);
+	while ((n = read(source->fd, buf, sizeof(buf))) > 0) {
+		struct unpacker u = unpack_begin(BYTES(buf, (size_t)n));
+
+		while (u.left > 0) {
+			struct inotify_event event;
+
+			unpack_copy(&u, (uint8_t *)&event, sizeof(event));
+			unpack_skip(&u, event.len);	/* each port looks for its own name */
+			dirs_changed(monitor, event.wd, event.mask);
+		}
+	}
+}
+
+static void on_wake(struct nap *nap)
+{
+	struct monitor *monitor = list_entry(nap, struct monitor, nap);
+	struct port *port;
+
+	list_each(port, &monitor->ports, link)
+		port_recycle(port);
+	if (monitor->config->usb)
+		bus_look(&monitor->bus);
 }
 
 /* Beside us, as in the build tree, or in ../libexec/keyferry, as installed. */
@@ -235,7 +262,8 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 
 	*monitor = (struct monitor){ .config = config, .signals = SOURCE_INIT,
 				     .inotify = SOURCE_INIT, .link = SOURCE_INIT,
-				     .broker = CHILD_INIT, .loop = LOOP_INIT };
+				     .broker = CHILD_INIT, .loop = LOOP_INIT, .nap = NAP_INIT };
+	list_init(&monitor->ports);
 	r = find_programs(monitor);
 	if (r < 0)
 		return r;
@@ -244,18 +272,21 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 		r = watch_signals(monitor);
 	if (r == 0)
 		r = watch_directories(monitor);
+	if (r == 0)
+		r = nap_init(&monitor->nap, &monitor->loop, on_wake);
 	if (r < 0)
 		monitor_say("cannot start: %s", strerror(-r));
-	for (size_t i = 0; i < config->n_virtuals && r == 0; i++) {
-		monitor->n_ports = i + 1;
-		r = port_init(&monitor->ports[i], monitor, (uint32_t)i + 1, config->virtuals[i]);
-	}
+	if (r == 0 && config->usb)	/* before the first look: what comes after it is heard of */
+		r = bus_init(&monitor->bus, monitor);
+	for (size_t i = 0; i < config->n_virtuals && r == 0; i++)
+		r = port_new_virtual(monitor, config->virtuals[i]);
 	return r < 0 ? r : start_broker(monitor);
 }
 
 int monitor_run(struct monitor *monitor)
 {
 	struct spawn_msg policy = monitor->config->policy;
+	struct port *port, *next;
 	int r;
 
 	policy.kind = SPAWN_POLICY;
@@ -264,8 +295,10 @@ int monitor_run(struct monitor *monitor)
 	policy.uid = getuid();
 	policy.guards = guard_measure() | guard_seccomp();
 	monitor_tell(monitor, &policy, -1);
-	for (size_t i = 0; i < monitor->n_ports; i++)
-		port_look(&monitor->ports[i]);
+	list_each_safe(port, next, &monitor->ports, link)
+		port_look(port);
+	if (monitor->config->usb)
+		bus_look(&monitor->bus);
 	r = loop_run(&monitor->loop);
 	return r == 0 ? 0 : 1;
 }
@@ -274,6 +307,7 @@ int monitor_run(struct monitor *monitor)
 static void end_children(struct monitor *monitor)
 {
 	uint64_t until = now_ns() + ms_to_ns(END_MS);
+	const struct port *port;
 	bool left = true;
 
 	monitor->ending = true;
@@ -281,8 +315,8 @@ static void end_children(struct monitor *monitor)
 	monitor->link.fd = fd_close(monitor->link.fd);
 	while (left && now_ns() < until) {
 		left = child_runs(&monitor->broker);
-		for (size_t i = 0; i < monitor->n_ports; i++)
-			left |= child_runs(&monitor->ports[i].driver);
+		list_each(port, &monitor->ports, link)
+			left |= child_runs(&port->driver);
 		if (left)
 			(void)loop_turn(&monitor->loop, (int)ms_until(until, now_ns()));
 	}
@@ -290,13 +324,17 @@ static void end_children(struct monitor *monitor)
 
 void monitor_deinit(struct monitor *monitor)
 {
+	struct port *port;
+
 	monitor->loop.stop = false;
 	loop_remove(&monitor->loop, &monitor->signals);
 	loop_remove(&monitor->loop, &monitor->inotify);
+	bus_deinit(&monitor->bus);
+	nap_deinit(&monitor->nap);
 	end_children(monitor);
 	child_deinit(&monitor->broker);
-	for (size_t i = 0; i < monitor->n_ports; i++)
-		port_deinit(&monitor->ports[i]);
+	while ((port = list_first(&monitor->ports, struct port, link)))
+		port_free(port);
 	if (monitor->listening)
 		(void)unlink(monitor->config->socket);
 	monitor->signals.fd = fd_close(monitor->signals.fd);

@@ -5,19 +5,24 @@
  */
 #pragma once
 
+#include "base/list.h"
+#include "daemon/monitor/bus.h"
 #include "daemon/monitor/child.h"
+#include "daemon/monitor/nap.h"
 #include "daemon/monitor/port.h"
+#include "daemon/monitor/ward.h"
 #include "daemon/shared/loop.h"
 #include "daemon/shared/spawn.h"
 
 #include <limits.h>
 #include <sys/types.h>
 
-#define MONITOR_PORTS 64
+#define MONITOR_PORTS 64	/* readers, leaving ones included */
 
 /**
  * struct config - the command line
  * @virtual_uid: whose sockets are trusted besides root's and ours; (uid_t)-1: nobody's
+ * @usb:	where USB readers are looked for; NULL: nowhere
  * @ready_fd:	gets one byte and is closed when clients are served; -1: none
  * @policy:	the table for the broker
  */
@@ -27,6 +32,7 @@ struct config {
 	const char *virtuals[MONITOR_PORTS];
 	size_t n_virtuals;
 	uid_t virtual_uid;
+	const struct usb_roots *usb;
 	int ready_fd;
 	struct spawn_msg policy;
 };
@@ -36,8 +42,12 @@ struct monitor {
 	struct loop loop;
 	struct source signals, inotify, link;
 	struct child broker;
-	struct port ports[MONITOR_PORTS];
+	struct list ports;
 	size_t n_ports;
+	uint32_t last_key;	/* given to a port, never twice */
+	struct bus bus;
+	struct nap nap;
+	struct ward ward;
 	char driver_path[PATH_MAX], broker_path[PATH_MAX];
 	bool listening;		/* the socket's name is ours to remove */
 	bool ending;

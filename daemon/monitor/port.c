@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/monitor/port.c - One table of steps for both kinds. port_happens() may free the port, so
+ * nothing is touched after it.
+ */
 #include "daemon/monitor/port.h"
 
 #include "base/cleanup.h"
-#include "base/list.h"
+#include "base/driver_exit.h"
 #include "daemon/monitor/monitor.h"
-#include "proto/packet.h"
 
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -16,15 +18,52 @@
 #define SOON_NS		1000000000u	/* a driver that ended earlier counts as failed */
 #define TRIES		8	/* after the socket appeared: 10 ms, 20, ... 1.28 s */
 #define TRY_MS		10
+#define HELD_MS		250	/* doubled up to ... */
+#define HELD_MAX_MS	30000
 #define HANG_UP_MS	1000	/* for a driver that closed its link to end */
 
+/* udev sets owner and mode of a new node a little later than the kernel makes it. */
+static const uint16_t denied_ms[] = { 10, 20, 50, 100, 200, 500, 1000, 2000 };
+#define DENIED_TRIES	(sizeof(denied_ms) / sizeof(denied_ms[0]))
+
 static const struct port_step steps[] = {
-	{ PORT_ABSENT,  PORT_ANSWERED,  PORT_RUNNING, PORT_DO_ADD },
+	{ PORT_ABSENT,  PORT_ANSWERED,  PORT_RUNNING, PORT_DO_START },
 	{ PORT_ABSENT,  PORT_NO_ANSWER, PORT_ABSENT,  PORT_DO_NOTHING },
+	{ PORT_ABSENT,  PORT_DENIED,    PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_ABSENT,  PORT_HELD,      PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_ABSENT,  PORT_SHUT,      PORT_BARRED,  PORT_DO_BAR },
+	{ PORT_ABSENT,  PORT_LEFT,      PORT_LEAVING, PORT_DO_FREE },
+
 	{ PORT_RUNNING, PORT_ENDED,     PORT_PAUSING, PORT_DO_TRY },
 	{ PORT_RUNNING, PORT_FAILED,    PORT_PAUSING, PORT_DO_PAUSE },
+	{ PORT_RUNNING, PORT_DENIED,    PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_RUNNING, PORT_HELD,      PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_RUNNING, PORT_SHUT,      PORT_BARRED,  PORT_DO_BAR },
+	{ PORT_RUNNING, PORT_LEFT,      PORT_LEAVING, PORT_DO_END },
+
 	{ PORT_PAUSING, PORT_ANSWERED,  PORT_RUNNING, PORT_DO_START },
 	{ PORT_PAUSING, PORT_NO_ANSWER, PORT_ABSENT,  PORT_DO_REMOVE },
+	{ PORT_PAUSING, PORT_DENIED,    PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_PAUSING, PORT_HELD,      PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_PAUSING, PORT_LEFT,      PORT_LEAVING, PORT_DO_FREE },
+
+	{ PORT_WAITING, PORT_ANSWERED,  PORT_RUNNING, PORT_DO_START },
+	{ PORT_WAITING, PORT_NO_ANSWER, PORT_ABSENT,  PORT_DO_REMOVE },
+	{ PORT_WAITING, PORT_DENIED,    PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_WAITING, PORT_HELD,      PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_WAITING, PORT_LEFT,      PORT_LEAVING, PORT_DO_FREE },
+
+	{ PORT_BARRED,  PORT_ANSWERED,  PORT_RUNNING, PORT_DO_START },
+	{ PORT_BARRED,  PORT_NO_ANSWER, PORT_ABSENT,  PORT_DO_REMOVE },
+	{ PORT_BARRED,  PORT_DENIED,    PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_BARRED,  PORT_HELD,      PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_BARRED,  PORT_LEFT,      PORT_LEAVING, PORT_DO_FREE },
+
+	{ PORT_LEAVING, PORT_ENDED,     PORT_LEAVING, PORT_DO_FREE },
+	{ PORT_LEAVING, PORT_FAILED,    PORT_LEAVING, PORT_DO_FREE },
+	{ PORT_LEAVING, PORT_DENIED,    PORT_LEAVING, PORT_DO_FREE },
+	{ PORT_LEAVING, PORT_HELD,      PORT_LEAVING, PORT_DO_FREE },
+	{ PORT_LEAVING, PORT_SHUT,      PORT_LEAVING, PORT_DO_FREE },
 };
 
 const struct port_step *port_step(enum port_state state, enum port_event event)
@@ -44,55 +83,48 @@ static uint32_t doubled(uint32_t ms, uint32_t times, uint32_t max)
 	return ms < max ? ms : max;
 }
 
-static void arm(struct port *port, uint32_t ms)
+static void arm_at(struct port *port, uint64_t at_ns)
 {
-	if (timer_arm(&port->monitor->loop, &port->timer, now_ns() + ms_to_ns(ms)) < 0)
+	if (timer_arm(&port->monitor->loop, &port->timer, at_ns) < 0)
 		loop_stop(&port->monitor->loop, 1);
 }
 
-static const char *why(int error)
+static void arm(struct port *port, uint32_t ms)
 {
-	switch (error) {
-	case -EPERM:
-		return "it belongs to another user, who could read and change what goes to the card; "
-		       "run it as this user or name its uid with --virtual-uid";
-	case -ELOOP:
-		return "a symbolic link stands on the way; give the real path";
-	case -ENOTSOCK:
-	case -EPROTOTYPE:
-		return "it is not a reader's socket (SOCK_SEQPACKET)";
-	default:
-		return strerror(-error);
-	}
+	arm_at(port, now_ns() + ms_to_ns(ms));
 }
 
-/* Tells what a person can mend, once; that nobody is there is not worth a line. */
+/* Once for each new reason. */
 static void port_complain(struct port *port, int error)
 {
 	if (error == port->last_error)
 		return;
 	port->last_error = error;
-	if (error != 0 && error != -ENOENT && error != -ECONNREFUSED)
-		monitor_say("reader %s not attached: %s/%s: %s", port->name, port->path.dir,
-			    port->path.base, why(error));
+	if (error < 0)
+		port->kind->complain(port, error);
 }
 
 static void port_try(struct port *port)
 {
-	int fd = vpath_connect(&port->path, port->dir_fd, port->monitor->config->virtual_uid);
+	int fd = -1, r = port->kind->reach(port, &fd);
 
-	port_complain(port, fd < 0 ? fd : 0);
-	port_happens(port, fd < 0 ? PORT_NO_ANSWER : PORT_ANSWERED, fd);
+	port->error = r;
+	/* Its node may be about to come or to change hands: silence, until it is given up. */
+	if (r == 0 || port->kind->unreached != PORT_DENIED)
+		port_complain(port, r);
+	if (r == -ECONNREFUSED && port->state == PORT_ABSENT && port->tries < TRIES)
+		arm(port, doubled(TRY_MS, port->tries++, UINT32_MAX));
+	else
+		port_happens(port, r == 0 ? PORT_ANSWERED : r == -EBUSY ? PORT_HELD :
+			     port->kind->unreached, fd);
 	fd_close(fd);
-	if (port->state == PORT_ABSENT && fd == -ECONNREFUSED && port->tries > 0)
-		arm(port, doubled(TRY_MS, TRIES - port->tries--, UINT32_MAX));
 }
 
 void port_look(struct port *port)
 {
-	if (port->state != PORT_ABSENT)
+	if (port->state != PORT_ABSENT && port->state != PORT_WAITING)
 		return;
-	port->tries = TRIES;
+	port->tries = 0;
 	port_try(port);
 }
 
@@ -100,10 +132,73 @@ static void port_timer(struct timer *timer)
 {
 	struct port *port = list_entry(timer, struct port, timer);
 
-	if (port->state == PORT_RUNNING)	/* it hung up and did not go */
+	if (child_runs(&port->driver))	/* it hung up, or shall go, and did not */
 		port_kill(port, port->instance);
 	else
 		port_try(port);
+}
+
+/* A driver broke. Return: what that means for the reader. */
+static enum port_event fault(struct port *port)
+{
+	struct monitor *monitor = port->monitor;
+	char name[USB_PATH];
+
+	port->restarts++;
+	if (!port->kind->warded)
+		return PORT_FAILED;
+	usb_port(&port->usb, name);
+	port->shut_until_ns = ward_fault(&monitor->ward, name, now_ns());
+	return port->shut_until_ns ? PORT_SHUT : PORT_FAILED;
+}
+
+static void say_how(const struct port *port, int status, enum port_event event)
+{
+	const char *then = event == PORT_SHUT ? "too often; its port is shut for ten minutes" :
+			   event == PORT_LEFT ? "it was leaving" : "starting another";
+
+	if (WIFSIGNALED(status))
+		monitor_say("reader %s: driver died of signal %d, %s", port->name, WTERMSIG(status),
+			    then);
+	else if (WEXITSTATUS(status) == 0)
+		monitor_say("reader %s: driver given up, %s", port->name, then);
+	else
+		monitor_say("reader %s: driver gave up with status %d, %s", port->name,
+			    WEXITSTATUS(status), then);
+}
+
+static enum port_event judge_exit(struct port *port, int code)
+{
+	if (code == DRIVER_EXIT_DONE)
+		return now_ns() - port->started_ns < SOON_NS ? PORT_FAILED : PORT_ENDED;
+	if (code == DRIVER_EXIT_HELD)
+		return PORT_HELD;
+	if (code == DRIVER_EXIT_REFUSED && port->kind->warded) {
+		port->shut_until_ns = 0;
+		return PORT_SHUT;
+	}
+	if (code > CHILD_NOT_OPENED) {
+		port->error = CHILD_NOT_OPENED - code;
+		return PORT_DENIED;
+	}
+	return PORT_EVENTS;
+}
+
+/* What the end of its driver means. */
+static enum port_event judge_end(struct port *port, int status)
+{
+	enum port_event event = PORT_EVENTS;
+
+	if (port->recycled)
+		return PORT_ENDED;
+	if (WIFEXITED(status) && !port->condemned)
+		event = judge_exit(port, WEXITSTATUS(status));
+	if (event != PORT_EVENTS)
+		return event;
+	event = port->state == PORT_LEAVING ? PORT_FAILED : fault(port);
+	if (port->state != PORT_LEAVING)
+		say_how(port, status, event);
+	return event;
 }
 
 static void driver_ended(struct child *child, int status)
@@ -111,40 +206,41 @@ static void driver_ended(struct child *child, int status)
 	struct port *port = list_entry(child, struct port, driver);
 	struct spawn_msg msg = { .kind = SPAWN_DRIVER_GONE, .reader = port->key,
 				 .instance = port->instance };
-	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !port->condemned;
-	bool soon = now_ns() - port->started_ns < SOON_NS;
+	enum port_event event;
 
 	if (port->monitor->ending)
 		return;
-	if (!well && WIFSIGNALED(status))
-		monitor_say("reader %s: driver died of signal %d, starting another", port->name,
-			    WTERMSIG(status));
-	else if (!well && WEXITSTATUS(status) == 0)
-		monitor_say("reader %s: driver given up, starting another", port->name);
-	else if (!well)
-		monitor_say("reader %s: driver gave up with status %d, starting another",
-			    port->name, WEXITSTATUS(status));
-	monitor_tell(port->monitor, &msg, -1);
-	port->restarts += !well;
-	port->failures = well && !soon ? 0 : port->failures + 1;
-	port_happens(port, well && !soon ? PORT_ENDED : PORT_FAILED, -1);
+	event = judge_end(port, status);
+	if (port->listed)
+		monitor_tell(port->monitor, &msg, -1);
+	port->failures = event == PORT_FAILED ? port->failures + 1 : 0;
+	port_happens(port, event, -1);
 }
 
-static int port_start(struct port *port, int reader_fd)
+static int start_driver(struct port *port, int reader_fd)
 {
 	struct monitor *monitor = port->monitor;
-	const char *argv[] = { monitor->driver_path, "--link-fd", "3", "--reader-fd", "4", "--transport",
-			 "socket", "--name", port->name, NULL };
+	char interface[8];
+	const char *argv[] = { monitor->driver_path, "--link-fd", "3", "--reader-fd", "4",
+			       "--name", port->name, "--transport", port->kind->transport,
+			       NULL, NULL, NULL };
 	struct spawn_msg msg = { .kind = SPAWN_DRIVER, .reader = port->key };
 	int pair[2], r;
 
+	if (port_is_usb(port)) {
+		(void)snprintf(interface, sizeof(interface), "%u", port->usb.interface);
+		argv[9] = "--interface";
+		argv[10] = interface;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	port->driver.ended = driver_ended;
+	port->driver.open = port->kind->open;
 	port->started_ns = now_ns();
-	port->condemned = false;
+	port->condemned = port->recycled = false;
 	r = child_start(&port->driver, &monitor->loop, argv, (int[]){ pair[1], reader_fd });
 	if (r == 0) {
+		port->told = 0;
 		msg.instance = ++port->instance;
 		msg.pid = (uint32_t)port->driver.pid;
 		msg.uid = getuid();
@@ -156,32 +252,84 @@ static int port_start(struct port *port, int reader_fd)
 	return r;
 }
 
-static void port_add(struct port *port)
+static void list_port(struct port *port)
 {
 	struct spawn_msg msg = { .kind = SPAWN_READER_ADD, .reader = port->key };
 
+	if (port->listed)
+		return;
+	port->listed = true;
 	memcpy(msg.name, port->name, sizeof(msg.name));
 	monitor_tell(port->monitor, &msg, -1);
 }
 
-static void port_remove(struct port *port)
+static void unlist_port(struct port *port)
 {
 	struct spawn_msg msg = { .kind = SPAWN_READER_GONE, .reader = port->key };
 
-	port->failures = 0;
-	port->tries = 0;
+	port->failures = port->tries = port->told = 0;
+	if (!port->listed)
+		return;
+	port->listed = false;
 	monitor_tell(port->monitor, &msg, -1);
 }
 
-static void port_run(struct port *port, int fd)
+/* Why nobody serves it. */
+static void tell_state(struct port *port, enum kf_reader_state state)
 {
-	int r = port_start(port, fd);
+	struct spawn_msg msg = { .kind = SPAWN_READER_STATE, .reader = port->key, .state = state };
 
+	list_port(port);
+	if (port->told != state)
+		monitor_tell(port->monitor, &msg, -1);
+	port->told = state;
+}
+
+static void do_start(struct port *port, int fd)
+{
+	int r;
+
+	list_port(port);
+	port->tries = 0;
+	r = start_driver(port, fd);
 	if (r == 0)
 		return;
 	monitor_say("reader %s: no driver process: %s", port->name, strerror(-r));
 	port->failures++;
 	port_happens(port, PORT_FAILED, -1);
+}
+
+static void do_wait(struct port *port, enum port_event event)
+{
+	list_port(port);
+	if (event == PORT_HELD) {
+		tell_state(port, KF_READER_BUSY);
+		arm(port, doubled(HELD_MS, port->tries++, HELD_MAX_MS));
+	} else if (port->tries < DENIED_TRIES) {
+		arm(port, denied_ms[port->tries++]);
+	} else {
+		port_complain(port, port->error);
+		tell_state(port, KF_READER_NO_ACCESS);
+	}
+}
+
+static void do_bar(struct port *port)
+{
+	if (port->shut_until_ns) {
+		tell_state(port, KF_READER_QUARANTINED);
+		arm_at(port, port->shut_until_ns);
+	} else {
+		tell_state(port, KF_READER_REFUSED);
+	}
+}
+
+static void do_end(struct port *port)
+{
+	unlist_port(port);		/* the broker hangs up, and an honest driver goes */
+	if (child_runs(&port->driver))
+		arm(port, HANG_UP_MS);
+	else
+		port_free(port);
 }
 
 static void port_happens(struct port *port, enum port_event event, int fd)
@@ -195,12 +343,8 @@ static void port_happens(struct port *port, enum port_event event, int fd)
 	switch (step->action) {
 	case PORT_DO_NOTHING:
 		return;
-	case PORT_DO_ADD:
-		port_add(port);
-		port_run(port, fd);
-		return;
 	case PORT_DO_START:
-		port_run(port, fd);
+		do_start(port, fd);
 		return;
 	case PORT_DO_TRY:
 		port_try(port);
@@ -208,10 +352,42 @@ static void port_happens(struct port *port, enum port_event event, int fd)
 	case PORT_DO_PAUSE:
 		arm(port, doubled(PAUSE_MS, port->failures - 1, PAUSE_MAX_MS));
 		return;
+	case PORT_DO_WAIT:
+		do_wait(port, event);
+		return;
+	case PORT_DO_BAR:
+		do_bar(port);
+		return;
 	case PORT_DO_REMOVE:
-		port_remove(port);
+		unlist_port(port);
+		return;
+	case PORT_DO_END:
+		do_end(port);
+		return;
+	case PORT_DO_FREE:
+		unlist_port(port);
+		port_free(port);
 		return;
 	}
+}
+
+void port_leave(struct port *port)
+{
+	port_happens(port, PORT_LEFT, -1);
+}
+
+void port_recycle(struct port *port)
+{
+	if (port->state != PORT_RUNNING || !child_runs(&port->driver))
+		return;
+	port->recycled = true;
+	child_kill(&port->driver);
+}
+
+void port_shut(struct port *port, uint64_t until_ns)
+{
+	port->shut_until_ns = until_ns;
+	port_happens(port, PORT_SHUT, -1);
 }
 
 void port_kill(struct port *port, uint32_t instance)
@@ -228,62 +404,36 @@ void port_hung_up(struct port *port, uint32_t instance)
 		arm(port, HANG_UP_MS);
 }
 
-/* "virtual:" and the file name without ".sock"; a second one of the same name gets a number. */
-static void port_name(struct port *port)
+int port_new(struct monitor *monitor, const struct port_kind *kind, struct port **out)
 {
-	const struct monitor *monitor = port->monitor;
-	char text[KF_NAME_MAX + NAME_MAX], stem[NAME_MAX + 1];
-	size_t n = strlen(port->path.base);
-	int twin = 1;
+	struct port *port;
 
-	memcpy(stem, port->path.base, n + 1);
-	if (n > 5 && strcmp(stem + n - 5, ".sock") == 0)
-		stem[n - 5] = '\0';
-	(void)snprintf(text, sizeof(text), "virtual:%.48s", stem);
-	packet_set_string(port->name, text);
-	for (size_t i = 0; i < monitor->n_ports; i++) {
-		if (&monitor->ports[i] == port || strcmp(monitor->ports[i].name, port->name) != 0)
-			continue;
-		(void)snprintf(text, sizeof(text), "virtual:%.48s#%d", stem, ++twin);
-		packet_set_string(port->name, text);
-		i = (size_t)-1;
-	}
+	if (monitor->n_ports >= MONITOR_PORTS)
+		return -ENOSPC;
+	port = calloc(1, sizeof(*port));
+	if (!port)
+		return -ENOMEM;
+	port->kind = kind;
+	port->monitor = monitor;
+	port->key = ++monitor->last_key;
+	port->driver = CHILD_INIT;
+	port->timer.fn = port_timer;
+	list_push(&monitor->ports, &port->link);
+	monitor->n_ports++;
+	*out = port;
+	return 0;
 }
 
-int port_init(struct port *port, struct monitor *monitor, uint32_t key, const char *path)
+struct port *port_free(struct port *port)
 {
-	const char *where = "";
-	int r;
-
-	*port = (struct port){ .monitor = monitor, .key = key, .dir_fd = -1, .watch = -1,
-			       .driver = CHILD_INIT, .timer = { .fn = port_timer } };
-	r = vpath_init(&port->path, path);
-	if (r < 0) {
-		monitor_say("--virtual %s: %s", path, r == -EINVAL ?
-			    "not a path to a socket; give one without \"..\"" : strerror(-r));
-		return r;
-	}
-	port_name(port);
-	port->dir_fd = vpath_open_dir(&port->path, monitor->config->virtual_uid, &where);
-	if (port->dir_fd < 0) {
-		monitor_say("--virtual %s: directory \"%s\" on the way: %s", path, where,
-			    port->dir_fd == -EPERM ? "others could exchange what is below it; use a "
-			    "directory that only its owner (root, this user or --virtual-uid) can "
-			    "write to" : why(port->dir_fd));
-		return port->dir_fd;
-	}
-	port->watch = inotify_add_watch(monitor->inotify.fd, port->path.dir,
-					IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
-	if (port->watch < 0) {
-		r = -errno;
-		monitor_say("--virtual %s: cannot watch its directory: %s", path, strerror(-r));
-	}
-	return r;
-}
-
-void port_deinit(struct port *port)
-{
+	if (!port)
+		return NULL;
+	list_drop(&port->link);
+	port->monitor->n_ports--;
 	timer_disarm(&port->monitor->loop, &port->timer);
 	child_deinit(&port->driver);
-	port->dir_fd = fd_close(port->dir_fd);
+	port->kind->deinit(port);
+	bus_room(&port->monitor->bus);
+	free(port);
+	return NULL;
 }

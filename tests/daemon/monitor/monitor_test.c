@@ -3,6 +3,8 @@
  * The real keyferryd with the real broker, and this test playing the driver: keyferryd starts us
  * again under the name of a driver. KF_BIN names where the programs are; without it they are looked
  * for beside the tests.
+ *
+ * Faces: daemon/monitor/port_virtual.c
  */
 #include "base/cleanup.h"
 #include "daemon/monitor/listen.h"
@@ -331,4 +333,148 @@ TEST_F(monitor, a_second_one_does_not_take_the_socket_away)
 	ASSERT_EQ(second, waitpid(second, &status, 0));
 	EXPECT_EQ(1, WEXITSTATUS(status));
 	EXPECT_EQ(0u, readers(self, 0));
+}
+
+static bool reader_list_says(struct fixture_monitor *self, const char *words)
+{
+	char command[PATH_MAX + 256];
+	bool found = false;
+
+	snprintf(command, sizeof(command), "%.*s/keyferry --socket %s reader list",
+		 (int)(strlen(self->bin) - strlen("/keyferryd")), self->bin, self->socket);
+	for (int i = 0; i < harness_patience_ms(5000) / 100 && !found; i++) {
+		char line[512];
+		FILE *out = popen(command, "re");
+
+		while (out && fgets(line, sizeof(line), out))
+			found |= strstr(line, words) != NULL;
+		if (out)
+			(void)pclose(out);
+		if (!found)
+			usleep(100000);
+	}
+	return found;
+}
+
+/* Connections that nobody accepts, until the next one would wait. */
+static size_t fill_backlog(const char *path, int *fds, size_t max)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	size_t n;
+
+	strcpy(addr.sun_path, path);
+	for (n = 0; n < max; n++) {
+		fds[n] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (connect(fds[n], (struct sockaddr *)&addr, sizeof(addr)) < 0)
+			break;
+	}
+	fd_close(fds[n]);
+	return n;
+}
+
+TEST_F_TIMEOUT(monitor, a_virtual_reader_with_a_full_backlog_is_busy_and_tried_again, 30)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char other[112];
+	int fds[64];
+	size_t n;
+
+	ASSERT_TRUE(wait_ready(self));
+	/* Filled under another name, so that nobody is early. */
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	strcpy(addr.sun_path, other);
+	self->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	ASSERT_EQ(0, bind(self->listener, (struct sockaddr *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, listen(self->listener, 2));
+	n = fill_backlog(other, fds, 63);
+	ASSERT_LT(n, 63u);
+	ASSERT_EQ(0, rename(other, self->reader));
+	EXPECT_EQ(1u, readers(self, 1));
+	EXPECT_TRUE(reader_list_says(self, "busy elsewhere"));
+	for (size_t i = 0; i < n; i++) {
+		fd_close(accept(self->listener, NULL, NULL));
+		fd_close(fds[i]);
+	}
+	EXPECT_TRUE(reader_called(self));
+	EXPECT_TRUE(reader_list_says(self, "starting"));
+}
+
+TEST_F_TIMEOUT(monitor, a_directory_that_is_made_anew_is_seen, 30)
+{
+	char command[512];
+
+	ASSERT_TRUE(wait_ready(self));
+	kill(self->pid, SIGTERM);
+	waitpid(self->pid, NULL, 0);
+	fd_close(self->ready);
+	snprintf(command, sizeof(command), "mkdir -p %s/a/b/c", self->dir);
+	ASSERT_EQ(0, system(command));
+	snprintf(self->reader, sizeof(self->reader), "%s/a/b/c/card.sock", self->dir);
+	start(self);
+	ASSERT_TRUE(wait_ready(self));
+	for (int i = 0; i < 3; i++) {
+		open_reader(self);
+		ASSERT_TRUE(reader_called(self));
+		EXPECT_EQ(1u, readers(self, 1));
+		self->listener = fd_close(self->listener);
+		snprintf(command, sizeof(command), i == 1 ? "mv %s/a %s/z" : "rm -r %s/a",
+			 self->dir, self->dir);
+		ASSERT_EQ(0, system(command));
+		self->reader_fd = fd_close(self->reader_fd);
+		kill(last_driver(self), SIGTERM);
+		EXPECT_EQ(0u, readers(self, 0));
+		usleep(50000);
+		snprintf(command, sizeof(command), "mkdir -p %s/a/b/c", self->dir);
+		ASSERT_EQ(0, system(command));
+	}
+}
+
+/* How often a process went to sleep, which is how often it was woken. */
+static long sleeps(pid_t pid)
+{
+	char path[64], line[128];
+	long n = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		(void)sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+	if (file)
+		fclose(file);
+	return n;
+}
+
+static pid_t broker_pid(struct fixture_monitor *self)
+{
+	uint8_t *buf = malloc(KF_PACKET_MAX);
+	struct packet ask = packet_request(KF_STATUS, 2, 0), reply;
+	struct kf_process_entry row;
+	int fd = hello(self, buf);
+
+	ASSERT_EQ(0, call(fd, &ask, &reply, buf));
+	memcpy(&row, packet_get(&reply, kf_status, processes).p + sizeof(row), sizeof(row));
+	fd_close(fd);
+	free(buf);
+	return (pid_t)row.pid;
+}
+
+TEST_F_TIMEOUT(monitor, monitor_and_broker_do_not_wake_up_while_nothing_happens, 20)
+{
+	pid_t broker;
+	long monitor_before, broker_before;
+
+	ASSERT_TRUE(wait_ready(self));
+	open_reader(self);
+	ASSERT_TRUE(reader_called(self));
+	EXPECT_EQ(1u, readers(self, 1));
+	broker = broker_pid(self);
+	usleep(1200000);		/* what was begun is over */
+	monitor_before = sleeps(self->pid);
+	broker_before = sleeps(broker);
+	ASSERT_LT(0, monitor_before);
+	ASSERT_LT(0, broker_before);
+	sleep(3);
+	EXPECT_EQ(monitor_before, sleeps(self->pid));
+	EXPECT_EQ(broker_before, sleeps(broker));
 }
