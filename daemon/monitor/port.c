@@ -45,6 +45,7 @@ static const struct port_step steps[] = {
 	{ PORT_PAUSING, PORT_NO_ANSWER, PORT_ABSENT,  PORT_DO_REMOVE },
 	{ PORT_PAUSING, PORT_DENIED,    PORT_WAITING, PORT_DO_WAIT },
 	{ PORT_PAUSING, PORT_HELD,      PORT_WAITING, PORT_DO_WAIT },
+	{ PORT_PAUSING, PORT_SHUT,      PORT_BARRED,  PORT_DO_BAR },
 	{ PORT_PAUSING, PORT_LEFT,      PORT_LEAVING, PORT_DO_FREE },
 
 	{ PORT_WAITING, PORT_ANSWERED,  PORT_RUNNING, PORT_DO_START },
@@ -104,10 +105,54 @@ static void port_complain(struct port *port, int error)
 		port->kind->complain(port, error);
 }
 
+static void say_how(const struct port *port)
+{
+	const char *then = port->shut_until_ns ? "too often; its port is shut for ten minutes" :
+			   "starting another";
+
+	if (WIFSIGNALED(port->status))
+		monitor_say("reader %s: driver died of signal %d, %s", port->name,
+			    WTERMSIG(port->status), then);
+	else if (WEXITSTATUS(port->status) == 0)
+		monitor_say("reader %s: driver given up, %s", port->name, then);
+	else
+		monitor_say("reader %s: driver gave up with status %d, %s", port->name,
+			    WEXITSTATUS(port->status), then);
+}
+
+/*
+ * A driver broke some time ago, long enough for it to have been the first to notice that its reader
+ * was being unplugged. It was not. Return: whether that shuts the port.
+ */
+static bool charge(struct port *port)
+{
+	char name[USB_PATH];
+
+	port->faulty = false;
+	port->restarts++;
+	port->shut_until_ns = 0;
+	if (port->kind->warded) {
+		usb_port(&port->usb, name);
+		port->shut_until_ns = ward_fault(&port->monitor->ward, name, now_ns());
+	}
+	say_how(port);
+	return port->shut_until_ns;
+}
+
+static bool is_unplugged(const struct port *port)
+{
+	return port_is_usb(port) && !usb_alive(&port->usb);
+}
+
 static void port_try(struct port *port)
 {
-	int fd = -1, r = port->kind->reach(port, &fd);
+	int fd = -1, r;
 
+	if (port->faulty && !is_unplugged(port) && charge(port)) {
+		port_happens(port, PORT_SHUT, -1);
+		return;
+	}
+	r = port->kind->reach(port, &fd);
 	port->error = r;
 	/* Its node may be about to come or to change hands: silence, until it is given up. */
 	if (r == 0 || port->kind->unreached != PORT_DENIED)
@@ -138,35 +183,6 @@ static void port_timer(struct timer *timer)
 		port_try(port);
 }
 
-/* A driver broke. Return: what that means for the reader. */
-static enum port_event fault(struct port *port)
-{
-	struct monitor *monitor = port->monitor;
-	char name[USB_PATH];
-
-	port->restarts++;
-	if (!port->kind->warded)
-		return PORT_FAILED;
-	usb_port(&port->usb, name);
-	port->shut_until_ns = ward_fault(&monitor->ward, name, now_ns());
-	return port->shut_until_ns ? PORT_SHUT : PORT_FAILED;
-}
-
-static void say_how(const struct port *port, int status, enum port_event event)
-{
-	const char *then = event == PORT_SHUT ? "too often; its port is shut for ten minutes" :
-			   event == PORT_LEFT ? "it was leaving" : "starting another";
-
-	if (WIFSIGNALED(status))
-		monitor_say("reader %s: driver died of signal %d, %s", port->name, WTERMSIG(status),
-			    then);
-	else if (WEXITSTATUS(status) == 0)
-		monitor_say("reader %s: driver given up, %s", port->name, then);
-	else
-		monitor_say("reader %s: driver gave up with status %d, %s", port->name,
-			    WEXITSTATUS(status), then);
-}
-
 static enum port_event judge_exit(struct port *port, int code)
 {
 	if (code == DRIVER_EXIT_DONE)
@@ -195,10 +211,9 @@ static enum port_event judge_end(struct port *port, int status)
 		event = judge_exit(port, WEXITSTATUS(status));
 	if (event != PORT_EVENTS)
 		return event;
-	event = port->state == PORT_LEAVING ? PORT_FAILED : fault(port);
-	if (port->state != PORT_LEAVING)
-		say_how(port, status, event);
-	return event;
+	port->faulty = true;
+	port->status = status;
+	return PORT_FAILED;
 }
 
 static void driver_ended(struct child *child, int status)
@@ -268,6 +283,7 @@ static void unlist_port(struct port *port)
 	struct spawn_msg msg = { .kind = SPAWN_READER_GONE, .reader = port->key };
 
 	port->failures = port->tries = port->told = 0;
+	port->faulty = false;
 	if (!port->listed)
 		return;
 	port->listed = false;

@@ -111,6 +111,8 @@ struct port {
 	uint32_t instance, restarts;
 	bool condemned;			/* the driver misbehaved: however it ends, it failed */
 	bool recycled;			/* it was ended by us, for no fault of its own */
+	bool faulty;			/* it broke, which counts if its reader is still there later */
+	int status;			/* how it broke, as of waitpid(2) */
 	uint32_t failures;		/* in a row; the pause doubles with each */
 	uint32_t tries;			/* since it last answered or something happened */
 	uint64_t started_ns;

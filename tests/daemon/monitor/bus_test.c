@@ -345,6 +345,33 @@ TEST_F(bus, a_killed_driver_is_followed_by_another_with_a_node_opened_anew)
 	EXPECT_EQ(2, starts(self, 2));
 }
 
+/* The kernel fails its transfers first, and takes the device out of sysfs some milliseconds later. */
+TEST_F(bus, H11_a_driver_that_notices_the_unplugging_first_is_not_blamed)
+{
+	struct port *port;
+
+	set_status(self, "now 1");
+	plug_and_start(self);
+	EXPECT_EQ(SPAWN_DRIVER_GONE, told(self));
+	port = list_first(&self->monitor.ports, struct port, link);
+	EXPECT_EQ(PORT_PAUSING, port->state);
+	tree_unplug(&self->tree, "1-2");
+	look(self);
+	EXPECT_EQ(SPAWN_READER_GONE, told(self));
+	EXPECT_EQ(0u, self->monitor.n_ports);
+	EXPECT_EQ(0u, self->monitor.ward.ports[0].n_faults);
+}
+
+TEST_F(bus, one_that_breaks_while_its_reader_is_there_is)
+{
+	set_status(self, "now 1");
+	plug_and_start(self);
+	EXPECT_EQ(SPAWN_DRIVER_GONE, told(self));
+	EXPECT_EQ(SPAWN_DRIVER, told(self));
+	EXPECT_EQ(1u, self->msg.restarts);
+	EXPECT_EQ(1u, self->monitor.ward.ports[0].n_faults);
+}
+
 /* Seven faults of the past stand in for seven pauses. */
 TEST_F(bus, quarantine_is_of_the_port_and_outlives_a_replug)
 {

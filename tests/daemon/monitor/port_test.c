@@ -18,7 +18,7 @@ TEST(every_pair_of_state_and_event_is_decided)
 		/*     ANSWERED NO_ANSWER DENIED HELD ENDED FAILED SHUT LEFT */
 		[A] = { R,      A,        W,     W,   X,    X,     B,   L },
 		[R] = { X,      X,        W,     W,   P,    P,     B,   L },
-		[P] = { R,      A,        W,     W,   X,    X,     X,   L },
+		[P] = { R,      A,        W,     W,   X,    X,     B,   L },
 		[W] = { R,      A,        W,     W,   X,    X,     X,   L },
 		[B] = { R,      A,        W,     W,   X,    X,     X,   L },
 		[L] = { X,      X,        L,     L,   L,    L,     L,   X },
