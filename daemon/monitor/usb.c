@@ -22,6 +22,7 @@
 #define NUMBER_MAX	127	/* of a device on its bus */
 #define TEXT_MAX	128	/* [USB string descriptor]: 126 characters */
 #define SERIAL_KEPT	16	/* characters of it in a name */
+#define SLOT_KEPT	10	/* the broker's, for " slot 12" behind the name */
 
 /* libccid's rules name them; driver/ccid/quirks.c has the same ones. */
 const struct usb_id usb_vendor_class[USB_VENDOR_CLASS] = {
@@ -189,7 +190,7 @@ int usb_name(const struct usb_reader *usb, char out[static KF_NAME_MAX])
 {
 	char vendor[TEXT_MAX] = "", product[TEXT_MAX] = "", serial[TEXT_MAX] = "";
 	char tail[SERIAL_KEPT + 1] = "";
-	size_t room = KF_NAME_MAX - 1 - strlen(usb->path);
+	size_t room = KF_NAME_MAX - SLOT_KEPT - strlen(usb->path);
 	int r = sysfs_text(usb->dir, "manufacturer", vendor, sizeof(vendor));
 
 	if (r == 0)

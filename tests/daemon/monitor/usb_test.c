@@ -198,7 +198,7 @@ TEST_F(usb, what_a_device_says_of_itself_is_reduced_to_harmless_letters)
 	at = strchr(name, '@');
 	ASSERT_NOT_NULL(at);
 	EXPECT_STREQ("@1-2.3.4.5.6.7:1.0", at);
-	EXPECT_EQ((size_t)KF_NAME_MAX - 1, strlen(name));
+	EXPECT_EQ((size_t)KF_NAME_MAX - 10, strlen(name));	/* " slot 12" finds room */
 	EXPECT_EQ(0, name[KF_NAME_MAX - 1]);
 }
 
