@@ -2,8 +2,7 @@
 /*
  * daemon/monitor/nap.c - A timer on the clock of the wall, set for never, becomes readable whenever
  * that clock was set, which the kernel also does at the end of a sleep [timerfd_create
- * TFD_TIMER_CANCEL_ON_SET]. So nothing has to wake up to look. Whether it was a sleep the difference
- * of two other clocks tells.
+ * TFD_TIMER_CANCEL_ON_SET]. So nothing has to wake up to look. Whether it was a sleep is asked then.
  */
 #include "daemon/monitor/nap.h"
 
@@ -11,17 +10,8 @@
 #include "base/list.h"
 
 #include <sys/timerfd.h>
-#include <time.h>
 
 #define NEVER_S (INT64_C(1) << 33)	/* the year 2242 */
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int arm(int fd)
 {
@@ -29,28 +19,6 @@ static int arm(int fd)
 
 	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ?
 	       -errno : 0;
-}
-
-/* Read again if something came between that took its time, a sleep perhaps. */
-static uint64_t asleep_ns(void)
-{
-	uint64_t before, boottime, after;
-
-	do {
-		before = clock_ns(CLOCK_MONOTONIC);
-		boottime = clock_ns(CLOCK_BOOTTIME);
-		after = clock_ns(CLOCK_MONOTONIC);
-	} while (after - before > NAP_LEAST_NS / 4);
-	return boottime - before;
-}
-
-bool nap_was(struct nap *nap, uint64_t asleep)
-{
-	bool was = asleep > nap->asleep_ns + NAP_LEAST_NS;
-
-	if (asleep > nap->asleep_ns)
-		nap->asleep_ns = asleep;
-	return was;
 }
 
 static void on_clock(struct source *source, uint32_t events)
@@ -62,7 +30,7 @@ static void on_clock(struct source *source, uint32_t events)
 	if (read(source->fd, &times, sizeof(times)) < 0 && errno != ECANCELED)
 		return;
 	(void)arm(source->fd);
-	if (nap_was(nap, asleep_ns()))
+	if (sleep_happened(&nap->watch))
 		nap->woke(nap);
 }
 
@@ -70,7 +38,8 @@ int nap_init(struct nap *nap, struct loop *loop, void (*woke)(struct nap *nap))
 {
 	int r;
 
-	*nap = (struct nap){ .loop = loop, .woke = woke, .asleep_ns = asleep_ns() };
+	*nap = (struct nap){ .loop = loop, .woke = woke, .watch = SLEEP_WATCH_INIT };
+	(void)sleep_happened(&nap->watch);
 	nap->source = (struct source){ .events = EPOLLIN, .fn = on_clock,
 		.fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK) };
 	r = nap->source.fd < 0 ? -errno : arm(nap->source.fd);
