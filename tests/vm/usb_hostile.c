@@ -10,6 +10,7 @@
 #include "proto/wire.h"
 #include "tests/harness.h"
 #include "tests/vm/gadget.h"
+#include "tests/vm/usbip.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DRIVER	"/usr/bin/keyferry-driver"
+#define DRIVER	"/usr/bin/keyferry-driver"	/* $KF_DRIVER: another build of it */
 #define LONG_MS	60000
 
 FIXTURE(usb) {
@@ -51,11 +52,14 @@ static void drop_driver(SELF)
 	self->driver = 0;
 }
 
-static void start_driver(SELF, int interface)
+/* Takes @node over. */
+static void start_driver_on(SELF, int node, int interface)
 {
-	int ends[2], node = gadget_open(&self->gadget);
+	int ends[2];
+	const char *driver = getenv("KF_DRIVER");
 	char number[8];
 
+	driver = driver ? driver : DRIVER;
 	(void)snprintf(number, sizeof(number), "%d", interface);
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
 	self->driver = fork();
@@ -72,13 +76,18 @@ static void start_driver(SELF, int interface)
 			_exit(126);
 		(void)close(link);
 		(void)close(fd);
-		execl(DRIVER, DRIVER, "--link-fd", "3", "--reader-fd", "4", "--transport", "usb",
+		execl(driver, driver, "--link-fd", "3", "--reader-fd", "4", "--transport", "usb",
 		      "--interface", number, "--name", "hostile", NULL);
 		_exit(127);
 	}
 	(void)close(ends[1]);
 	(void)close(node);
 	self->link = ends[0];
+}
+
+static void start_driver(SELF, int interface)
+{
+	start_driver_on(self, gadget_open(&self->gadget), interface);
 }
 
 /* Return: exit status, 128 and more for a signal. */
@@ -589,6 +598,29 @@ TEST_F_TIMEOUT(usb, a_device_that_nothing_else_revives_is_reset_once_a_minute, 1
 	send_apdu(self, INS_DEAD, 0, 0, LONG_MS);
 	expect_it_leaves(self);
 	EXPECT_EQ(enables + 1, self->reader->enables);
+}
+
+TEST_F_TIMEOUT(usb, h13_a_device_that_keeps_its_configuration_secret_holds_up_nobody_else, 60)
+{
+	struct fixture_usb *other = calloc(1, sizeof(*other));
+	struct usbip device;
+
+	ASSERT_NOT_NULL(other);
+	other->link = -1;
+	usbip_start(&device);
+	plug_in(self, PLAIN);
+	start_driver(self, 0);
+	greet(self);
+	start_driver_on(other, usbip_open(&device), 0);
+	EXPECT_TRUE(grows_above(&device.configuration_asked, 0));
+	expect_it_goes_on(self);
+	EXPECT_EQ(0u, device.commands);		/* that is, meanwhile */
+	EXPECT_TRUE(grows_above(&device.commands, 0));
+	expect_it_goes_on(self);
+	usbip_stop(&device);
+	(void)driver_ends(other);
+	drop_driver(other);
+	free(other);
 }
 
 static void driver_of(const char *sysfs, int interface, char *out, size_t cap)

@@ -16,7 +16,7 @@ cat >"$dir/script" <<-'END'
 	exec usb_hostile "$@"
 END
 "$src/scripts/vm" run --script "$dir/script" --timeout 600 --memory 768 \
-	--modules 'dummy_hcd,is_high_speed=0 libcomposite usb_f_fs usb_f_hid usbhid' \
+	--modules 'dummy_hcd,is_high_speed=0 libcomposite usb_f_fs usb_f_hid usbhid vhci-hcd' \
 	--prog "$build/bin/keyferry-driver" --prog "$build/tests/vm/usb_hostile" -- "$@" \
 	>"$dir/out" 2>"$dir/why"
 status=$?
