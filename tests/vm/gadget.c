@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/vm/gadget.h"
 
+#include "base/deadline.h"
 #include "tests/harness.h"
 
 #include <dirent.h>
@@ -181,7 +182,7 @@ static void answer(struct gadget_reader *reader, const uint8_t *command, uint8_t
 	pack_le32(&p, (uint32_t)data.n);
 	pack_u8(&p, command[5]);
 	pack_u8(&p, command[6]);
-	pack_u8(&p, reader->powered ? 0 : 1);
+	pack_u8(&p, reader->powered || reader->gadget->shape.always_active ? 0 : 1);
 	pack_zero(&p, 2);
 	pack_bytes(&p, data);
 	send_in(reader, pack_done(&p), bare);
@@ -208,7 +209,9 @@ static void split_answer(struct gadget_reader *reader, const uint8_t *command)
 
 static void rest(const struct gadget_reader *reader, unsigned int ms)
 {
-	for (unsigned int i = 0; i < ms && !reader->ending; i += 10)
+	struct deadline end = deadline_in(ms);
+
+	while (!deadline_passed(end) && !reader->ending)
 		(void)usleep(10000);
 }
 

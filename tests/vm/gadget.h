@@ -38,12 +38,13 @@ enum gadget_ins {
  * @n_readers:	CCID interfaces, 1 or 2
  * @no_interrupt: without an interrupt endpoint
  * @by_packet:	reads bulk OUT a packet at a time, so that it sees empty ones
+ * @always_active: says of the card that it is powered, whether it is or not; QEMU's reader does
  * @keyboard:	a HID interface in front, served by usb_f_hid
  */
 struct gadget_shape {
 	uint16_t vendor, product;
 	unsigned int n_readers;
-	bool no_interrupt, by_packet, keyboard;
+	bool no_interrupt, by_packet, always_active, keyboard;
 };
 
 /**
