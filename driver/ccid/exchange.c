@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #define FRAME_SLACK	1024	/* padding that some readers send, and a high-speed packet */
-#define MINUTE_MS	60000u
 #define BUSY_FIRST_MS	10u
 
 /* A wait for one reply. */
@@ -67,7 +66,8 @@ static int note_malformed(struct exchange *x)
 
 	*oldest = now;
 	x->counts.malformed++;
-	if (full && now - x->malformed_at[x->n_malformed % EXCHANGE_MALFORMED_MAX] < MINUTE_MS) {
+	oldest = &x->malformed_at[x->n_malformed % EXCHANGE_MALFORMED_MAX];
+	if (full && now - *oldest < limits.malformed_ms) {
 		x->dead = true;
 		return -ENODEV;
 	}
@@ -126,7 +126,7 @@ static int read_message(struct exchange *x, struct wait *w, struct deadline dead
 			return r == -EOVERFLOW ? -EBADMSG : r;
 		if (n == 0) {
 			x->counts.zero_length++;
-			if (have != 0 || ++w->zero_length > EXCHANGE_ZLP_MAX)
+			if (have != 0 || ++w->zero_length > limits.zero_length)
 				return -EBADMSG;
 			continue;
 		}
@@ -166,16 +166,16 @@ static bool waits_for_card(uint8_t type)
 
 static uint32_t clamp_answer(uint64_t ms)
 {
-	if (ms < EXCHANGE_ANSWER_MIN_MS)
-		return EXCHANGE_ANSWER_MIN_MS;
-	return ms < EXCHANGE_ANSWER_MAX_MS ? (uint32_t)ms : EXCHANGE_ANSWER_MAX_MS;
+	if (ms < limits.answer_min_ms)
+		return limits.answer_min_ms;
+	return ms < limits.answer_max_ms ? (uint32_t)ms : limits.answer_max_ms;
 }
 
 /* 0 is undefined and 0xFF means "a finger is wanted" on tokens: both count as one. */
 static int extend(struct exchange *x, struct wait *w, uint8_t multiplier, struct deadline *answer)
 {
 	unsigned int limit = waits_for_card(w->command->type) ?
-		EXCHANGE_EXTENSIONS_MAX : EXCHANGE_EXTENSIONS_PLAIN;
+		limits.extensions : limits.extensions_plain;
 
 	x->counts.extensions++;
 	if (++w->extensions > limit)
@@ -195,7 +195,7 @@ static int sift(struct exchange *x, struct wait *w, const struct ccid_reply *rep
 		return -EBADMSG;
 	if (reply->to.slot != w->to.slot || reply->to.seq != w->to.seq) {
 		x->counts.stale++;
-		return ++w->stale > EXCHANGE_STALE_MAX ? -EBADMSG : 0;
+		return ++w->stale > limits.stale ? -EBADMSG : 0;
 	}
 	if (!is_answer(w->command, reply))
 		return -EBADMSG;
@@ -246,7 +246,7 @@ static int put(struct exchange *x, struct ccid_addr to, const struct ccid_comman
 		return -EMSGSIZE;
 	x->used = p.n;
 	r = pipe_bulk_out(x->pipe, pack_done(&p),
-			  deadline_sooner(deadline, deadline_in(EXCHANGE_WRITE_MS)));
+			  deadline_sooner(deadline, deadline_in(limits.write_ms)));
 	exchange_wipe(x);
 	if (r == -EIO)
 		x->sent = true;		/* an error on the bus: nobody knows how far it came */
@@ -281,7 +281,7 @@ static int recover(struct exchange *x, struct wait *w, int r)
 	lose(x, w->to);
 	if (!x->dead && !deadline_passed(w->deadline))
 		(void)exchange_settle(x, deadline_sooner(w->deadline,
-							 deadline_in(EXCHANGE_SETTLE_MS)));
+							 deadline_in(limits.settle_ms)));
 	return r;
 }
 
@@ -317,9 +317,9 @@ static uint32_t patience(const struct exchange *x, uint8_t type, uint32_t answer
 	if (answer_ms != 0)
 		return clamp_answer(answer_ms);
 	if (type != CCID_POWER_ON)
-		return EXCHANGE_ANSWER_MIN_MS;
+		return limits.answer_min_ms;
 	return quirk_has(x->desc->quirks, QUIRK_SLOW_START) ?
-		EXCHANGE_POWER_ON_SLOW_MS : EXCHANGE_POWER_ON_MS;
+		limits.power_on_slow_ms : limits.power_on_ms;
 }
 
 int exchange_run(struct exchange *x, uint8_t slot, const struct ccid_command *command,
@@ -342,7 +342,7 @@ int exchange_run(struct exchange *x, uint8_t slot, const struct ccid_command *co
 		return -ENODEV;
 	for (unsigned int busy = 0; ; busy++) {
 		r = run_once(x, &w, out);
-		if (r < 0 || !is_busy(out) || busy == EXCHANGE_BUSY_MAX)
+		if (r < 0 || !is_busy(out) || busy == limits.busy)
 			return r;
 		x->counts.busy++;	/* refused, so it did not run and may be sent again */
 		pause_until(deadline_sooner(deadline, deadline_in(BUSY_FIRST_MS << busy)));
@@ -354,7 +354,7 @@ int exchange_run(struct exchange *x, uint8_t slot, const struct ccid_command *co
 /* Frames that wait in the pipe answer nothing any more. */
 void exchange_drain(struct exchange *x)
 {
-	for (unsigned int i = 0; i < EXCHANGE_STALE_MAX; i++) {
+	for (unsigned int i = 0; i < limits.stale; i++) {
 		size_t n = 0;
 
 		if (pipe_bulk_in(x->pipe, x->frame, x->frame_cap, DEADLINE_PAST, &n) < 0)
@@ -370,7 +370,7 @@ static int ask(struct exchange *x, struct ccid_addr to, const struct ccid_comman
 {
 	struct wait w = {
 		.to = to, .command = command, .deadline = deadline,
-		.answer_ms = EXCHANGE_ANSWER_MIN_MS,
+		.answer_ms = limits.answer_min_ms,
 	};
 	struct ccid_reply reply;
 	int r = put(x, to, command, deadline);
@@ -423,11 +423,11 @@ static int probe(struct exchange *x, struct deadline deadline)
 	enum ccid_outcome outcome;
 	int r = -ETIMEDOUT;
 
-	for (unsigned int i = 0; i < EXCHANGE_PROBES && r < 0 && r != -ENODEV; i++) {
+	for (unsigned int i = 0; i < limits.probes && r < 0 && r != -ENODEV; i++) {
 		struct ccid_addr to = { x->lost_slot, x->seq++ };
 
 		r = ask(x, to, &command,
-			deadline_sooner(deadline, deadline_in(EXCHANGE_PROBE_MS)), &outcome);
+			deadline_sooner(deadline, deadline_in(limits.probe_ms)), &outcome);
 	}
 	return r;
 }
@@ -440,7 +440,7 @@ static struct deadline within(uint32_t ms, struct deadline deadline)
 static bool may_reset(const struct exchange *x)
 {
 	return x->pipe->ops->reset &&
-	       (x->reset_at == 0 || clock_ms() - x->reset_at >= EXCHANGE_RESET_GAP_MS);
+	       (x->reset_at == 0 || clock_ms() - x->reset_at >= limits.reset_gap_ms);
 }
 
 /* The last rung, by itself: whoever waits for a reply should not have to wait for a port reset. */
@@ -452,7 +452,7 @@ static int reset(struct exchange *x, struct deadline deadline)
 	x->reset_at = clock_ms();
 	x->counts.resets++;
 	r = x->pipe->ops->reset(x->pipe, deadline);
-	return r < 0 ? r : probe(x, deadline_in(EXCHANGE_PROBES * EXCHANGE_PROBE_MS));
+	return r < 0 ? r : probe(x, deadline_in(limits.probes * limits.probe_ms));
 }
 
 static int climb(struct exchange *x, struct deadline deadline)
@@ -465,16 +465,16 @@ static int climb(struct exchange *x, struct deadline deadline)
 		return reset(x, deadline);
 	exchange_drain(x);
 	if (!x->pipe->halted)
-		r = abort_pair(x, within(EXCHANGE_ABORT_MS, deadline));
+		r = abort_pair(x, within(limits.abort_ms, deadline));
 	if (r == 0 || r == -ENODEV)
 		return r;
-	r = clear_halts(x, within(EXCHANGE_CLEAR_MS, deadline));
+	r = clear_halts(x, within(limits.clear_ms, deadline));
 	if (r == 0)
 		r = probe(x, deadline);
 	if (r == 0 || r == -ENODEV)
 		return r;
 	r = ask(x, (struct ccid_addr){ x->lost_slot, x->seq++ }, &off,
-		within(EXCHANGE_ANSWER_MIN_MS, deadline), &outcome);
+		within(limits.answer_min_ms, deadline), &outcome);
 	x->reset_due = r < 0 && r != -ENODEV && !deadline_passed(deadline) && may_reset(x);
 	return r;
 }
@@ -504,7 +504,7 @@ int exchange_settle(struct exchange *x, struct deadline deadline)
 	if (r != -ENODEV && x->reset_due)
 		return -ETIMEDOUT;
 	/* Not tried to the end: go on next time, but not for ever. */
-	if (r != -ENODEV && deadline_passed(deadline) && ++x->unsettled < EXCHANGE_UNSETTLED_MAX)
+	if (r != -ENODEV && deadline_passed(deadline) && ++x->unsettled < limits.unsettled)
 		return -ETIMEDOUT;
 	x->dead = true;
 	return -ENODEV;

@@ -14,30 +14,12 @@
 #include "base/deadline.h"
 #include "base/sleep.h"
 #include "driver/ccid/desc.h"
+#include "driver/ccid/limits.h"
 #include "driver/ccid/msg.h"
 #include "driver/pipe.h"
 
-/* Limits; what each is good for is said where it is used. */
-enum {
-	EXCHANGE_STALE_MAX = 16,
-	EXCHANGE_ZLP_MAX = 4,
-	EXCHANGE_EXTENSIONS_MAX = 1000,
-	EXCHANGE_EXTENSIONS_PLAIN = 3,	/* for commands that have no card to wait for */
-	EXCHANGE_BUSY_MAX = 5,
-	EXCHANGE_MALFORMED_MAX = 8,	/* in a minute; then the reader is given up */
-	EXCHANGE_WRITE_MS = 5000,
-	EXCHANGE_ANSWER_MIN_MS = 3000,
-	EXCHANGE_ANSWER_MAX_MS = 30000,
-	EXCHANGE_POWER_ON_MS = 20000,
-	EXCHANGE_POWER_ON_SLOW_MS = 60000,
-	EXCHANGE_ABORT_MS = 1000,
-	EXCHANGE_CLEAR_MS = 500,
-	EXCHANGE_PROBE_MS = 300,
-	EXCHANGE_PROBES = 3,
-	EXCHANGE_SETTLE_MS = 6000,
-	EXCHANGE_RESET_GAP_MS = 60000,	/* between two resets of the device */
-	EXCHANGE_UNSETTLED_MAX = 8,	/* climbs cut short by a deadline; then it is given up */
-};
+/* Malformed messages within limits.malformed_ms that end a reader; the size of a ring. */
+enum { EXCHANGE_MALFORMED_MAX = 8 };
 
 /* What a reader did that a good one does not; for `status` and traces. */
 struct exchange_counts {

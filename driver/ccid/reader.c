@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * driver/ccid/reader.c - Interrupts are hints. They only set bits in wanted; GetSlotStatus decides,
- * at most once per READER_PROBE_GAP_MS, so a reader that floods us with notices costs 20
+ * at most once per limits.notice_gap_ms, so a reader that floods us with notices costs 20
  * questions a second and not one more.
  */
 #include "driver/ccid/reader.h"
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define START_PROBE_MS	3000
-#define STRING_MS	500
 #define NOTICES_MAX	64	/* handled per dispatch; the descriptor stays readable for the rest */
 #define LANGUAGE	0x0409
 
@@ -73,7 +72,7 @@ static void read_string(struct reader *reader, uint8_t index, struct deadline de
 	if (index == 0)
 		return;
 	if (pipe_control(reader->pipe, &setup, BYTES_NONE, buf, sizeof(buf),
-			 deadline_sooner(deadline, deadline_in(STRING_MS)), &n) == 0)
+			 deadline_sooner(deadline, deadline_in(limits.control_ms)), &n) == 0)
 		take_string(BYTES(buf, n), out, cap);
 }
 
@@ -215,8 +214,8 @@ static uint64_t next_probe(const struct reader *reader)
 	if (reader->exchange.lost)
 		return 0;
 	if (reader->wanted != 0)
-		return reader->probed_at + READER_PROBE_GAP_MS;
-	return is_polled(reader) ? reader->probed_at + READER_POLL_MS : UINT64_MAX;
+		return reader->probed_at + limits.notice_gap_ms;
+	return is_polled(reader) ? reader->probed_at + limits.poll_ms : UINT64_MAX;
 }
 
 int reader_timeout_ms(const struct reader *reader)
@@ -252,7 +251,7 @@ int reader_dispatch(struct reader *reader, struct deadline deadline)
 		return r;
 	if (reader->exchange.lost) {
 		r = exchange_settle(&reader->exchange, deadline_sooner(deadline,
-				    deadline_in(EXCHANGE_SETTLE_MS)));
+				    deadline_in(limits.settle_ms)));
 		if (r == -ENODEV)
 			return r;
 	}

@@ -9,8 +9,6 @@
 #include "driver/ccid/slot.h"
 
 #define READER_NAME_MAX		128	/* with its NUL */
-#define READER_PROBE_GAP_MS	50	/* 20 questions a second, whatever the interrupts say */
-#define READER_POLL_MS		300	/* without an interrupt endpoint */
 
 /**
  * struct reader - one CCID interface

@@ -245,7 +245,7 @@ static int power_at(struct slot *slot, enum ccid_power power, struct deadline de
 static uint32_t power_on_limit(const struct slot *slot)
 {
 	return quirk_has(slot->x->desc->quirks, QUIRK_SLOW_START) ?
-		EXCHANGE_POWER_ON_SLOW_MS : EXCHANGE_POWER_ON_MS;
+		limits.power_on_slow_ms : limits.power_on_ms;
 }
 
 int slot_power_on(struct slot *slot, struct deadline deadline)

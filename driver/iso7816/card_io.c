@@ -39,7 +39,7 @@ static int negotiate(struct card_io *io, const struct start_plan *plan, struct d
 	int r;
 
 	pps_pack(&p, plan->protocol, plan->fidi);
-	r = slot_block(io->slot, 0, 0, pack_done(&p), EXCHANGE_ANSWER_MIN_MS, deadline, &reply);
+	r = slot_block(io->slot, 0, 0, pack_done(&p), limits.answer_min_ms, deadline, &reply);
 	if (r < 0)
 		return r;
 	if (reply.outcome == CCID_FAILED)

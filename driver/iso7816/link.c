@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define EMPTY_PARTS_MAX	4
-
 static const struct ccid_desc *desc_of(const struct card_io *io)
 {
 	return io->slot->x->desc;
@@ -51,7 +49,7 @@ static int append(uint8_t *response, size_t cap, size_t *n, struct bytes part)
 static int xfr(struct card_io *io, uint16_t level, struct bytes part, struct deadline deadline,
 	       struct ccid_reply *reply)
 {
-	int r = slot_block(io->slot, 0, level, part, EXCHANGE_ANSWER_MAX_MS, deadline, reply);
+	int r = slot_block(io->slot, 0, level, part, limits.answer_max_ms, deadline, reply);
 
 	io->ran |= io->slot->x->sent;
 	if (r < 0)
@@ -123,7 +121,7 @@ static int receive_parts(struct card_io *io, struct ccid_reply *reply, uint8_t *
 			return nonsense(io, deadline);
 		if (now == CCID_CHAIN_WHOLE || now == CCID_CHAIN_ENDS)
 			return 0;
-		if (reply->data.n == 0 && ++empty > EMPTY_PARTS_MAX)
+		if (reply->data.n == 0 && ++empty > limits.empty_parts)
 			return nonsense(io, deadline);
 		before = now;
 		r = xfr(io, CCID_CHAIN_NEXT, BYTES_NONE, deadline, reply);
@@ -158,7 +156,7 @@ static uint32_t block_patience(const struct card_io *io)
 		      (io->t1.bwi != 0 ? io->t1.bwi : 1);
 
 	ms += iso_etu_ms(etus, io->fidi, clock) + 1000;
-	return ms < EXCHANGE_ANSWER_MAX_MS ? (uint32_t)ms : EXCHANGE_ANSWER_MAX_MS;
+	return ms < limits.answer_max_ms ? (uint32_t)ms : limits.answer_max_ms;
 }
 
 /* One block out, one in. Return: as t1_feed(), or as slot_block(). */

@@ -9,6 +9,7 @@
 #include "driver/iso7816/t1.h"
 
 #include "base/secret.h"
+#include "driver/ccid/limits.h"
 
 #include <errno.h>
 
@@ -179,7 +180,7 @@ static int give_up(struct t1 *t, int r)
 
 static int resynch(struct t1 *t)
 {
-	if (++t->resynchs > T1_RESYNCHS_MAX)
+	if (++t->resynchs > limits.t1_resynchs)
 		return give_up(t, -EIO);
 	t->state = T1_RESYNCHING;
 	return send_s(t, S_RESYNCH, false, BYTES_NONE);
@@ -198,13 +199,13 @@ static int invalid(struct t1 *t, enum t1_fault fault)
 {
 	switch (t->state) {
 	case T1_NEGOTIATING:
-		return ++t->tries < T1_TRIES_MAX ? send_ifs(t) : keep_ifsd(t);
+		return ++t->tries < limits.t1_tries ? send_ifs(t) : keep_ifsd(t);
 	case T1_RESYNCHING:
 		return resynch(t);
 	case T1_SENDING:
 	case T1_WAITING:
 	case T1_RECEIVING:
-		return ++t->tries < T1_TRIES_MAX ? send_r(t, (uint8_t)fault) : resynch(t);
+		return ++t->tries < limits.t1_tries ? send_r(t, (uint8_t)fault) : resynch(t);
 	default:
 		return give_up(t, -EIO);
 	}
@@ -213,7 +214,7 @@ static int invalid(struct t1 *t, enum t1_fault fault)
 /* The card asks for our I-block once more. */
 static int repeat_i(struct t1 *t)
 {
-	return ++t->tries < T1_TRIES_MAX ? send_i(t) : resynch(t);
+	return ++t->tries < limits.t1_tries ? send_i(t) : resynch(t);
 }
 
 /* --- what we are told --- */
@@ -249,7 +250,7 @@ static int on_i(struct t1 *t, const struct block *b)
 		t->state = T1_IDLE;
 		return T1_DONE;
 	}
-	if (b->inf.n == 0 && ++t->empty > T1_EMPTY_MAX)
+	if (b->inf.n == 0 && ++t->empty > limits.t1_empty)
 		return give_up(t, -EBADMSG);
 	return send_r(t, 0);
 }
@@ -282,7 +283,7 @@ static int on_request(struct t1 *t, const struct block *b)
 
 	if (t->state == T1_RESYNCHING || t->state == T1_ABORTING)
 		return invalid(t, T1_FAULT_OTHER);
-	if (++t->requests > T1_REQUESTS_MAX)
+	if (++t->requests > limits.t1_requests)
 		return give_up(t, -EBADMSG);
 	if (b->type == S_IFS && value >= 1 && value <= T1_IFS_MAX) {
 		t->ifsc = value;
@@ -326,7 +327,7 @@ static int on_response(struct t1 *t, const struct block *b)
 static bool may_go_on(struct t1 *t)
 {
 	t->bwi = 0;
-	return ++t->blocks <= T1_BLOCKS_MAX && t->state != T1_ABORTING;
+	return ++t->blocks <= limits.t1_blocks && t->state != T1_ABORTING;
 }
 
 int t1_feed(struct t1 *t, struct bytes raw)

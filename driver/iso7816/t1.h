@@ -8,7 +8,8 @@
  *		r = send and receive ? t1_feed(t, block) : t1_silence(t, error);
  *	while (r == T1_SEND);
  *
- * Every loop it is driven in ends: blocks, tries and requests are counted against the limits below.
+ * Every loop it is driven in ends: blocks, tries and requests are counted against the table of
+ * driver/ccid/limits.h.
  */
 #pragma once
 
@@ -19,14 +20,6 @@
 #define T1_BLOCK_MAX	259	/* NAD, PCB, LEN, 254, CRC */
 #define T1_IFS_DEFAULT	32
 #define T1_IFS_MAX	254
-
-enum {
-	T1_BLOCKS_MAX = 4096,	/* received per command; 64 KiB in blocks of 32 need half of it */
-	T1_TRIES_MAX = 3,	/* per block */
-	T1_RESYNCHS_MAX = 3,
-	T1_REQUESTS_MAX = 32,	/* S-requests of the card in a row: WTX for ever */
-	T1_EMPTY_MAX = 4,	/* links of a chain without a byte in them */
-};
 
 /*
  *                  last block sent          card's I, chained

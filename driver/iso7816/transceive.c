@@ -10,12 +10,7 @@
 
 #include <errno.h>
 
-enum {
-	INS_GET_RESPONSE = 0xc0,
-	ROUNDS_MAX = 260,	/* of GET RESPONSE: 65536 bytes in pieces of 256, and a few */
-	EMPTY_MAX = 2,		/* of them without data */
-	RETRIES_MAX = 2,	/* of 6Cxx in a row */
-};
+enum { INS_GET_RESPONSE = 0xc0 };
 
 #define SW_MORE(sw)	((sw) >> 8 == 0x61)
 #define SW_WRONG_LE(sw)	((sw) >> 8 == 0x6c)
@@ -63,7 +58,7 @@ static int once_with_right_le(struct card_io *io, const struct apdu *apdu,
 	size_t start = *got;
 	int r = once(io, &again, deadline, got, sw);
 
-	for (unsigned int i = 0; r == 0 && SW_WRONG_LE(*sw) && i < RETRIES_MAX; i++) {
+	for (unsigned int i = 0; r == 0 && SW_WRONG_LE(*sw) && i < limits.wrong_le; i++) {
 		again.le = sw_count(*sw);
 		*got = start;
 		r = once(io, &again, deadline, got, sw);
@@ -95,7 +90,7 @@ static int get_responses(struct card_io *io, const struct apdu *apdu, struct dea
 		size_t before = *got;
 		int r;
 
-		if (round == ROUNDS_MAX)
+		if (round == limits.get_responses)
 			return -EBADMSG;
 		if (*got >= APDU_LE_MAX)
 			return -EBADMSG;
@@ -103,7 +98,7 @@ static int get_responses(struct card_io *io, const struct apdu *apdu, struct dea
 		if (r < 0)
 			return r;
 		empty = *got == before ? empty + 1 : 0;
-		if (empty >= EMPTY_MAX && SW_MORE(*sw))
+		if (empty >= limits.get_responses_empty && SW_MORE(*sw))
 			return -EBADMSG;
 	}
 	return 0;

@@ -137,7 +137,7 @@ TEST(d13_without_an_interrupt_endpoint_the_reader_is_polled_while_watched)
 	s.descriptors[18 + 2] -= 7;
 	reader = scripted_reader(&s, NULL, 0);
 	EXPECT_GE(reader_timeout_ms(reader), 0);
-	EXPECT_LE(reader_timeout_ms(reader), READER_POLL_MS);
+	EXPECT_LE(reader_timeout_ms(reader), limits.poll_ms);
 	EXPECT_EQ(0, run(reader, 700));
 	reader->watch = false;
 	EXPECT_EQ(-1, reader_timeout_ms(reader));
