@@ -206,10 +206,19 @@ static int judge_message(struct ccid_desc *desc, const char **why)
 	return 0;
 }
 
+static uint32_t level_claimed(const struct walk *w)
+{
+	if (quirk_has(w->desc.quirks, QUIRK_AT_TPDU))
+		return LEVEL_TPDU;
+	if (quirk_has(w->desc.quirks, QUIRK_AT_SHORT))
+		return LEVEL_SHORT;
+	return quirk_has(w->desc.quirks, QUIRK_AT_EXTENDED) ? LEVEL_EXTENDED : w->claimed;
+}
+
 /* The only claim, or of several the most capable that the message length can carry. */
 static int judge_level(struct walk *w, const char **why)
 {
-	uint32_t claimed = w->claimed;
+	uint32_t claimed = level_claimed(w);
 	bool several = (claimed & (claimed - 1)) != 0;
 
 	if (claimed == 0)
@@ -275,6 +284,13 @@ int ccid_desc_parse(struct bytes device, struct bytes config, int interface,
 	judge_details(&w.desc);
 	*out = w.desc;
 	return 0;
+}
+
+bool ccid_desc_reaches(const struct ccid_desc *desc, uint32_t bps)
+{
+	if (desc->rates.n != 0)
+		return rates_have(&desc->rates, bps);
+	return bps != 0 && bps <= desc->max_rate;
 }
 
 uint8_t ccid_desc_ifsd(const struct ccid_desc *desc, unsigned int edc_len)

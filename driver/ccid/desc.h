@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "driver/ccid/quirks.h"
+#include "driver/ccid/rates.h"
 
 #define CCID_HEADER_LEN		10
 #define CCID_MESSAGE_MAX	65554	/* 10 + the longest command APDU, 65544 */
@@ -56,6 +57,7 @@ enum ccid_warning {
  * @clock_khz:	dwDefaultClock, may be 0
  * @rate, @max_rate: dwDataRate and dwMaxDataRate in bit/s, may be 0
  * @n_rates:	bNumDataRatesSupported; 0: any between the two
+ * @rates:	what the reader said when asked for them; not from the descriptor, see rates_read()
  * @max_ifsd:	32 to 254; see ccid_desc_ifsd()
  * @features:	dwFeatures without the level bits
  * @level:	how APDUs travel
@@ -76,6 +78,7 @@ struct ccid_desc {
 	uint32_t protocols;
 	uint32_t clock_khz, rate, max_rate;
 	uint8_t n_rates;
+	struct rates rates;
 	uint8_t max_ifsd;
 	uint32_t features;
 	enum ccid_level level;
@@ -100,6 +103,9 @@ struct ccid_desc {
  */
 int ccid_desc_parse(struct bytes device, struct bytes config, int interface,
 		    const struct quirks *quirks, struct ccid_desc *out, const char **why);
+
+/* True if the reader can drive a card at @bps. */
+bool ccid_desc_reaches(const struct ccid_desc *desc, uint32_t bps);
 
 /* The IFSD to ask for: what reader and message length allow with @edc_len bytes of checksum. */
 uint8_t ccid_desc_ifsd(const struct ccid_desc *desc, unsigned int edc_len);

@@ -73,6 +73,11 @@ struct ccid_command ccid_set_parameters(uint8_t protocol, struct bytes payload)
 	};
 }
 
+struct ccid_command ccid_set_rate(struct bytes payload)
+{
+	return (struct ccid_command){ .type = CCID_SET_RATE, .data = payload };
+}
+
 void ccid_command_pack(struct packer *p, struct ccid_addr to, const struct ccid_command *command)
 {
 	pack_u8(p, command->type);
@@ -96,6 +101,8 @@ uint8_t ccid_answer_to(uint8_t type)
 		return CCID_PARAMETERS;
 	case CCID_ESCAPE:
 		return CCID_ESCAPE_REPLY;
+	case CCID_SET_RATE:
+		return CCID_RATE_REPLY;
 	default:
 		return CCID_SLOT_STATUS;
 	}

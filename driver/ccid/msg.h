@@ -29,6 +29,7 @@ enum ccid_type {
 	CCID_RESET_PARAMETERS = 0x6d,
 	CCID_XFR_BLOCK = 0x6f,
 	CCID_ABORT = 0x72,
+	CCID_SET_RATE = 0x73,	/* and clock frequency */
 	CCID_DATA_BLOCK = 0x80,
 	CCID_SLOT_STATUS = 0x81,
 	CCID_PARAMETERS = 0x82,
@@ -137,6 +138,9 @@ struct ccid_command ccid_escape(struct bytes data);
 struct ccid_command ccid_secure(uint8_t bwi, uint16_t level, struct bytes structure);
 /* @payload: ccid_parameters_pack()'s work, borrowed by the command. */
 struct ccid_command ccid_set_parameters(uint8_t protocol, struct bytes payload);
+
+/* @payload: dwClockFrequency in kHz and dwDataRate in bit/s, borrowed by the command. */
+struct ccid_command ccid_set_rate(struct bytes payload);
 
 void ccid_command_pack(struct packer *p, struct ccid_addr to, const struct ccid_command *command);
 

@@ -19,6 +19,9 @@ enum quirk {
 	QUIRK_SLOW_START = 1 << 7,	/* power-on may take 60 s */
 	QUIRK_NO_PINPAD = 1 << 8,	/* bPINSupport is not to be believed */
 	QUIRK_NO_ZERO_PACKET = 1 << 9,	/* no empty packet behind a message that fills its last one */
+	QUIRK_AT_TPDU = 1 << 10,		/* its exchange level, whatever it claims */
+	QUIRK_AT_SHORT = 1 << 11,
+	QUIRK_AT_EXTENDED = 1 << 12,
 };
 
 /**

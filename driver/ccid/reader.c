@@ -172,6 +172,11 @@ int reader_new(struct pipe *pipe, int interface, struct deadline deadline, struc
 	if (r < 0)
 		return r;
 	read_names(reader, deadline);
+	/* Only who drives the card itself has a use for them. */
+	if (reader->desc.level == CCID_LEVEL_TPDU &&
+	    !ccid_desc_has(&reader->desc, CCID_AUTO_NEGOTIATION))
+		rates_read(pipe, reader->desc.interface, reader->desc.n_rates, deadline,
+			   &reader->desc.rates);
 	*why = NULL;
 	*out = take_ptr(reader);
 	return 0;

@@ -316,24 +316,42 @@ int slot_block(struct slot *slot, uint8_t bwi, uint16_t level, struct bytes bloc
 	return r < 0 ? r : still_active(slot, out);
 }
 
+/* A command that a card in use is told of, or its reader. */
+static int configure(struct slot *slot, const struct ccid_command *command,
+		     struct deadline deadline)
+{
+	struct ccid_reply reply;
+	int r = check_powered(slot);
+
+	if (r == 0)
+		r = run(slot, command, 0, deadline, &reply);
+	if (r == 0)
+		r = still_active(slot, &reply);
+	if (r < 0)
+		return r;
+	return reply.outcome == CCID_FAILED ? ccid_reply_errno(&reply) : 0;
+}
+
 int slot_set_parameters(struct slot *slot, const struct ccid_parameters *parameters,
 			struct deadline deadline)
 {
 	uint8_t payload[7];
 	struct packer p = pack_begin(payload, sizeof(payload));
 	struct ccid_command command;
-	struct ccid_reply reply;
-	int r = check_powered(slot);
 
-	if (r < 0)
-		return r;
 	ccid_parameters_pack(&p, parameters);
 	command = ccid_set_parameters(parameters->protocol, pack_done(&p));
-	r = run(slot, &command, 0, deadline, &reply);
-	if (r < 0)
-		return r;
-	r = still_active(slot, &reply);
-	if (r < 0)
-		return r;
-	return reply.outcome == CCID_FAILED ? ccid_reply_errno(&reply) : 0;
+	return configure(slot, &command, deadline);
+}
+
+int slot_set_rate(struct slot *slot, uint32_t clock_khz, uint32_t bps, struct deadline deadline)
+{
+	uint8_t payload[8];
+	struct packer p = pack_begin(payload, sizeof(payload));
+	struct ccid_command command;
+
+	pack_le32(&p, clock_khz);
+	pack_le32(&p, bps);
+	command = ccid_set_rate(pack_done(&p));
+	return configure(slot, &command, deadline);
 }

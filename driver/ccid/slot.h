@@ -137,3 +137,6 @@ int slot_block(struct slot *slot, uint8_t bwi, uint16_t level, struct bytes bloc
 /* SetParameters. Return: 0; -EOPNOTSUPP the reader wants none of it; else as slot_block(). */
 int slot_set_parameters(struct slot *slot, const struct ccid_parameters *parameters,
 			struct deadline deadline);
+
+/* SetDataRateAndClockFrequency, for readers that do not draw it from the parameters. Return: likewise. */
+int slot_set_rate(struct slot *slot, uint32_t clock_khz, uint32_t bps, struct deadline deadline);

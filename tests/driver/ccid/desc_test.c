@@ -315,6 +315,30 @@ TEST(d15_a_vendor_class_needs_a_quirk)
 	EXPECT_EQ(0, ccid_desc_parse(BYTES_OF(device), config, -1, &listed, &d, &why));
 }
 
+TEST(a_level_that_is_known_to_be_another_is_that)
+{
+	static const struct { uint32_t flag; enum ccid_level is; } rows[] = {
+		{ QUIRK_AT_TPDU, CCID_LEVEL_TPDU },
+		{ QUIRK_AT_SHORT, CCID_LEVEL_SHORT_APDU },
+		{ QUIRK_AT_EXTENDED, CCID_LEVEL_EXTENDED_APDU },
+	};
+	const char *why = "";
+
+	for (uint8_t claimed = 0; claimed < 8; claimed++) {
+		for (size_t i = 0; i < 3; i++) {
+			struct quirks quirks = { .flags = rows[i].flag };
+			struct making m;
+			struct ccid_desc d;
+
+			begin(&m);
+			m.class[FEATURES + 2] = claimed;
+			ASSERT_EQ(0, ccid_desc_parse(BYTES_OF(device), usual(&m), -1, &quirks, &d,
+						     &why));
+			EXPECT_EQ(rows[i].is, d.level);
+		}
+	}
+}
+
 TEST(d16_each_ccid_interface_can_be_chosen_and_takes_its_own_endpoints)
 {
 	const char *why = "";

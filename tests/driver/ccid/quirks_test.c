@@ -18,3 +18,11 @@ TEST(a_known_reader_is_found_whatever_its_release)
 	EXPECT_EQ(48, quirks_find(0x04e6, 0xe003, 0x0510)->max_ifsd);
 	EXPECT_FALSE(quirk_has(quirks_find(0x08e6, 0x4434, 0), QUIRK_NO_ABORT));
 }
+
+TEST(an_old_firmware_has_what_a_new_one_has_not)
+{
+	EXPECT_TRUE(quirk_has(quirks_find(0x046a, 0x00a1, 0x0100), QUIRK_AT_EXTENDED));
+	EXPECT_FALSE(quirk_has(quirks_find(0x046a, 0x00a1, 0x0101), QUIRK_AT_EXTENDED));
+	EXPECT_TRUE(quirk_has(quirks_find(0x0529, 0x0620, 0x0013), QUIRK_NO_IFSD));
+	EXPECT_FALSE(quirk_has(quirks_find(0x0529, 0x0620, 0x0014), QUIRK_NO_IFSD));
+}
