@@ -57,5 +57,17 @@ static inline bool apdu_is_legal(const struct apdu *apdu)
 	return apdu->cla != 0xff && (apdu->ins & 0xf0) != 0x60 && (apdu->ins & 0xf0) != 0x90;
 }
 
+/*
+ * The class of GET RESPONSE and ENVELOPE for a command of class @cla [7816-4]: they are interindustry
+ * commands whatever they fetch or carry, so a proprietary class gives way to 00. The channel stays,
+ * secure messaging and chaining do not.
+ */
+static inline uint8_t apdu_interindustry(uint8_t cla)
+{
+	if (cla & 0x80)
+		return 0x00;
+	return cla & 0x40 ? cla & 0x4f : cla & 0x03;
+}
+
 /* Return: 0, or -EBADMSG if @raw is shorter than a status word or longer than a response. */
 int apdu_response_parse(struct bytes raw, struct apdu_response *out);

@@ -231,3 +231,9 @@ uint32_t atr_bwt_ms(const struct atr *atr, uint8_t fidi, uint32_t clock_khz)
 	return iso_etu_ms(11, fidi, clock_khz) +
 	       iso_etu_ms((uint64_t)960 << atr->bwi, FIDI_DEFAULT, clock_khz);
 }
+
+/* [7816-3 WT]: WI * 960 * Fi / f, which is that many etu at D = 1 */
+uint32_t atr_wwt_ms(const struct atr *atr, uint8_t fidi, uint32_t clock_khz)
+{
+	return iso_etu_ms(960u * atr->wi, (uint8_t)((fidi & 0xf0) | 1), clock_khz);
+}

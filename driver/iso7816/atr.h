@@ -75,5 +75,8 @@ uint32_t iso_rate(uint8_t fidi, uint32_t clock_khz);
 /* Elementary time units to whole milliseconds, rounded up. A reserved @fidi counts as default. */
 uint32_t iso_etu_ms(uint64_t etus, uint8_t fidi, uint32_t clock_khz);
 
+/* T=0 work waiting time: the longest silence between two characters. */
+uint32_t atr_wwt_ms(const struct atr *atr, uint8_t fidi, uint32_t clock_khz);
+
 /* T=1 block waiting time: the longest silence of a card that did not ask for more. */
 uint32_t atr_bwt_ms(const struct atr *atr, uint8_t fidi, uint32_t clock_khz);

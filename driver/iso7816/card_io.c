@@ -56,6 +56,13 @@ static int configure(struct card_io *io, const struct start_plan *plan, struct d
 	if (!plan->set_parameters)
 		return 0;
 	r = slot_set_parameters(io->slot, &parameters, deadline);
+	if (r == 0 && plan->set_rate && io->fidi != FIDI_DEFAULT) {
+		uint32_t clock = desc_of(io)->clock_khz;
+
+		r = slot_set_rate(io->slot, clock, iso_rate(io->fidi, clock), deadline);
+		/* It took the parameters, and most readers draw the rate from them. */
+		return r == -EOPNOTSUPP ? 0 : r;
+	}
 	if (r != -EOPNOTSUPP)
 		return r;
 	/* A speed that the reader does not take must not be left with the card alone. */
@@ -65,7 +72,7 @@ static int configure(struct card_io *io, const struct start_plan *plan, struct d
 static int speak(struct card_io *io, const struct start_plan *plan, struct deadline deadline)
 {
 	io->protocol = plan->protocol;
-	if (desc_of(io)->level != CCID_LEVEL_TPDU)
+	if (desc_of(io)->level != CCID_LEVEL_TPDU || plan->protocol == 0)
 		return 0;
 	t1_init(&io->t1, io->atr.ifsc, io->atr.crc, plan->ifsd);
 	if (plan->reader_ifs)
@@ -101,7 +108,9 @@ static int start(struct card_io *io, bool careful, struct deadline deadline, con
 		return 0;
 	}
 	slot_fault(io->slot);
-	if ((r == -EIO || r == -EBADMSG) && !careful && plan.fidi != FIDI_DEFAULT)
+	/* What was negotiated was too much for one of the two [7816-3 PPS]. */
+	if ((r == -EIO || r == -EBADMSG || r == -ETIMEDOUT) && !careful &&
+	    (plan.fidi != FIDI_DEFAULT || plan.protocol != io->atr.first))
 		return -EAGAIN;
 	return fail(why, r, "the card answers to reset but not to what follows");
 }
@@ -110,9 +119,11 @@ static void describe(struct card_io *io)
 {
 	io->link_extended = link_max_command(io) > 261;
 	io->max_command = link_max_command(io);
-	io->extended = io->link_extended && io->atr.extended;
 	/* A card that does not speak about itself gets the benefit of the doubt. */
 	io->chaining = !io->atr.has_capabilities || io->atr.chaining;
+	/* At T=0 a chain is as good as an ENVELOPE, and better known to cards. */
+	io->extended = io->link_extended && io->atr.extended &&
+		       !(link_is_t0(io) && io->chaining);
 	io->generation = io->slot->generation;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * driver/iso7816/link.c - Two transports. Whatever goes wrong after a command may have reached the
+ * driver/iso7816/link.c - Three transports: APDUs, T=1 blocks, T=0 TPDUs. Whatever goes wrong after a command may have reached the
  * card leaves the slot in need of a reset: it is then unknown what the card is about to say, and
  * no command is ever sent a second time from here.
  */
 #include "driver/iso7816/link.h"
+
+#include "driver/iso7816/t0.h"
+
+#include "base/secret.h"
 
 #include <errno.h>
 
@@ -44,17 +48,24 @@ static int append(uint8_t *response, size_t cap, size_t *n, struct bytes part)
 	return p.bad ? -EBADMSG : 0;
 }
 
-/* --- APDU levels --- */
-
-static int xfr(struct card_io *io, uint16_t level, struct bytes part, struct deadline deadline,
-	       struct ccid_reply *reply)
+/* One XfrBlock and a reply that is done; @answer_ms of silence are allowed. */
+static int xfr_within(struct card_io *io, uint16_t level, struct bytes part, uint32_t answer_ms,
+		      struct deadline deadline, struct ccid_reply *reply)
 {
-	int r = slot_block(io->slot, 0, level, part, limits.answer_max_ms, deadline, reply);
+	int r = slot_block(io->slot, 0, level, part, answer_ms, deadline, reply);
 
 	io->ran |= io->slot->x->sent;
 	if (r < 0)
 		return r;
 	return reply->outcome == CCID_FAILED ? refused(io, reply) : 0;
+}
+
+/* --- APDU levels --- */
+
+static int xfr(struct card_io *io, uint16_t level, struct bytes part, struct deadline deadline,
+	       struct ccid_reply *reply)
+{
+	return xfr_within(io, level, part, limits.answer_max_ms, deadline, reply);
 }
 
 /* The reader may end a chain early, but only with a card's error. */
@@ -145,7 +156,7 @@ static int transmit_apdu(struct card_io *io, struct bytes command, uint8_t *resp
 	return r;
 }
 
-/* --- TPDU level --- */
+/* --- TPDU level, T=1 --- */
 
 /* [7816-3 BWT], the way there and back, and a second for the reader. */
 static uint32_t block_patience(const struct card_io *io)
@@ -225,20 +236,104 @@ static int transmit_t1(struct card_io *io, struct bytes command, uint8_t *respon
 	return 0;
 }
 
+/* --- TPDU level, T=0 --- */
+
+/* [7816-3 WWT], the way there and back, and a second for the reader. */
+static uint32_t tpdu_patience(const struct card_io *io, struct bytes tpdu)
+{
+	const uint32_t clock = desc_of(io)->clock_khz;
+	uint64_t etus = (uint64_t)(tpdu.n + APDU_SHORT_LE + 2) * (12u + io->atr.guard);
+	uint64_t ms = (uint64_t)atr_wwt_ms(&io->atr, io->fidi, clock) +
+		      iso_etu_ms(etus, io->fidi, clock) + 1000;
+
+	return ms < limits.answer_max_ms ? (uint32_t)ms : limits.answer_max_ms;
+}
+
+static int transmit_tpdu(struct card_io *io, const struct apdu *apdu, uint8_t *response, size_t cap,
+			 size_t *n, struct deadline deadline)
+{
+	uint8_t tpdu[T0_TPDU_MAX];
+	struct packer p = pack_begin(tpdu, sizeof(tpdu));
+	struct ccid_reply reply;
+	int r;
+
+	t0_tpdu_pack(&p, apdu);
+	*n = 0;
+	r = xfr_within(io, 0, pack_done(&p), tpdu_patience(io, pack_done(&p)), deadline, &reply);
+	if (r == 0 && (t0_answer_check(pack_done(&p), reply.data) < 0 ||
+		       append(response, cap, n, reply.data) < 0))
+		r = nonsense(io, deadline);
+	exchange_wipe(io->slot->x);
+	wipe(tpdu, sizeof(tpdu));
+	return r;
+}
+
+/* Data bytes that one TPDU through this reader can carry. */
+static size_t tpdu_data_max(const struct card_io *io)
+{
+	size_t room = ccid_desc_payload(desc_of(io)) - T0_HEADER;
+
+	return room < APDU_SHORT_DATA ? room : APDU_SHORT_DATA;
+}
+
+/* [7816-4 ENVELOPE]: each part but the last must be answered 9000. */
+static int transmit_enveloped(struct card_io *io, struct bytes command, uint8_t *response,
+			      size_t cap, size_t *n, struct deadline deadline)
+{
+	size_t most = tpdu_data_max(io);
+
+	for (size_t at = 0; ; at += most) {
+		struct apdu part = t0_envelope(command.p[0], command, at, most);
+		int r = transmit_tpdu(io, &part, response, cap, n, deadline);
+
+		if (r < 0 || part.data.n < most)
+			return r;
+		if (*n != 2 || response[0] != 0x90 || response[1] != 0x00)
+			return 0;	/* the card's last word */
+	}
+}
+
+static int transmit_t0(struct card_io *io, struct bytes command, uint8_t *response, size_t cap,
+		       size_t *n, struct deadline deadline)
+{
+	struct apdu apdu;
+
+	if (apdu_parse(command, &apdu, NULL) < 0)
+		return -EINVAL;
+	if (t0_is_direct(&apdu))
+		return transmit_tpdu(io, &apdu, response, cap, n, deadline);
+	return transmit_enveloped(io, command, response, cap, n, deadline);
+}
+
 /* --- which --- */
 
+static int transmit_at_tpdu_level(struct card_io *io, struct bytes command, uint8_t *response,
+				  size_t cap, size_t *n, struct deadline deadline)
+{
+	return io->protocol == 0 ? transmit_t0(io, command, response, cap, n, deadline) :
+				   transmit_t1(io, command, response, cap, n, deadline);
+}
+
 static const struct card_io_ops apdu_ops = { .transmit = transmit_apdu };
-static const struct card_io_ops t1_ops = { .transmit = transmit_t1 };
+static const struct card_io_ops tpdu_ops = { .transmit = transmit_at_tpdu_level };
 
 const struct card_io_ops *link_ops(const struct ccid_desc *desc)
 {
-	return desc->level == CCID_LEVEL_TPDU ? &t1_ops : &apdu_ops;
+	return desc->level == CCID_LEVEL_TPDU ? &tpdu_ops : &apdu_ops;
+}
+
+bool link_is_t0(const struct card_io *io)
+{
+	return desc_of(io)->level == CCID_LEVEL_TPDU && io->protocol == 0;
 }
 
 size_t link_max_command(const struct card_io *io)
 {
 	size_t payload = ccid_desc_payload(desc_of(io));
 
+	/* Extended length travels in ENVELOPEs, which not every card knows. */
+	if (link_is_t0(io))
+		return io->atr.extended ? APDU_COMMAND_MAX : T0_HEADER + tpdu_data_max(io) + 1;
 	if (desc_of(io)->level != CCID_LEVEL_SHORT_APDU)
 		return APDU_COMMAND_MAX;
 	return payload < 261 ? payload : 261;

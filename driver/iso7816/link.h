@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * driver/iso7816/link.h - How one APDU gets through a reader: as a whole at the two APDU levels, in
- * T=1 blocks at TPDU level. The inside of struct card_io; nobody else needs it.
+ * T=1
+ * blocks or T=0 TPDUs at TPDU level. The inside of struct card_io; nobody else needs it.
  */
 #pragma once
 
 #include "driver/iso7816/card_io.h"
 
 const struct card_io_ops *link_ops(const struct ccid_desc *desc);
+
+/* The host speaks T=0 itself: case 4 comes in two, and extended length is dear. */
+bool link_is_t0(const struct card_io *io);
 
 /* Longest command APDU that fits through. */
 size_t link_max_command(const struct card_io *io);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * driver/iso7816/start.c - At APDU level the reader speaks the protocol, whichever it is; at TPDU
- * level we do, and speak T=1. T=0 at TPDU level would be one more case in speaks().
+ * level we do.
  */
 #include "driver/iso7816/start.h"
 
@@ -13,14 +13,17 @@ static bool speaks(const struct ccid_desc *desc, unsigned int protocol)
 {
 	if (protocol > 1 || (desc->protocols != 0 && !(desc->protocols >> protocol & 1)))
 		return false;
-	return protocol == 1 || desc->level != CCID_LEVEL_TPDU;
+	return true;
 }
 
-/* Specific mode leaves no choice; else T=1 before T=0, and without PPS the first offered. */
+/*
+ * Specific mode leaves no choice, and without PPS it is the first offered. Else, where the host
+ * speaks, T=1 before T=0: it carries any APDU as it stands.
+ */
 static int choose_protocol(const struct ccid_desc *desc, const struct atr *atr, bool careful,
 			   uint8_t *out)
 {
-	if (atr->specific || careful) {
+	if (atr->specific || careful || quirk_has(desc->quirks, QUIRK_NO_PPS)) {
 		*out = atr->specific ? atr->specific_protocol : atr->first;
 		return speaks(desc, *out) ? 0 : -EOPNOTSUPP;
 	}
@@ -37,9 +40,7 @@ static int choose_protocol(const struct ccid_desc *desc, const struct atr *atr, 
 
 static bool can_reach(const struct ccid_desc *desc, uint8_t fidi)
 {
-	uint32_t rate = iso_rate(fidi, desc->clock_khz);
-
-	return rate != 0 && rate <= desc->max_rate;
+	return ccid_desc_reaches(desc, iso_rate(fidi, desc->clock_khz));
 }
 
 /* The card's TA1, or the same F with the best lower D that the reader can reach, or the default. */
@@ -75,6 +76,8 @@ int start_plan_make(const struct ccid_desc *desc, const struct atr *atr, bool ca
 	plan.fidi = reader_negotiates ? FIDI_DEFAULT : choose_speed(desc, atr, careful);
 	/* [CCID dwFeatures]: 0x40 does it all; 0x80 does PPS on SetParameters; else it is ours. */
 	plan.set_parameters = !reader_negotiates && !quirk_has(desc->quirks, QUIRK_NO_PARAMETERS);
+	plan.set_rate = plan.set_parameters && desc->level == CCID_LEVEL_TPDU &&
+			!ccid_desc_has(desc, CCID_AUTO_BAUD);
 	plan.pps = !reader_negotiates && !reader_pps && !atr->specific && !careful &&
 		   (plan.fidi != FIDI_DEFAULT || plan.protocol != atr->first);
 	if (plan.protocol == 1 && desc->level == CCID_LEVEL_TPDU) {

@@ -15,6 +15,7 @@
  * @fidi:	speed to run at, FIDI_DEFAULT or one that both can do
  * @pps:	the host negotiates @protocol and @fidi itself, as the first exchange
  * @set_parameters: SetParameters is sent, with start_parameters()
+ * @set_rate:	and then SetDataRateAndClockFrequency, unless the speed is the default
  * @ifsd:	T=1: what to ask for with S(IFS); T1_IFS_DEFAULT: nothing
  * @reader_ifs:	T=1: the reader does the S(IFS) exchange
  */
@@ -23,6 +24,7 @@ struct start_plan {
 	uint8_t fidi;
 	bool pps;
 	bool set_parameters;
+	bool set_rate;
 	uint8_t ifsd;
 	bool reader_ifs;
 };

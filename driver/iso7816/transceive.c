@@ -67,14 +67,18 @@ static int once_with_right_le(struct card_io *io, const struct apdu *apdu,
 }
 
 /*
- * An interindustry command whatever it fetches for [7816-4 GET RESPONSE], so a proprietary class
- * gives way to 00. The channel stays, secure messaging and chaining do not.
+ * What 61xx offers, but no more than the command asked for [7816-4 SW 61xx]; 0: it has that. No Le
+ * did not know that there would be anything, and the greatest short one means all there is.
  */
-static uint8_t get_response_cla(uint8_t cla)
+static uint32_t still_wanted(const struct apdu *apdu, size_t got, uint16_t sw)
 {
-	if (cla & 0x80)
-		return 0x00;
-	return cla & 0x40 ? cla & 0x4f : cla & 0x03;
+	uint32_t offered = sw_count(sw);
+
+	if (apdu->le == 0 || apdu->le >= APDU_SHORT_LE)
+		return offered;
+	if (got >= apdu->le)
+		return 0;
+	return apdu->le - got < offered ? (uint32_t)(apdu->le - got) : offered;
 }
 
 static int get_responses(struct card_io *io, const struct apdu *apdu, struct deadline deadline,
@@ -84,12 +88,14 @@ static int get_responses(struct card_io *io, const struct apdu *apdu, struct dea
 
 	for (unsigned int round = 0; SW_MORE(*sw); round++) {
 		struct apdu more = {
-			.cla = get_response_cla(apdu->cla), .ins = INS_GET_RESPONSE,
-			.le = sw_count(*sw),
+			.cla = apdu_interindustry(apdu->cla), .ins = INS_GET_RESPONSE,
+			.le = still_wanted(apdu, *got, *sw),
 		};
 		size_t before = *got;
 		int r;
 
+		if (more.le == 0)
+			return 0;
 		if (round == limits.get_responses)
 			return -EBADMSG;
 		if (*got >= APDU_LE_MAX)

@@ -256,14 +256,110 @@ TEST_F(card, a3_a_malformed_atr_is_refused_and_the_card_switched_off)
 	EXPECT_STREQ("65 63 62 63 ", self->s.heard);
 }
 
-TEST_F(card, t0_alone_at_tpdu_level_is_not_supported_in_words)
+TEST_F(card, a_protocol_that_the_reader_does_not_speak_is_not_supported_in_words)
 {
 	scripted_init(&self->s, SCRIPTED_TPDU, 271);
+	*scripted_class(&self->s, 6) = 0x02;		/* T=1 alone */
 	EXPECT_EQ(-EOPNOTSUPP, START(HEAR("0162", "01 80 02000000 00 ss 00 00 00 3b00")));
 	EXPECT_NOT_NULL(strstr(self->why, "protocol"));
 }
 
+/* A card of T=0 alone; and one that says it knows extended length, but no chaining. */
+#define T0_TAKEN HEAR("0161", "01 82 05000000 00 ss 00 00 00 1100000a00")
+#define T0_ATR HEAR("0162", "01 80 02000000 00 ss 00 00 00 3b00"), T0_TAKEN
+#define T0_EXTENDED_ATR HEAR("0162", "01 80 07000000 00 ss 00 00 00 3b05 80 73 000040"), T0_TAKEN
+
+static int start_t0(struct fixture_card *self, const struct scripted_step *steps, size_t n)
+{
+	scripted_init(&self->s, SCRIPTED_TPDU, 271);
+	return start_n(self, steps, n);
+}
+#define START_T0(...) __extension__({ \
+		static const struct scripted_step steps_[] = { __VA_ARGS__ }; \
+		start_t0(self, steps_, sizeof(steps_) / sizeof(steps_[0])); \
+	})
+
+TEST_F(card, z1_at_tpdu_level_t0_cards_get_tpdus)
+{
+	ASSERT_EQ(0, START_T0(HEAR("0162", "01 80 02000000 00 ss 00 00 00 3b00"),
+		HEAR("01 61 05000000 00 03 00 0000 11 00 00 0a 00", "01 82 05000000 00 ss 00 00 00 1100000a00"),
+		HEAR("01 6f 05000000 00 04 00 0000 00a4040000", "01 80 02000000 00 ss 00 00 00 9000"),
+		HEAR("01 6f 05000000 00 05 00 0000 00b0000002", "01 80 04000000 00 ss 00 00 00 aabb 9000"),
+		HEAR("01 6f 07000000 00 06 00 0000 00d60000020102", "01 80 02000000 00 ss 00 00 00 9000"),
+		HEAR("01 6f 07000000 00 07 00 0000 00a40400020102", "01 80 02000000 00 ss 00 00 00 6110")));
+	EXPECT_EQ(0, self->io->protocol);
+	EXPECT_EQ(0, self->io->t1.block_n);
+	ASSERT_EQ(0, select_it(self));
+	ASSERT_EQ(0, transmit(self, "\x00\xb0\x00\x00\x02", 5));
+	EXPECT_BYTES_EQ(BYTES("\xaa\xbb\x90\x00", 4), BYTES(self->response, self->n));
+	ASSERT_EQ(0, transmit(self, "\x00\xd6\x00\x00\x02\x01\x02", 7));
+	ASSERT_EQ(0, transmit(self, "\x00\xa4\x04\x00\x02\x01\x02\x20", 8));
+	EXPECT_BYTES_EQ(BYTES("\x61\x10", 2), BYTES(self->response, self->n));
+	EXPECT_EQ(0, self->s.n_steps);
+}
+
+TEST_F(card, z6_z7_a_tpdu_answered_too_short_or_too_long_is_malformed)
+{
+	ASSERT_EQ(0, START_T0(T0_ATR, HEAR("016f", "01 80 01000000 00 ss 00 00 00 90")));
+	EXPECT_EQ(-EBADMSG, select_it(self));
+	EXPECT_TRUE(self->io->ran);
+	EXPECT_EQ(SLOT_NEEDS_RESET, self->reader->slots[0].state);
+}
+
+TEST_F(card, z7_more_than_p3_allows_is_not_cut)
+{
+	ASSERT_EQ(0, START_T0(T0_ATR, HEAR("016f", "01 80 05000000 00 ss 00 00 00 aabbcc 9000")));
+	EXPECT_EQ(-EBADMSG, transmit(self, "\x00\xb0\x00\x00\x02", 5));
+}
+
+TEST_F(card, z11_extended_length_goes_in_envelopes_to_who_knows_it)
+{
+	uint8_t apdu[307] = { 0x00, 0xda, 0, 0, 0x00, 0x01, 0x2c };
+
+	ASSERT_EQ(0, START_T0(T0_EXTENDED_ATR,
+		HEAR("01 6f 04010000 00 04 00 0000 00c20000ff 00da000000012c", "01 80 02000000 00 ss 00 00 00 9000"),
+		HEAR("01 6f 39000000 00 05 00 0000 00c2000034", "01 80 02000000 00 ss 00 00 00 6a80")));
+	EXPECT_TRUE(self->io->extended);
+	ASSERT_EQ(0, transmit(self, apdu, sizeof(apdu)));
+	EXPECT_BYTES_EQ(BYTES("\x6a\x80", 2), BYTES(self->response, self->n));
+	EXPECT_EQ(0, self->s.n_steps);
+}
+
+TEST_F(card, z11_an_envelope_refused_is_the_last_word)
+{
+	uint8_t apdu[307] = { 0x00, 0xda, 0, 0, 0x00, 0x01, 0x2c };
+
+	ASSERT_EQ(0, START_T0(T0_EXTENDED_ATR,
+		HEAR("016f", "01 80 02000000 00 ss 00 00 00 6d00")));
+	ASSERT_EQ(0, transmit(self, apdu, sizeof(apdu)));
+	EXPECT_BYTES_EQ(BYTES("\x6d\x00", 2), BYTES(self->response, self->n));
+	EXPECT_STREQ("65 63 62 61 6f ", self->s.heard);
+}
+
+TEST_F(card, z11_extended_length_is_refused_where_the_card_does_not_say_it_knows_it)
+{
+	uint8_t apdu[307] = { 0x00, 0xda, 0, 0, 0x00, 0x01, 0x2c };
+
+	ASSERT_EQ(0, START_T0(T0_ATR));
+	EXPECT_FALSE(self->io->extended);
+	EXPECT_EQ(-EOPNOTSUPP, transmit(self, apdu, sizeof(apdu)));
+	EXPECT_FALSE(self->io->ran);
+	EXPECT_STREQ("65 63 62 61 ", self->s.heard);
+}
+
+TEST_F(card, a_waiting_card_of_t0_has_its_wi)
+{
+	struct atr atr = { .wi = 255, .fidi = FIDI_DEFAULT };
+
+	/* 255 * 960 * 372 / 3.58 MHz, whatever D is. */
+	EXPECT_EQ(25438u, atr_wwt_ms(&atr, FIDI_DEFAULT, 3580));
+	EXPECT_EQ(25438u, atr_wwt_ms(&atr, 0x18, 0));
+	atr.wi = 10;
+	EXPECT_EQ(998u, atr_wwt_ms(&atr, FIDI_DEFAULT, 3580));
+}
+
 #define TPDU_HOST_PPS 0x0001003au	/* no 0x80: PPS is ours */
+#define TPDU_HOST_ALL 0x00010000u	/* and the voltage, and the rate */
 #define FAST_ATR HEAR("0162", "01 80 05000000 00 ss 00 00 00 3b90180189")
 
 static void fast_reader(struct fixture_card *self)
@@ -292,6 +388,60 @@ TEST_F(card, a11_a_bad_answer_to_pps_resets_the_card_and_keeps_the_default_speed
 			   HEAR("016f", "01 80 05000000 00 ss 00 00 00 00e101fe1e")));
 	EXPECT_EQ(FIDI_DEFAULT, self->io->fidi);
 	EXPECT_STREQ("65 63 62 6f 63 62 61 6f ", self->s.heard);
+}
+
+/* A reader of 1999: voltage, negotiation, parameters and rate are all the host's. */
+#define ALL_OURS(pps, ...) \
+	HEAR("01 62 00000000 00 02 01", "01 80 00000000 00 ss 41 fe 00"), \
+	HEAR("01 62 00000000 00 03 02", "01 80 05000000 00 ss 00 00 00 3b90180189"), \
+	HEAR("01 6f 04000000 00 04 00 0000 ff1118f6", "01 80 04000000 00 ss 00 00 00 " pps), \
+	HEAR("01 61 07000000 00 05 01 0000 18", "01 82 07000000 00 ss 00 00 01 18100045002000"), \
+	HEAR("01 73 08000000 00 06 000000 a00f0000 08f80100", __VA_ARGS__), \
+	HEAR("016f", "01 80 05000000 00 ss 00 00 00 00e101fe1e")
+
+static void old_reader(struct fixture_card *self)
+{
+	scripted_init(&self->s, TPDU_HOST_ALL, 271);
+	*scripted_class(&self->s, 25) = 0x04;
+}
+
+TEST_F(card, a12_a11_voltage_negotiation_parameters_and_rate_are_done_by_the_host_in_this_order)
+{
+	old_reader(self);
+	ASSERT_EQ(0, START(ALL_OURS("ff1118f6", "01 84 08000000 00 ss 00 00 00 a00f000008f80100")));
+	EXPECT_EQ(0x18, self->io->fidi);
+	EXPECT_STREQ("65 63 62 62 6f 61 73 6f ", self->s.heard);
+}
+
+TEST_F(card, a_reader_that_does_not_know_the_rate_command_has_it_from_the_parameters)
+{
+	old_reader(self);
+	ASSERT_EQ(0, START(ALL_OURS("ff1118f6", "01 84 00000000 00 ss 40 00 00")));
+	EXPECT_EQ(0x18, self->io->fidi);
+}
+
+TEST_F(card, a_rate_that_fails_the_card_leaves_it_at_the_default_speed)
+{
+	old_reader(self);
+	ASSERT_EQ(0, START(
+		HEAR("0162", "01 80 05000000 00 ss 00 00 00 3b90180189"),
+		HEAR("016f", "01 80 04000000 00 ss 00 00 00 ff1118f6"),
+		HEAR("0173", "01 84 00000000 00 ss 40 fb 00"),
+		HEAR("0162", "01 80 05000000 00 ss 00 00 00 3b90180189"),
+		HEAR("016f", "01 80 05000000 00 ss 00 00 00 00e101fe1e")));
+	EXPECT_EQ(FIDI_DEFAULT, self->io->fidi);
+}
+
+TEST_F(card, a11_silence_to_pps_keeps_the_first_protocol_at_the_default_speed)
+{
+	scripted_init(&self->s, TPDU_HOST_PPS, 271);
+	ASSERT_EQ(0, START(
+		HEAR("0162", "01 80 05000000 00 ss 00 00 00 3b80800101"),
+		HEAR("01 6f 03000000 00 03 00 0000 ff01fe", "01 80 00000000 00 ss 40 fe 00"),
+		HEAR("0162", "01 80 05000000 00 ss 00 00 00 3b80800101"), T0_TAKEN,
+		HEAR("01 6f 05000000 00 07 00 0000 00a4040000", "01 80 02000000 00 ss 00 00 00 9000")));
+	EXPECT_EQ(0, self->io->protocol);
+	EXPECT_EQ(0, select_it(self));
 }
 
 TEST_F(card, a14_a_reader_that_wants_no_parameters_is_left_alone)

@@ -111,12 +111,58 @@ TEST(t0_alone_works_where_the_reader_speaks_it)
 	struct atr t0 = card("3b 00");
 	struct start_plan plan;
 
+	ASSERT_EQ(0, start_plan_make(&tpdu, &t0, false, &plan));
+	EXPECT_EQ(0, plan.protocol);
+	EXPECT_FALSE(plan.pps);
+	tpdu.protocols = CCID_T1;
 	EXPECT_EQ(-EOPNOTSUPP, start_plan_make(&tpdu, &t0, false, &plan));
 	ASSERT_EQ(0, start_plan_make(&apdu, &t0, false, &plan));
 	EXPECT_EQ(0, plan.protocol);
 	EXPECT_EQ(10, start_parameters(&plan, &t0, plan.fidi).waiting);
 	apdu.protocols = CCID_T1;
 	EXPECT_EQ(-EOPNOTSUPP, start_plan_make(&apdu, &t0, false, &plan));
+}
+
+TEST(of_two_protocols_the_host_takes_t1_and_the_first_if_it_cannot_negotiate)
+{
+	struct ccid_desc desc = reader(CCID_LEVEL_TPDU, 0, 0);
+	struct atr both = card("3b 80 80 01 01");
+	struct start_plan plan;
+
+	ASSERT_EQ(0, start_plan_make(&desc, &both, false, &plan));
+	EXPECT_EQ(1, plan.protocol);
+	EXPECT_TRUE(plan.pps);
+	ASSERT_EQ(0, start_plan_make(&desc, &both, true, &plan));
+	EXPECT_EQ(0, plan.protocol);
+	EXPECT_FALSE(plan.pps);
+	desc.quirks = &no_pps;
+	ASSERT_EQ(0, start_plan_make(&desc, &both, false, &plan));
+	EXPECT_EQ(0, plan.protocol);
+	EXPECT_FALSE(plan.pps);
+}
+
+TEST(a_reader_that_does_not_draw_the_rate_from_the_parameters_is_told_it)
+{
+	struct ccid_desc desc = reader(CCID_LEVEL_TPDU, 0, 500000);
+	struct atr fast = card("3b 90 96 01 07");
+	struct start_plan plan;
+
+	ASSERT_EQ(0, start_plan_make(&desc, &fast, false, &plan));
+	EXPECT_TRUE(plan.set_rate);
+	desc.features = CCID_AUTO_BAUD;
+	ASSERT_EQ(0, start_plan_make(&desc, &fast, false, &plan));
+	EXPECT_FALSE(plan.set_rate);
+}
+
+TEST(d20_a_speed_that_is_not_in_the_list_is_replaced_by_one_that_is)
+{
+	struct ccid_desc desc = reader(CCID_LEVEL_TPDU, 0, 500000);
+	struct atr fast = card("3b 90 96 01 07");	/* 250000 bit/s at 4 MHz */
+	struct start_plan plan;
+
+	desc.rates = (struct rates){ .bps = { 10752, 62500 }, .n = 2 };
+	ASSERT_EQ(0, start_plan_make(&desc, &fast, false, &plan));
+	EXPECT_EQ(0x94, plan.fidi);
 }
 
 TEST(quirks_take_steps_away)

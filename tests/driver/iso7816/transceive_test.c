@@ -172,6 +172,17 @@ TEST_F(card, z5_more_data_for_ever_ends_at_its_limits)
 	EXPECT_EQ(-EBADMSG, run(self, 0, 256, SAYS("6101")));
 }
 
+TEST_F(card, what_61xx_offers_beyond_le_is_left_with_the_card)
+{
+	ASSERT_EQ(0, run(self, 0, 4, SAYS("6110", "01020304 610c")));
+	EXPECT_STREQ("00da:0/4 00c0:0/4 ", heard);
+	EXPECT_EQ(0x610c, self->out.sw);
+	EXPECT_EQ(4, self->out.data.n);
+	heard_n = 0;
+	ASSERT_EQ(0, run(self, 3, 0, SAYS("6102", "0102 9000")));	/* nobody knew of it before */
+	EXPECT_EQ(2, self->out.data.n);
+}
+
 TEST_F(card, z9_an_error_of_get_response_is_the_answer)
 {
 	ASSERT_EQ(0, run(self, 0, 256, SAYS("aa 6110", "6700")));
