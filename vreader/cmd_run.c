@@ -41,7 +41,7 @@ struct run {
 
 enum option_id {
 	OPT_STATE = 256, OPT_LISTEN, OPT_VPCD, OPT_LEVEL, OPT_LATENCY, OPT_MISBEHAVE, OPT_MESSAGE,
-	OPT_NO_INTERRUPT, OPT_EMPTY, OPT_USB_ID, OPT_MODE,
+	OPT_NO_INTERRUPT, OPT_MANUAL, OPT_EMPTY, OPT_USB_ID, OPT_MODE,
 	OPT_GADGET, OPT_UDC, OPT_CONFIGFS, OPT_FFS, OPT_NO_ZLP,
 };
 
@@ -54,6 +54,7 @@ static const struct option options[] = {
 	{ "misbehave", required_argument, NULL, OPT_MISBEHAVE },
 	{ "max-message", required_argument, NULL, OPT_MESSAGE },
 	{ "no-interrupt", no_argument, NULL, OPT_NO_INTERRUPT },
+	{ "manual", no_argument, NULL, OPT_MANUAL },
 	{ "empty", no_argument, NULL, OPT_EMPTY },
 	{ "usb-id", required_argument, NULL, OPT_USB_ID },
 	{ "socket-mode", required_argument, NULL, OPT_MODE },
@@ -82,14 +83,21 @@ static int parse_number(const char *text, int base, unsigned long max, unsigned 
 
 static int parse_level(struct run *run, const char *name)
 {
-	if (strcmp(name, "extended") == 0)
-		shape_set_level(&run->shape, SHAPE_EXTENDED);
-	else if (strcmp(name, "tpdu-t1") == 0)
-		shape_set_level(&run->shape, SHAPE_TPDU_T1);
-	else
-		return cmd_fail(CMD_USAGE, "--level %s: there is no such level; say extended or "
-				"tpdu-t1.", name);
-	return 0;
+	static const struct { const char *name; enum shape_level level; } levels[] = {
+		{ "extended", SHAPE_EXTENDED },
+		{ "short", SHAPE_SHORT },
+		{ "tpdu-t0", SHAPE_TPDU_T0 },
+		{ "tpdu-t1", SHAPE_TPDU_T1 },
+	};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (strcmp(name, levels[i].name) == 0) {
+			shape_set_level(&run->shape, levels[i].level);
+			return 0;
+		}
+	}
+	return cmd_fail(CMD_USAGE, "--level %s: there is no such level; say extended, short, "
+			"tpdu-t0 or tpdu-t1.", name);
 }
 
 /* HOST:PORT; an IPv6 address may stand in brackets. */
@@ -193,6 +201,9 @@ static int parse_option(struct run *run, int id, const char *value)
 	case OPT_NO_INTERRUPT:
 		run->shape.interrupt = false;
 		return 0;
+	case OPT_MANUAL:
+		run->shape.manual = true;
+		return 0;
 	case OPT_EMPTY:
 		run->empty = true;
 		return 0;
@@ -219,6 +230,9 @@ static int check(struct run *run)
 	if (run->vpcd_host && run->misbehave.n_chosen != 0)
 		return cmd_fail(CMD_USAGE, "--misbehave is the reader's, and with --vpcd there is none; "
 				"use --listen.");
+	if (run->shape.manual && !shape_is_tpdu(&run->shape))
+		return cmd_fail(CMD_USAGE, "--manual is for TPDU levels: a reader that takes whole APDUs "
+				"does the rest itself. Say --level tpdu-t0 or tpdu-t1.");
 	if (run->max_message != 0)
 		run->shape.max_message = (uint32_t)run->max_message;
 	return 0;

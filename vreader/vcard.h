@@ -45,6 +45,17 @@ static const uint8_t vcard_atr_default[] = {
 	0xed,				/* TCK: T0 to TCK XOR to zero */
 };
 
+/*
+ * The same card in a reader that has contacts for T=0 alone: no TD1, so T=0 is the only protocol and
+ * there is no TCK. The historical bytes do not depend on the contacts.
+ */
+static const uint8_t vcard_atr_t0[] = {
+	0x3b,				/* TS: direct convention */
+	0x1f,				/* T0: TA1 follows; 15 historical bytes */
+	0x18,				/* TA1: F = 372, D = 12 */
+	0x80, 0x31, 0x81, 0x73, 0x80, 0x01, 0xc0, 0x57, 'k', 'e', 'y', 'f', 'e', 'r', 'r',
+};
+
 /**
  * vcard_open() - take a personalised card out of its drawer
  * @state_dir:	directory that vcard_personalise() filled

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * tests/e2e/driver_vreader_test.c - keyferry-driver against keyferry-vreader, two real programs and
- * the real card application, at both exchange levels. The test is the broker.
+ * the real card application, at every exchange level. The test is the broker.
  */
 #include "proto/packet.h"
 #include "proto/wire.h"
@@ -30,14 +30,19 @@ FIXTURE(pair) {
 	uint32_t seq;
 	uint8_t frame[KF_PACKET_MAX];
 };
-FIXTURE_VARIANT(pair) { const char *level, *driver; };
-FIXTURE_VARIANT_ADD(pair, extended) { "extended", "keyferry-driver" };
-FIXTURE_VARIANT_ADD(pair, tpdu) { "tpdu-t1", "keyferry-driver" };
+FIXTURE_VARIANT(pair) { const char *level, *driver, *more; };
+FIXTURE_VARIANT_ADD(pair, extended) { "extended", "keyferry-driver", NULL };
+FIXTURE_VARIANT_ADD(pair, short_apdu) { "short", "keyferry-driver", NULL };
+FIXTURE_VARIANT_ADD(pair, tpdu_t0) { "tpdu-t0", "keyferry-driver", NULL };
+FIXTURE_VARIANT_ADD(pair, tpdu_t1) { "tpdu-t1", "keyferry-driver", NULL };
+/* The reader leaves voltage, PPS, parameters and rate to the driver. */
+FIXTURE_VARIANT_ADD(pair, manual_t0) { "tpdu-t0", "keyferry-driver", "--manual" };
+FIXTURE_VARIANT_ADD(pair, manual_t1) { "tpdu-t1", "keyferry-driver", "--manual" };
 
 #define LEAKY "../tests/e2e/leaky_driver"	/* from bin; never installed */
 
 /* The control of the search for PINs: a driver that keeps them has to be found out. */
-FIXTURE_VARIANT_ADD(pair, leaky) { "extended", LEAKY };
+FIXTURE_VARIANT_ADD(pair, leaky) { "extended", LEAKY, NULL };
 
 static void program(const char *name, char out[static PATH_MAX])
 {
@@ -112,7 +117,7 @@ FIXTURE_SETUP(pair)
 			 "--puk", PUK, NULL };
 	ASSERT_EQ(0, wait_for(spawn(make, -1, -1)));
 	const char *run[] = { vreader, "run", "--state", state, "--listen", self->socket, "--level",
-			variant->level, NULL };
+			variant->level, variant->more, NULL };
 	self->reader = spawn(run, -1, -1);
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));

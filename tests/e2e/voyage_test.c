@@ -201,3 +201,51 @@ TEST_F_TIMEOUT(voyage, no_process_runs_as_root, 60)
 		EXPECT_EQ(rig->uid[RIG_SERVICE], effective);
 	}
 }
+
+/* The same way at every exchange level, with the longest key that there is. */
+FIXTURE(level)
+{
+	struct rig rig;
+};
+
+FIXTURE_VARIANT(level)
+{
+	const char *level, *more;
+};
+
+FIXTURE_VARIANT_ADD(level, short_apdu) { "short", NULL };
+FIXTURE_VARIANT_ADD(level, tpdu_t0) { "tpdu-t0", NULL };
+FIXTURE_VARIANT_ADD(level, manual_t0) { "tpdu-t0", "--manual" };
+FIXTURE_VARIANT_ADD(level, manual_t1) { "tpdu-t1", "--manual" };
+
+FIXTURE_SETUP(level)
+{
+	rig_open(&self->rig);
+	rig_personalise(&self->rig);
+	self->rig.reader_args[0] = "--level";
+	self->rig.reader_args[1] = variant->level;
+	self->rig.reader_args[2] = variant->more;
+	rig_start(&self->rig);
+}
+
+FIXTURE_TEARDOWN(level)
+{
+	rig_close(&self->rig);
+}
+
+TEST_F_TIMEOUT(level, an_rsa_4096_key_arrives_and_signs, 120)
+{
+	struct rig *rig = &self->rig;
+
+	make_key(rig, "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096");
+	make_offer(rig);
+	seal(rig, "sign");
+	inject(rig);
+	rig_server(rig, &o, "receipt", "verify", "--state", "server", "mail/receipt.json", NULL);
+	ASSERT_OK(&o);
+	shell(rig, "echo 'bill of lading' >mail/message");
+	rig_client(rig, RIG_PIN, &o, "key", "sign", "--container", "3", "--hash", "sha256", "--in",
+		   "mail/message", "--pin-fd", "{pin}", "-o", "mail/message.sig", NULL);
+	ASSERT_OK(&o);
+	shell(rig, "openssl dgst -sha256 -verify mail/k2.pub.pem -signature mail/message.sig mail/message");
+}

@@ -60,6 +60,7 @@ wrong_command_lines_are_named() {
 	ends 2 "say one of" run --state x --vpcd b:1 --udc c
 	ends 2 "somebody else's" run --state x --ffs a --udc c
 	ends 2 "no such level" run --state x --listen a --level apdu
+	ends 2 "is for TPDU levels" run --state x --listen a --level short --manual
 	ends 2 "no misbehaviour" run --state x --listen a --misbehave charm
 	ends 2 "counts from 1" run --state x --listen a --misbehave silent=0
 	ends 2 "the reader's" run --state x --vpcd a:1 --misbehave silent

@@ -10,6 +10,7 @@
 #include "vreader/reader/ccid_dev.h"
 
 #include "base/secret.h"
+#include "vreader/reader/pps_card.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,8 @@ enum {
 	ERROR_SPECIFIC = 0x07,
 	ERROR_LEVEL = 0x08,
 	ERROR_SLOT_BUSY = 0xe0,
+	ERROR_OVERRUN = 0xfc,
+	ERROR_PARITY = 0xfd,
 	ERROR_MUTE = 0xfe,
 	ERROR_ABORTED = 0xff,
 	REPLY_DATA = 0x80,
@@ -38,12 +41,17 @@ enum {
 	CHAIN_END = 0x02,
 	CHAIN_MIDDLE = 0x03,
 	CHAIN_NEXT = 0x10,
-	PROTOCOL_T1 = 1,
+	POWER_3V = 2,			/* bPowerSelect */
+	BPS_DEFAULT = 10752,		/* 4 MHz / 372 */
+	BPS_FAST = 129032,		/* the same with D = 12 */
+	FIDI_FAST = 0x18,
 	WTX_MULTIPLIER = 1,
 };
 
 /* TA1, TCCKST1 (LRC, direct), TC1, BWI/CWI, no clock stop, IFSC, NAD: what the ATR says. */
-static const uint8_t parameters_of_atr[7] = { 0x18, 0x10, 0x00, 0x45, 0x00, 0xfe, 0x00 };
+static const uint8_t parameters_t1[7] = { FIDI_FAST, 0x10, 0x00, 0x45, 0x00, 0xfe, 0x00 };
+/* TA1, TCCKST0, TC1, WI, no clock stop. */
+static const uint8_t parameters_t0[5] = { FIDI_FAST, 0x00, 0x00, 0x0a, 0x00 };
 
 /**
  * struct command - one parsed bulk-OUT message
@@ -74,6 +82,46 @@ static int command_parse(struct bytes message, struct command *out)
 		return -EBADMSG;
 	*out = c;
 	return 0;
+}
+
+static bool is_t0(const struct ccid_dev *dev)
+{
+	return dev->shape->level == SHAPE_TPDU_T0;
+}
+
+static struct bytes parameters_of_atr(const struct ccid_dev *dev)
+{
+	return is_t0(dev) ? BYTES_OF(parameters_t0) : BYTES_OF(parameters_t1);
+}
+
+/* A reader of few words does not look into the ATR, and stays at the default speed. */
+static void reset_parameters(struct ccid_dev *dev)
+{
+	struct bytes from = parameters_of_atr(dev);
+
+	memcpy(dev->parameters, from.p, from.n);
+	if (dev->shape->manual)
+		dev->parameters[0] = PPS_FIDI_DEFAULT;
+}
+
+static void reset_speed(struct ccid_dev *dev)
+{
+	dev->fresh = true;
+	dev->card_fidi = PPS_FIDI_DEFAULT;
+	dev->bps = BPS_DEFAULT;
+	reset_parameters(dev);
+}
+
+static uint32_t bps_of(uint8_t fidi)
+{
+	return fidi == FIDI_FAST ? BPS_FAST : BPS_DEFAULT;
+}
+
+/* Card and reader understand each other. */
+static bool speeds_agree(const struct ccid_dev *dev)
+{
+	return !dev->shape->manual || (dev->parameters[0] == dev->card_fidi &&
+				       dev->bps == bps_of(dev->card_fidi));
 }
 
 static uint8_t icc_status(const struct ccid_dev *dev)
@@ -129,11 +177,13 @@ static void fail_waiting(struct ccid_dev *dev, uint8_t error)
 	send_failed(dev, REPLY_DATA, dev->to, error);
 }
 
-/* The command that came in whole: T=1 gathers in the same buffer, by its own cursor. */
+/* The command that came in whole: T=0 and T=1 gather in the same buffer, by their own cursors. */
 static struct bytes gathered(const struct ccid_dev *dev)
 {
 	if (dev->shape->level == SHAPE_TPDU_T1)
 		return t1_card_command(&dev->t1);
+	if (is_t0(dev))
+		return t0_card_command(&dev->t0);
 	return BYTES(dev->gather.p, dev->gather.n);
 }
 
@@ -151,6 +201,7 @@ static void drop_exchange(struct ccid_dev *dev)
 		buffer_clear(&dev->command);
 		buffer_clear(&dev->response);
 	}
+	t0_card_init(&dev->t0, dev->gather.p, dev->gather.cap);
 	t1_card_init(&dev->t1, dev->gather.p, dev->gather.cap);
 }
 
@@ -194,18 +245,25 @@ static void finish_power_on(struct ccid_dev *dev)
 	else
 		vcard_power_on(dev->card);
 	dev->powered = true;
-	memcpy(dev->parameters, parameters_of_atr, sizeof(dev->parameters));
-	send_ok(dev, REPLY_DATA, dev->to, 0, vcard_atr(dev->card));
+	reset_speed(dev);
+	send_ok(dev, REPLY_DATA, dev->to, 0,
+		is_t0(dev) ? BYTES_OF(vcard_atr_t0) : vcard_atr(dev->card));
+}
+
+/* We declared automatic voltage, or none: any other choice is the host's mistake. */
+static bool power_is_selected(const struct ccid_dev *dev, uint8_t select)
+{
+	return dev->shape->manual ? select >= 1 && select <= 3 : select == 0;
 }
 
 static enum ccid_dev_next on_power_on(struct ccid_dev *dev, const struct command *c)
 {
-	/* We declared automatic voltage: any other choice is the host's mistake. */
-	if (c->specific[0] != 0) {
+	if (!power_is_selected(dev, c->specific[0])) {
 		send_failed(dev, REPLY_DATA, c->to, ERROR_SPECIFIC);
 		return CCID_DEV_IDLE;
 	}
-	if (!dev->present) {
+	/* Our card is of class B, as far as a reader can tell that does not try by itself. */
+	if (!dev->present || (dev->shape->manual && c->specific[0] != POWER_3V)) {
 		send_failed(dev, REPLY_DATA, c->to, ERROR_MUTE);
 		return CCID_DEV_IDLE;
 	}
@@ -235,7 +293,8 @@ static enum ccid_dev_next on_get_status(struct ccid_dev *dev, const struct comma
 
 static void send_parameters(struct ccid_dev *dev, const struct command *c)
 {
-	send_ok(dev, REPLY_PARAMETERS, c->to, PROTOCOL_T1, BYTES_OF(dev->parameters));
+	send_ok(dev, REPLY_PARAMETERS, c->to, is_t0(dev) ? 0 : 1,
+		BYTES(dev->parameters, parameters_of_atr(dev).n));
 }
 
 static enum ccid_dev_next on_get_parameters(struct ccid_dev *dev, const struct command *c)
@@ -249,17 +308,23 @@ static enum ccid_dev_next on_get_parameters(struct ccid_dev *dev, const struct c
 
 static enum ccid_dev_next on_reset_parameters(struct ccid_dev *dev, const struct command *c)
 {
-	memcpy(dev->parameters, parameters_of_atr, sizeof(dev->parameters));
+	reset_parameters(dev);
 	return on_get_parameters(dev, c);
 }
 
 /* Return: 0, or the bError that names the byte which the card cannot do. */
-static uint8_t parameters_judge(const struct command *c)
+static uint8_t parameters_judge(const struct ccid_dev *dev, const struct command *c)
 {
-	if (c->specific[0] != PROTOCOL_T1)
+	if (c->specific[0] != (is_t0(dev) ? 0 : 1))
 		return ERROR_SPECIFIC;
-	if (c->data.n != sizeof(parameters_of_atr))
+	if (c->data.n != parameters_of_atr(dev).n)
 		return ERROR_LENGTH;
+	if (shape_is_tpdu(dev->shape) && c->data.p[0] != PPS_FIDI_DEFAULT &&
+	    c->data.p[0] != FIDI_FAST)
+		return HEADER_LEN;
+	if (is_t0(dev))			/* bmTCCKST0: direct convention; WI */
+		return (c->data.p[1] & 0xfd) != 0 ? HEADER_LEN + 1 :
+		       c->data.p[3] == 0 ? HEADER_LEN + 3 : 0;
 	if ((c->data.p[1] & 0xfd) != 0x10)	/* bmTCCKST1: LRC only */
 		return HEADER_LEN + 1;
 	if (c->data.p[5] == 0 || c->data.p[5] == 255)
@@ -269,14 +334,41 @@ static uint8_t parameters_judge(const struct command *c)
 
 static enum ccid_dev_next on_set_parameters(struct ccid_dev *dev, const struct command *c)
 {
-	uint8_t error = dev->powered ? parameters_judge(c) : ERROR_MUTE;
+	uint8_t error = dev->powered ? parameters_judge(dev, c) : ERROR_MUTE;
 
 	if (error != 0) {
 		send_failed(dev, REPLY_PARAMETERS, c->to, error);
 		return CCID_DEV_IDLE;
 	}
-	memcpy(dev->parameters, c->data.p, sizeof(dev->parameters));
+	memcpy(dev->parameters, c->data.p, c->data.n);
+	/* Declared: we do the PPS ourselves, and the rate follows [CCID dwFeatures 0x80, 0x20]. */
+	if (!dev->shape->manual) {
+		dev->card_fidi = dev->parameters[0];
+		dev->fresh = false;
+	}
 	send_parameters(dev, c);
+	return CCID_DEV_IDLE;
+}
+
+/* dwClockFrequency stays; dwDataRate is one of the two that we have. */
+static enum ccid_dev_next on_set_rate(struct ccid_dev *dev, const struct command *c)
+{
+	struct unpacker u = unpack_begin(c->data);
+	uint32_t khz = unpack_le32(&u);
+	uint32_t bps = unpack_le32(&u);
+
+	if (!dev->shape->manual)
+		send_failed(dev, REPLY_RATE, c->to, ERROR_UNSUPPORTED);
+	else if (unpack_end(&u) < 0)
+		send_failed(dev, REPLY_RATE, c->to, ERROR_LENGTH);
+	else if (khz != 4000)
+		send_failed(dev, REPLY_RATE, c->to, HEADER_LEN);
+	else if (bps != BPS_DEFAULT && bps != BPS_FAST)
+		send_failed(dev, REPLY_RATE, c->to, HEADER_LEN + 4);
+	else
+		send_ok(dev, REPLY_RATE, c->to, 0, c->data);
+	if (dev->shape->manual && khz == 4000 && (bps == BPS_DEFAULT || bps == BPS_FAST))
+		dev->bps = bps;
 	return CCID_DEV_IDLE;
 }
 
@@ -323,6 +415,14 @@ static enum ccid_dev_next gather_part(struct ccid_dev *dev, struct bytes data, b
 	dev->waiting = false;
 	send_ok(dev, REPLY_DATA, dev->to, CHAIN_NEXT, BYTES_NONE);
 	return CCID_DEV_IDLE;
+}
+
+/* wLevelParameter is nobody's business here [CCID 6.1.4]. */
+static enum ccid_dev_next xfr_short(struct ccid_dev *dev, const struct command *c)
+{
+	if (c->data.n > SHAPE_APDU_MAX)
+		return refuse_xfr(dev, ERROR_LENGTH);
+	return gather_part(dev, c->data, true, true);
 }
 
 static enum ccid_dev_next xfr_extended(struct ccid_dev *dev, const struct command *c)
@@ -386,6 +486,52 @@ static enum ccid_dev_next xfr_t1(struct ccid_dev *dev, const struct command *c)
 	return CCID_DEV_IDLE;
 }
 
+static void send_t0_answer(struct ccid_dev *dev)
+{
+	dev->waiting = false;
+	send_ok(dev, REPLY_DATA, dev->to, 0, t0_card_out(&dev->t0));
+	t0_card_sent(&dev->t0);
+	if (dev->t0.kept.n == 0 && !dev->computing)
+		buffer_clear(&dev->response);
+}
+
+static enum ccid_dev_next xfr_t0(struct ccid_dev *dev, const struct command *c)
+{
+	if (t0_card_tpdu(&dev->t0, c->data) == T0_RUN)
+		return start_run(dev);
+	send_t0_answer(dev);
+	return CCID_DEV_IDLE;
+}
+
+/* The card echoes what it agrees to, still at the old speed, and is silent about anything else. */
+static enum ccid_dev_next negotiate(struct ccid_dev *dev, const struct command *c)
+{
+	uint8_t fidi;
+
+	if (pps_card_judge(c->data, is_t0(dev) ? 0 : 1, FIDI_FAST, &fidi) < 0)
+		return refuse_xfr(dev, ERROR_MUTE);
+	dev->waiting = false;
+	send_ok(dev, REPLY_DATA, dev->to, 0, c->data);
+	dev->card_fidi = fidi;
+	if (!dev->shape->manual) {
+		dev->parameters[0] = fidi;
+		dev->bps = bps_of(fidi);
+	}
+	return CCID_DEV_IDLE;
+}
+
+static enum ccid_dev_next xfr_tpdu(struct ccid_dev *dev, const struct command *c)
+{
+	bool fresh = dev->fresh;
+
+	dev->fresh = false;
+	if (!speeds_agree(dev))
+		return refuse_xfr(dev, ERROR_PARITY);
+	if (fresh && pps_is(c->data))
+		return negotiate(dev, c);
+	return is_t0(dev) ? xfr_t0(dev, c) : xfr_t1(dev, c);
+}
+
 static enum ccid_dev_next on_xfr(struct ccid_dev *dev, const struct command *c)
 {
 	if (!dev->powered) {
@@ -394,7 +540,14 @@ static enum ccid_dev_next on_xfr(struct ccid_dev *dev, const struct command *c)
 	}
 	dev->waiting = true;
 	dev->to = c->to;
-	return dev->shape->level == SHAPE_TPDU_T1 ? xfr_t1(dev, c) : xfr_extended(dev, c);
+	switch (dev->shape->level) {
+	case SHAPE_EXTENDED:
+		return xfr_extended(dev, c);
+	case SHAPE_SHORT:
+		return xfr_short(dev, c);
+	default:
+		return xfr_tpdu(dev, c);
+	}
 }
 
 /* Both halves of the pair are there: the running command is over, and the pair is answered. */
@@ -454,7 +607,7 @@ static const struct command_row {
 	{ 0x6f, REPLY_DATA, false, on_xfr },
 	{ 0x71, REPLY_STATUS, false, NULL },			/* Mechanical */
 	{ 0x72, REPLY_STATUS, true, on_abort },
-	{ 0x73, REPLY_RATE, false, NULL },			/* SetDataRateAndClockFrequency */
+	{ 0x73, REPLY_RATE, false, on_set_rate },
 	{ 0 },
 };
 
@@ -501,12 +654,26 @@ static void deliver(struct ccid_dev *dev, int r)
 		fail_waiting(dev, ERROR_MUTE);
 		return;
 	}
-	if (dev->shape->level == SHAPE_EXTENDED) {
+	switch (dev->shape->level) {
+	case SHAPE_EXTENDED:
 		send_response_part(dev);
-	} else if (dev->waiting) {
-		send_t1_response(dev);
+		break;
+	case SHAPE_SHORT:
+		/* Only an extended Le asks for more, and a reader of this level has no place for it. */
+		if (dev->response.n > dev->shape->max_message - HEADER_LEN)
+			refuse_xfr(dev, ERROR_OVERRUN);
+		else
+			send_response_part(dev);
+		break;
+	case SHAPE_TPDU_T0:
+		t0_card_answer(&dev->t0, BYTES(dev->response.p, dev->response.n));
+		send_t0_answer(dev);
+		break;
+	case SHAPE_TPDU_T1:
+		if (dev->waiting)	/* else the host has yet to answer our S(WTX request) */
+			send_t1_response(dev);
+		break;
 	}
-	/* else the host has yet to answer our S(WTX request) */
 }
 
 enum ccid_dev_next ccid_dev_ran(struct ccid_dev *dev, int r)
@@ -580,7 +747,7 @@ void ccid_dev_restart(struct ccid_dev *dev)
 	unpower(dev);
 	dev->waiting = false;
 	dev->abort = (struct ccid_dev_abort){ 0 };
-	memcpy(dev->parameters, parameters_of_atr, sizeof(dev->parameters));
+	reset_speed(dev);
 }
 
 int ccid_dev_init(struct ccid_dev *dev, const struct shape *shape, struct ccid_port *port,

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "vreader/reader/shape.h"
+#include "vreader/reader/t0_card.h"
 #include "vreader/reader/t1_card.h"
 #include "vreader/vcard.h"
 
@@ -60,6 +61,10 @@ struct ccid_dev_abort {
  * @waiting:	a bulk command is owed an answer, to @to
  * @gathering:	extended level: in the middle of the host's chain
  * @sent:	extended level: how much of the response is out; @sending while there is more
+ * @fresh:	TPDU level: nothing has been exchanged since the ATR, so a PPS is allowed
+ * @card_fidi:	what the card listens at since the ATR or PPS, as TA1
+ * @bps:	what the reader sends at; only a reader that leaves it to the host can be wrong about it
+ * @parameters:	SetParameters' payload: 5 bytes for T=0, 7 for T=1
  * @n_ticks:	time extensions since the running computation began
  */
 struct ccid_dev {
@@ -79,7 +84,11 @@ struct ccid_dev {
 	size_t sent;
 	unsigned int n_ticks;
 	struct ccid_dev_abort abort;
+	bool fresh;
+	uint8_t card_fidi;
+	uint32_t bps;
 	uint8_t parameters[7];
+	struct t0_card t0;
 	struct t1_card t1;
 	struct packer gather;	/* the command as it comes in */
 	struct packer command;	/* the command that the card works on */

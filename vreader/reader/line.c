@@ -155,6 +155,17 @@ static int answer_string(struct line *line, uint8_t index, uint16_t wanted, stru
 	return 0;
 }
 
+/* [CCID 5.3.3]: a reader without a list stalls. */
+static int answer_rates(struct line *line, uint16_t wanted, struct packer *p)
+{
+	uint8_t buf[64];
+	struct packer whole = pack_begin(buf, sizeof(buf));
+
+	shape_pack_rates(line->dev.shape, &whole);
+	pack_bytes(p, bytes_slice(pack_done(&whole), 0, wanted));
+	return whole.n != 0 ? 0 : -ENOENT;
+}
+
 /* [USB 2.0 9.3], [CCID 5.3]. Whatever is not known here stalls, as it would on a device. */
 static int on_control(struct line *line, struct bytes body, struct packer *answer)
 {
@@ -169,6 +180,8 @@ static int on_control(struct line *line, struct bytes body, struct packer *answe
 		return -EINVAL;			/* no request of ours has data going out */
 	if (request_type == 0x80 && request == 0x06 && value >> 8 == 0x03)
 		return answer_string(line, (uint8_t)value, len, answer);
+	if (request_type == 0xa1 && request == 0x03 && index == 0)
+		return answer_rates(line, len, answer);
 	if (request_type == 0x21 && request == 0x01 && index == 0 && len == 0) {
 		if (misbehave(line, MISBEHAVE_ABORT, BYTES_NONE))
 			return -EINVAL;

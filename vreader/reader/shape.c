@@ -14,14 +14,16 @@ enum {
 	FEATURES_AUTOMATIC = 0xba,	/* parameters, voltage, clock, baud rate, PPS [CCID dwFeatures] */
 	FEATURE_AUTOMATIC_IFSD = 0x400,
 	FEATURE_TPDU = 0x10000,
+	FEATURE_SHORT_APDU = 0x20000,
 	FEATURE_EXTENDED_APDU = 0x40000,
 };
 
 static uint32_t features(const struct shape *shape)
 {
-	if (shape->level == SHAPE_TPDU_T1)
-		return FEATURES_AUTOMATIC | FEATURE_TPDU;
-	return FEATURES_AUTOMATIC | FEATURE_AUTOMATIC_IFSD | FEATURE_EXTENDED_APDU;
+	if (shape_is_tpdu(shape))
+		return (shape->manual ? 0 : FEATURES_AUTOMATIC) | FEATURE_TPDU;
+	return FEATURES_AUTOMATIC | FEATURE_AUTOMATIC_IFSD |
+	       (shape->level == SHAPE_SHORT ? FEATURE_SHORT_APDU : FEATURE_EXTENDED_APDU);
 }
 
 static void pack_device(const struct shape *shape, struct packer *p)
@@ -40,6 +42,20 @@ static void pack_device(const struct shape *shape, struct packer *p)
 	pack_u8(p, 1);			/* bNumConfigurations */
 }
 
+/* At 4 MHz: the default, and what the cards' TA1 asks for, D = 12. */
+static const uint32_t rates[] = { 10752, 129032 };
+
+static unsigned int n_rates(const struct shape *shape)
+{
+	return shape->manual ? sizeof(rates) / sizeof(rates[0]) : 0;
+}
+
+void shape_pack_rates(const struct shape *shape, struct packer *p)
+{
+	for (unsigned int i = 0; i < n_rates(shape); i++)
+		pack_le32(p, rates[i]);
+}
+
 static void pack_class(const struct shape *shape, struct packer *p)
 {
 	pack_u8(p, CLASS_LEN);
@@ -51,9 +67,9 @@ static void pack_class(const struct shape *shape, struct packer *p)
 	pack_le32(p, 4000);		/* dwDefaultClock, kHz */
 	pack_le32(p, 4000);		/* dwMaximumClock */
 	pack_u8(p, 0);			/* bNumClockSupported: no list */
-	pack_le32(p, 10752);		/* dwDataRate: 4 MHz / 372 */
-	pack_le32(p, 10752);		/* dwMaxDataRate */
-	pack_u8(p, 0);			/* bNumDataRatesSupported: no list */
+	pack_le32(p, rates[0]);		/* dwDataRate: 4 MHz / 372 */
+	pack_le32(p, shape->manual ? rates[1] : rates[0]);	/* dwMaxDataRate */
+	pack_u8(p, n_rates(shape));	/* bNumDataRatesSupported; 0: no list */
 	pack_le32(p, 254);		/* dwMaxIFSD */
 	pack_le32(p, 0);		/* dwSynchProtocols */
 	pack_le32(p, 0);		/* dwMechanical */

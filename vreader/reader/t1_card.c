@@ -156,17 +156,9 @@ static enum t1_next on_s_block(struct t1_card *t1, uint8_t pcb, struct bytes inf
 	return send_r(t1, R_OTHER);
 }
 
-/* PPS for T=1 that keeps or takes TA1: agreed to as asked [7816-3 9]. Nothing has a speed here. */
-static bool pps_is_good(struct bytes b)
-{
-	return b.n >= 3 && b.n <= 6 && (b.p[1] & 0x8f) == 1 && lrc(b) == 0 &&
-	       b.n == 3u + !!(b.p[1] & 0x10) + !!(b.p[1] & 0x20) + !!(b.p[1] & 0x40);
-}
-
 void t1_card_init(struct t1_card *t1, uint8_t *buf, size_t cap)
 {
 	*t1 = (struct t1_card){
-		.fresh = true,
 		.ifsd = T1_IFSD_DEFAULT,
 		.command = pack_begin(buf, cap),
 	};
@@ -175,16 +167,6 @@ void t1_card_init(struct t1_card *t1, uint8_t *buf, size_t cap)
 enum t1_next t1_card_block(struct t1_card *t1, struct bytes block)
 {
 	struct unpacker u = unpack_begin(block);
-	bool fresh = t1->fresh;
-
-	t1->fresh = false;
-	if (fresh && unpack_peek(&u) == 0xff && pps_is_good(block)) {
-		struct packer p = pack_begin(t1->last, sizeof(t1->last));
-
-		pack_bytes(&p, block);
-		t1->last_len = p.n;
-		return T1_SEND;
-	}
 	uint8_t nad = unpack_u8(&u);
 	uint8_t pcb = unpack_u8(&u);
 	struct bytes inf = unpack_bytes(&u, unpack_u8(&u));

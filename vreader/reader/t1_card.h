@@ -30,7 +30,6 @@ enum t1_next {
 /**
  * struct t1_card - protocol state of one powered card
  * @phase:	see above
- * @fresh:	no block has come since the ATR: a PPS is still allowed
  * @gathering:	in the middle of the host's chain
  * @asked_time:	multiplier of the S(WTX request) that waits for its answer, 0 if none
  * @recv_ns:	N(S) expected of the host
@@ -43,7 +42,6 @@ enum t1_next {
  */
 struct t1_card {
 	enum t1_phase phase;
-	bool fresh;
 	bool gathering;
 	uint8_t asked_time;
 	uint8_t recv_ns;

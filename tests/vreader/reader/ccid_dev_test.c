@@ -23,7 +23,9 @@ FIXTURE(dev)
 
 FIXTURE_VARIANT(dev) { enum shape_level level; };
 FIXTURE_VARIANT_ADD(dev, extended) { SHAPE_EXTENDED };
-FIXTURE_VARIANT_ADD(dev, tpdu) { SHAPE_TPDU_T1 };
+FIXTURE_VARIANT_ADD(dev, short_apdu) { SHAPE_SHORT };
+FIXTURE_VARIANT_ADD(dev, tpdu_t0) { SHAPE_TPDU_T0 };
+FIXTURE_VARIANT_ADD(dev, tpdu_t1) { SHAPE_TPDU_T1 };
 
 static void keep(struct ccid_port *port, enum ccid_port_pipe pipe, struct bytes message)
 {
@@ -105,7 +107,8 @@ static void power_on(struct fixture_dev *self)
 {
 	EXPECT_EQ(CCID_DEV_IDLE, host(self, 0x62, 1, 0, BYTES_NONE));
 	expect_one(self, 0x80, 1, 0, 0);
-	EXPECT_BYTES_EQ(vcard_atr(self->card), payload(self));
+	EXPECT_BYTES_EQ(self->shape.level == SHAPE_TPDU_T0 ? BYTES_OF(vcard_atr_t0) :
+			vcard_atr(self->card), payload(self));
 }
 
 static enum ccid_dev_next xfr(struct fixture_dev *self, uint8_t seq, const char *data, size_t n)
@@ -201,6 +204,8 @@ TEST_F(dev, parameters_are_those_of_the_atr_and_what_the_card_cannot_do_is_named
 {
 	static const char good[] = "\x18\x10\x00\x45\x00\x20\x00";
 
+	if (variant->level == SHAPE_TPDU_T0)
+		SKIP("they are T=1's; those of T=0 have a test of their own");
 	power_on(self);
 	host(self, 0x6c, 1, 0, BYTES_NONE);
 	expect_one(self, 0x82, 1, 0, 0);
@@ -392,7 +397,182 @@ TEST_F(dev, no_command_stays_in_a_buffer)
 	EXPECT_TRUE(bytes_are_zero(BYTES(self->dev.message, 16)));
 }
 
-/* --- TPDU level: the blocks themselves are t1_card_test's --- */
+/* --- short APDU level --- */
+
+TEST_F(dev, a_short_apdu_is_carried_out_whatever_the_level_parameter_says)
+{
+	ONLY(SHAPE_SHORT);
+	power_on(self);
+	EXPECT_EQ(CCID_DEV_RUN, host(self, 0x6f, 2, 0x000300, BYTES("\x00\x84\x00\x00\x08", 5)));
+	compute(self);
+	expect_one(self, 0x80, 2, 0, 0);
+	EXPECT_EQ(0, self->out[0].p[9]);
+	EXPECT_EQ(10u, payload(self).n);
+}
+
+TEST_F(dev, a_response_that_no_short_message_holds_is_an_overrun)
+{
+	ONLY(SHAPE_SHORT);
+	power_on(self);
+	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x00\x08\x00", 7));
+	compute(self);
+	expect_one(self, 0x80, 2, 0x40, 0xfc);
+	EXPECT_EQ(0u, payload(self).n);
+}
+
+/* --- TPDU level, T=0: the TPDUs themselves are t0_card_test's --- */
+
+TEST_F(dev, a_tpdu_is_carried_out_and_less_than_p3_is_asked_for_again)
+{
+	ONLY(SHAPE_TPDU_T0);
+	power_on(self);
+	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x08", 5));
+	compute(self);
+	expect_one(self, 0x80, 2, 0, 0);
+	EXPECT_EQ(10u, payload(self).n);
+	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 3, "\x00\xd6\x00\x00\x08", 4));
+	EXPECT_BYTES_EQ(BYTES("\x67\x00", 2), payload(self));
+}
+
+TEST_F(dev, while_a_t0_card_computes_the_reader_asks_for_time)
+{
+	ONLY(SHAPE_TPDU_T0);
+	power_on(self);
+	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x08", 5));
+	self->n_out = 0;
+	ccid_dev_tick(&self->dev);
+	expect_one(self, 0x80, 2, 0x80, 1);
+	compute(self);
+}
+
+TEST_F(dev, parameters_of_t0_are_five_bytes)
+{
+	static const char good[] = "\x11\x00\x00\x20\x00";
+
+	ONLY(SHAPE_TPDU_T0);
+	power_on(self);
+	host(self, 0x6c, 1, 0, BYTES_NONE);
+	EXPECT_EQ(0, self->out[0].p[9]);
+	EXPECT_BYTES_EQ(BYTES("\x18\x00\x00\x0a\x00", 5), payload(self));
+	host(self, 0x61, 2, 0x000000, BYTES(good, 5));
+	expect_one(self, 0x82, 2, 0, 0);
+	EXPECT_BYTES_EQ(BYTES(good, 5), payload(self));
+	host(self, 0x61, 3, 0x010000, BYTES(good, 5));
+	expect_one(self, 0x82, 3, 0x40, 0x07);
+	host(self, 0x61, 4, 0x000000, BYTES(good, 4));
+	expect_one(self, 0x82, 4, 0x40, 0x01);
+	host(self, 0x61, 5, 0x000000, BYTES("\x96\x00\x00\x20\x00", 5));
+	expect_one(self, 0x82, 5, 0x40, 0x0a);
+	host(self, 0x61, 6, 0x000000, BYTES("\x11\x01\x00\x20\x00", 5));
+	expect_one(self, 0x82, 6, 0x40, 0x0b);
+	host(self, 0x61, 7, 0x000000, BYTES("\x11\x00\x00\x00\x00", 5));
+	expect_one(self, 0x82, 7, 0x40, 0x0d);
+}
+
+/* --- both TPDU levels: what a reader leaves to its host --- */
+
+static bool is_tpdu(const struct variant_dev *variant)
+{
+	return variant->level == SHAPE_TPDU_T0 || variant->level == SHAPE_TPDU_T1;
+}
+
+static void manual_power_on(struct fixture_dev *self)
+{
+	self->shape.manual = true;
+	host(self, 0x62, 1, 0x000000, BYTES_NONE);
+	expect_one(self, 0x80, 1, 0x41, 0x07);		/* it does not choose */
+	host(self, 0x62, 2, 0x010000, BYTES_NONE);
+	expect_one(self, 0x80, 2, 0x41, 0xfe);		/* nor is this card one of 5 V */
+	host(self, 0x62, 3, 0x020000, BYTES_NONE);
+	expect_one(self, 0x80, 3, 0, 0);
+}
+
+static void set_parameters(struct fixture_dev *self, uint8_t fidi)
+{
+	uint8_t t0[5] = { fidi, 0, 0, 10, 0 }, t1[7] = { fidi, 0x10, 0, 0x45, 0, 0xfe, 0 };
+
+	if (self->shape.level == SHAPE_TPDU_T0)
+		host(self, 0x61, 4, 0x000000, BYTES_OF(t0));
+	else
+		host(self, 0x61, 4, 0x010000, BYTES_OF(t1));
+	expect_one(self, 0x82, 4, 0, 0);
+}
+
+static void negotiate(struct fixture_dev *self)
+{
+	uint8_t pps[4] = { 0xff, self->shape.level == SHAPE_TPDU_T0 ? 0x10 : 0x11, 0x18 };
+
+	pps[3] = (uint8_t)(pps[0] ^ pps[1] ^ pps[2]);
+	EXPECT_EQ(CCID_DEV_IDLE, host(self, 0x6f, 5, 0, BYTES_OF(pps)));
+	expect_one(self, 0x80, 5, 0, 0);
+	EXPECT_BYTES_EQ(BYTES_OF(pps), payload(self));
+}
+
+#define RATE_FAST "\xa0\x0f\x00\x00\x08\xf8\x01\x00"
+
+TEST_F(dev, after_a_pps_parameters_and_rate_must_follow_or_the_card_is_not_understood)
+{
+	if (!is_tpdu(variant))
+		SKIP("a reader that takes whole APDUs leaves nothing to the host");
+	manual_power_on(self);
+	negotiate(self);
+	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 6, "\x00\xc1\x01\xfe\x3e", 5));
+	expect_one(self, 0x80, 6, 0x40, 0xfd);
+	set_parameters(self, 0x18);
+	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 7, "\x00\xc1\x01\xfe\x3e", 5));
+	expect_one(self, 0x80, 7, 0x40, 0xfd);
+	host(self, 0x73, 8, 0, BYTES(RATE_FAST, 8));
+	expect_one(self, 0x84, 8, 0, 0);
+	(void)xfr(self, 9, "\x00\xc1\x01\xfe\x3e", 5);
+	if (self->dev.computing)
+		compute(self);
+	expect_one(self, 0x80, 9, 0, 0);
+}
+
+TEST_F(dev, without_a_pps_a_faster_reader_is_not_understood)
+{
+	if (!is_tpdu(variant))
+		SKIP("a reader that takes whole APDUs leaves nothing to the host");
+	manual_power_on(self);
+	set_parameters(self, 0x18);
+	host(self, 0x73, 5, 0, BYTES(RATE_FAST, 8));
+	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 6, "\x00\xc1\x01\xfe\x3e", 5));
+	expect_one(self, 0x80, 6, 0x40, 0xfd);
+}
+
+TEST_F(dev, a_pps_comes_first_or_not_at_all_and_a_bad_one_is_met_with_silence)
+{
+	if (!is_tpdu(variant))
+		SKIP("a reader that takes whole APDUs leaves nothing to the host");
+	power_on(self);
+	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 2, "\xff\x11\x18\xff", 4));
+	expect_one(self, 0x80, 2, 0x40, 0xfe);
+	power_on(self);
+	(void)xfr(self, 3, "\x00\xc1\x01\xfe\x3e", 5);
+	if (self->dev.computing)
+		compute(self);
+	(void)xfr(self, 4, "\xff\x11\x18\xf6", 4);
+	expect_one(self, 0x80, 4, 0, 0);
+	EXPECT_NE(0xff, self->out[0].p[10]);		/* no block and no TPDU either */
+}
+
+TEST_F(dev, a_rate_that_the_reader_does_not_have_is_named)
+{
+	if (!is_tpdu(variant))
+		SKIP("a reader that takes whole APDUs leaves nothing to the host");
+	power_on(self);
+	host(self, 0x73, 2, 0, BYTES(RATE_FAST, 8));
+	expect_one(self, 0x84, 2, 0x40, 0x00);		/* it draws it from the parameters */
+	self->shape.manual = true;
+	host(self, 0x73, 3, 0, BYTES(RATE_FAST, 7));
+	expect_one(self, 0x84, 3, 0x40, 0x01);
+	host(self, 0x73, 4, 0, BYTES("\xa1\x0f\x00\x00\x08\xf8\x01\x00", 8));
+	expect_one(self, 0x84, 4, 0x40, 0x0a);
+	host(self, 0x73, 5, 0, BYTES("\xa0\x0f\x00\x00\x09\xf8\x01\x00", 8));
+	expect_one(self, 0x84, 5, 0x40, 0x0e);
+}
+
+/* --- TPDU level, T=1: the blocks themselves are t1_card_test's --- */
 
 TEST_F(dev, a_block_is_carried_out)
 {
@@ -440,6 +620,8 @@ TEST_F(dev, a_resynch_in_mid_command_cuts_off_its_result)
 
 TEST_F(dev, a_new_host_finds_a_cold_card_and_no_unfinished_business)
 {
+	if (variant->level == SHAPE_SHORT)
+		SKIP("there are no parts of commands at this level");
 	power_on(self);
 	host(self, 0x6f, 2, 0x000100, BYTES("\x00\x84", 2));
 	(void)ccid_dev_abort(&self->dev, 0, 9);

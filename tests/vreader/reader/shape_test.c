@@ -79,6 +79,44 @@ TEST(the_block_level_differs_in_two_fields_only)
 	EXPECT_BYTES_EQ(BYTES("\xba\x00\x01\x00\x0f\x01\x00\x00", 8), BYTES(t + 76, 8));
 }
 
+TEST(every_level_says_what_it_is)
+{
+	static const struct { enum shape_level level; bool manual; const char *features; } rows[] = {
+		{ SHAPE_EXTENDED, false, "\xba\x04\x04\x00\x12\x00\x01\x00" },
+		{ SHAPE_SHORT, false, "\xba\x04\x02\x00\x0f\x01\x00\x00" },
+		{ SHAPE_TPDU_T0, false, "\xba\x00\x01\x00\x0f\x01\x00\x00" },
+		{ SHAPE_TPDU_T1, false, "\xba\x00\x01\x00\x0f\x01\x00\x00" },
+		{ SHAPE_TPDU_T0, true, "\x00\x00\x01\x00\x0f\x01\x00\x00" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct shape shape = SHAPE_INIT;
+		uint8_t buf[256];
+
+		shape_set_level(&shape, rows[i].level);
+		shape.manual = rows[i].manual;
+		(void)descriptors(&shape, buf);
+		EXPECT_BYTES_EQ(BYTES(rows[i].features, 8), BYTES(buf + 76, 8));
+	}
+}
+
+TEST(a_reader_that_leaves_the_rate_to_its_host_has_a_list_of_them)
+{
+	struct shape shape = SHAPE_INIT;
+	uint8_t buf[256], list[64];
+	struct packer p = pack_begin(list, sizeof(list));
+
+	shape_pack_rates(&shape, &p);
+	EXPECT_EQ(0u, p.n);
+	shape_set_level(&shape, SHAPE_TPDU_T1);
+	shape.manual = true;
+	shape_pack_rates(&shape, &p);
+	EXPECT_BYTES_EQ(BYTES("\x00\x2a\x00\x00\x08\xf8\x01\x00", 8), pack_done(&p));
+	(void)descriptors(&shape, buf);
+	EXPECT_EQ(2, buf[36 + 27]);				/* bNumDataRatesSupported */
+	EXPECT_BYTES_EQ(BYTES("\x08\xf8\x01\x00", 4), BYTES(buf + 36 + 23, 4));
+}
+
 TEST(without_interrupt_there_are_two_endpoints)
 {
 	struct shape shape = SHAPE_INIT;

@@ -190,12 +190,3 @@ TEST_F(t1, a_command_longer_than_the_buffer_is_never_run)
 	EXPECT_OUT(0x82, send(self, 0x00, part, 254));
 	EXPECT_OUT(0x82, send(self, 0x00, part, 254));
 }
-
-TEST_F(t1, pps_is_agreed_to_before_the_first_block_only)
-{
-	const uint8_t pps[] = { 0xff, 0x11, 0x18, 0xf6 };
-
-	EXPECT_EQ(T1_SEND, t1_card_block(&self->card, BYTES_OF(pps)));
-	EXPECT_BYTES_EQ(BYTES_OF(pps), t1_card_block_out(&self->card));
-	EXPECT_OUT(0x82, t1_card_block(&self->card, BYTES_OF(pps)));
-}
