@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The virtual reader under a hostile host: bulk messages, ABORT requests, ticks and card movement in
- * any order, at both levels, with the answer of the card given early, late or in between. The input
- * is a list of steps: a kind byte, and for a message one length byte and the message.
+ * any order, at every level, with the answer of the card given early, late or in between. The input
+ * is the reader's kind, then a list of steps: a kind byte, and for a message one length byte and the message.
  */
 #include "vreader/reader/ccid_dev.h"
 
@@ -87,9 +87,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct ccid_dev dev;
 	struct vcard card = { &dev };
 
-	shape_set_level(&shape, unpack_u8(&u) & 1 ? SHAPE_TPDU_T1 : SHAPE_EXTENDED);
-	if (shape.level == SHAPE_EXTENDED)
-		shape.max_message = SHAPE_MESSAGE_MIN;
+	static const enum shape_level levels[] = {
+		SHAPE_EXTENDED, SHAPE_TPDU_T1, SHAPE_SHORT, SHAPE_TPDU_T0,
+	};
+	uint8_t kind = unpack_u8(&u);
+
+	shape_set_level(&shape, levels[kind & 3]);
+	shape.max_message = SHAPE_MESSAGE_MIN;
+	shape.manual = shape_is_tpdu(&shape) && (kind & 4);
 	if (ccid_dev_init(&dev, &shape, &port, &card) < 0)
 		abort();
 	while (u.left != 0)
