@@ -6,8 +6,10 @@
  * it is asked, echoes the data of a XfrBlock with 90 00 behind it. A script makes it otherwise:
  * while the next step's @hear is a prefix of what came in, its @say goes out instead of the
  * usual answer. Packets are hex with the kind byte of docs/vreader.md in front; "ss" stands for
- * the sequence number of the last bulk command, "tt" for the one before. "*300 " in front
- * repeats a packet, "~50 " waits 50 ms first, "!" hangs up.
+ * the sequence number of the last bulk command, "tt" for the one before, "xx" for the XOR of the
+ * payload so far (an LRC), "nn" for the PCB of the card's next I-block of a chain, and in @hear "??"
+ * for any byte. "*300 " in front
+ * repeats a packet, "~50 " waits 50 ms first, "*300~50 " before each, "!" hangs up.
  */
 #pragma once
 
@@ -15,17 +17,30 @@
 #include "driver/ccid/reader.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define SCRIPTED_SAY 8
 
+/* @again: it stays the next step for ever. */
 struct scripted_step {
 	const char *hear;
 	const char *say[SCRIPTED_SAY];
+	bool again;
 };
+
+/*
+ * What an XfrBlock gets by itself: an echo, or a card that knows no application (6A82 to SELECT) and
+ * says 9000 to all else, as an APDU, in a block of T=1, or to a TPDU of T=0.
+ */
+enum scripted_card { SCRIPTED_ECHO, SCRIPTED_APDU, SCRIPTED_T1, SCRIPTED_T0 };
 
 /**
  * struct scripted - the far end
  * @descriptors: first packet, without the kind byte; scripted_start() sets the default
+ * @card:	see there
+ * @atr, @atr_n: what power-on gets
+ * @preface:	said behind the descriptors, unasked; NULL for nothing
+ * @armed:	the script may begin; set by scripted_init()
  * @icc:	bStatus of the card, 0 active, 1 inactive, 2 absent
  * @heard:	type bytes of bulk commands, 03 for control, 04 for endpoint, as hex, in order
  */
@@ -34,7 +49,14 @@ struct scripted {
 	size_t descriptors_n;
 	const struct scripted_step *steps;
 	size_t n_steps;
-	uint8_t icc;
+	enum scripted_card card;
+	uint8_t atr[300];
+	size_t atr_n;
+	const char *preface;
+	atomic_bool armed, stopping;
+	uint8_t icc, slot, ns;
+	uint8_t chain[16];	/* the first bytes of a T=1 chain of the host */
+	size_t chain_n;
 	uint8_t seq, seq_before;
 	char heard[4096];
 	size_t heard_n;
