@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tests/catalogue/hasty.c - The limits of hasty_driver, which is keyferry-driver but for this object: it
+ * loses patience with a reader in fractions of a second. Counts are those that ship. Never installed.
+ */
+#include "driver/ccid/limits.h"
+
+const struct limits limits = {
+	.stale = 16,
+	.zero_length = 4,
+	.extensions = 1000,
+	.extensions_plain = 3,
+	.busy = 5,
+	.write_ms = 500,
+	.answer_min_ms = 500,
+	.answer_max_ms = 800,
+	.power_on_ms = 1500,
+	.power_on_slow_ms = 3000,
+	.abort_ms = 300,
+	.clear_ms = 200,
+	.probe_ms = 200,
+	.probes = 3,
+	.settle_ms = 3000,
+	.unsettled = 8,
+	.malformed_ms = 60000,
+	.control_ms = 200,
+	.notice_gap_ms = 50,
+	.poll_ms = 100,
+	.empty_parts = 4,
+	.t1_blocks = 4096,
+	.t1_tries = 3,
+	.t1_resynchs = 3,
+	.t1_requests = 32,
+	.t1_empty = 4,
+	.get_responses = 260,
+	.get_responses_empty = 2,
+	.wrong_le = 2,
+};
