@@ -440,8 +440,9 @@ ROW(a10_a_wi_of_255_is_taken_and_the_wait_capped, .features = TPDU, .max_message
     .card = SCRIPTED_T0, .atr = "3b 80 40 ff", .at_once = true, .apdu = "00b0000002",
     .steps = { HEAR("01 61 05000000 00 ?? 00 0000 110000ff", "01 82 05000000 00 ss 00 00 00 110000ff00") })
 
-#define HOST_PPS .features = 0x0001003a, .max_message = 271, .card = SCRIPTED_T1, .shape = fast, \
-	.atr = FAST_ATR, .at_once = true
+#define HOST_PPS_OF(reader) .features = 0x0001003a, .max_message = 271, .card = SCRIPTED_T1, \
+	.shape = reader, .atr = FAST_ATR, .at_once = true
+#define HOST_PPS HOST_PPS_OF(fast)
 #define PPS(n, answer) HEAR("01 6f 04000000 00 ?? 00 0000 ff1118f6", "01 80 " n "000000 00 ss 00 00 00 " answer)
 #define SPEED(ta1) HEAR("01 61 07000000 00 ?? 01 0000 " ta1, "01 82 07000000 00 ss 00 00 01 " ta1 "100045002000")
 #define SLOW_AGAIN .heard = "63 62 6f 63 62 61 "
@@ -617,6 +618,56 @@ B(b20_a_block_of_3_bytes, INVALID(SAYS("03", "004000")))
 #define THIRTY_THREE "000000000000000000000000000000000000000000000000000000000000009000"
 ROW(b21_a_block_longer_than_ifsd, T1_CARD, READ, .shape = ifsd_0,
     INVALID(SAYS("25", "00 40 21 " THIRTY_THREE " xx")))
+
+/* ================================ products that are known to be odd ================================ */
+
+static void product(struct scripted *s, uint16_t vendor, uint16_t id, uint16_t release)
+{
+	const uint16_t ids[] = { vendor, id, release };
+
+	for (size_t i = 0; i < 6; i++)
+		s->descriptors[DEVICE_AT + 8 + i] = (uint8_t)(ids[i / 2] >> 8 * (i % 2));
+}
+
+static void spr532(struct scripted *s) { product(s, 0x04e6, 0xe003, 0x0510); }
+static void scr335(struct scripted *s) { product(s, 0x04e6, 0x5115, 0x0518); }
+static void au9540(struct scripted *s) { fast(s); product(s, 0x058f, 0x9540, 0x0120); }
+static void oz776(struct scripted *s) { fast(s); product(s, 0x0b97, 0x7762, 0x0111); }
+static void qemu(struct scripted *s) { product(s, 0x08e6, 0x4433, 0x0000); }
+static void cl1356d(struct scripted *s) { product(s, 0x0b81, 0x0200, 0x0100); }
+static void tribank(struct scripted *s) { product(s, 0x0d46, 0x3010, 0x0100); }
+static void cardman(struct scripted *s) { product(s, 0x076b, 0x3022, 0x0100); }
+static void aviator(struct scripted *s) { product(s, 0x076b, 0x3a21, 0x0100); }
+static void kc1000_old(struct scripted *s) { product(s, 0x046a, 0x00a1, 0x0100); }
+static void kc1000_new(struct scripted *s) { product(s, 0x046a, 0x00a1, 0x0101); }
+static void etoken_old(struct scripted *s) { product(s, 0x0529, 0x0620, 0x0013); }
+static void etoken_new(struct scripted *s) { product(s, 0x0529, 0x0620, 0x0014); }
+
+#define SELECT_FIRST HEAR("01 6f 13000000 00 ?? 00 0000 00 00 0f 00a40400", SAYS("06", "00 00 02 6a82 xx"))
+#define IFSD_FIRST(n, answer) HEAR("01 6f 05000000 00 ?? 00 0000 00 c1 01 " n, IFSD_ANSWER(answer))
+
+ROW(quirk_an_spr532_gets_no_block_over_48_bytes, T1_CARD, .shape = spr532, .at_once = true,
+    .steps = { IFSD_FIRST("30", "30d0") })
+ROW(quirk_an_scr335_takes_271_bytes_whatever_it_says, .max_message = 263, .shape = scr335, .message = 271)
+ROW(quirk_an_au9540_is_told_no_parameters_and_no_speed, HOST_PPS_OF(au9540), .unheard = "61 ",
+    .heard = "63 62 6f 6f 6f ", .steps = { IFSD_FIRST("fe", "fe1e") })
+ROW(quirk_an_oz776_stays_at_the_default_speed, HOST_PPS_OF(oz776), .steps = { SPEED("11") })
+ROW(quirk_qemus_reader_is_not_asked_to_abort, READ, .shape = qemu, .hasty = true, FAILED(-ETIMEDOUT),
+    .heard = "6f 04 04 65 ", .unheard = "72 ", .steps = { HEAR("016f", NULL) })
+ROW(quirk_a_cl1356d_may_take_its_time, .shape = cl1356d, .hasty = true, .at_once = true,
+    .steps = { HEAR("0162", "~2000 01 80 04000000 00 ss 00 00 00 3b800181") })
+ROW(quirk_and_who_is_not_known_may_not, .hasty = true, .at_once = true, .start = MUTE, NONE,
+    .steps = { HEAR("0162", "~2000 01 80 04000000 00 ss 00 00 00 3b800181") })
+ROW(quirk_a_tribank_delivers_short_apdus, .shape = tribank, .exchange = KF_EXCHANGE_SHORT_APDU)
+ROW(quirk_a_cardman_3021_takes_blocks, .features = SHORT_LEVEL, .max_message = 271, .card = SCRIPTED_T1,
+    .shape = cardman, .exchange = KF_EXCHANGE_TPDU)
+ROW(quirk_an_aviator_chains, .features = SHORT_LEVEL, .max_message = 271, .shape = aviator, WHOLE)
+ROW(quirk_an_old_kc1000sc_chains, .features = SHORT_LEVEL, .max_message = 271, .shape = kc1000_old, WHOLE)
+ROW(quirk_a_newer_one_is_believed, .features = SHORT_LEVEL, .max_message = 271, .shape = kc1000_new,
+    .exchange = KF_EXCHANGE_SHORT_APDU)
+ROW(quirk_an_old_etoken_is_not_asked_for_ifsd, T1_CARD, .shape = etoken_old, .at_once = true,
+    .heard = "62 61 6f 6f 6f ", .apdu = "00b0000000", .steps = { SELECT_FIRST })
+ROW(quirk_a_newer_one_is, T1_CARD, .shape = etoken_new, .at_once = true, .steps = { IFSD_FIRST("fe", "fe1e") })
 
 /* ================================ the row is played ================================ */
 

@@ -141,6 +141,8 @@ int stand_call(struct stand *stand, const struct packet *request, struct packet 
 	if (wire_send(stand->link, pack_done(&p), 0) < 0)
 		return -ECONNRESET;
 	r = stand_reply(stand, ms, reply);
+	if (r < 0)
+		*reply = packet_reply(request, r);	/* for who looks into it all the same */
 	if (r == -ETIMEDOUT)
 		TEST_FAIL("no reply by the deadline of %u ms", request->header.deadline_ms);
 	if (r < 0)
