@@ -8,6 +8,7 @@
  * first event, the reply, and whether the card was powered anew behind it. Every reply has to come
  * by its deadline. Where a row leaves the card in use, another APDU must succeed.
  */
+#include "base/driver_exit.h"
 #include "proto/wire.h"
 #include "tests/catalogue/stand.h"
 
@@ -699,7 +700,7 @@ FIXTURE_TEARDOWN(row)
 
 static void expect_refused(struct stand *stand, const struct variant_row *row)
 {
-	EXPECT_EQ(1, stand_left(stand));
+	EXPECT_EQ(DRIVER_EXIT_REFUSED, stand_left(stand));
 	EXPECT_NOT_NULL(strstr(stand_words(stand), "reader refused: "));
 	if (row->says && !strstr(stand_words(stand), row->says))
 		TEST_FAIL("it says: %s", stand_words(stand));

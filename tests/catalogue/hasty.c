@@ -21,6 +21,7 @@ const struct limits limits = {
 	.probe_ms = 200,
 	.probes = 3,
 	.settle_ms = 3000,
+	.reset_gap_ms = 60000,
 	.unsettled = 8,
 	.malformed_ms = 60000,
 	.control_ms = 200,

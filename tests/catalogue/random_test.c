@@ -366,6 +366,8 @@ static int hostile_out(struct pipe *pipe, struct bytes transfer, struct deadline
 		r = refusals[any(h, 3)];
 		if (r == -EPIPE)
 			pipe->halted |= PIPE_HALTED_OUT;
+		if (r == -EIO)		/* an error on the bus: nobody knows how far it came */
+			h->taken |= transfer.p[0] == 0x6f;
 		if (r == -ETIMEDOUT && deadline.at_ms > virtual_us / 1000)
 			virtual_us = deadline.at_ms * 1000;
 		if (chance(h, 30)) {
