@@ -486,6 +486,7 @@ static int climb(struct exchange *x, struct deadline deadline)
 int exchange_settle(struct exchange *x, struct deadline deadline)
 {
 	struct wake wake = x->pipe->wake;
+	bool sent = x->sent;
 	int r;
 
 	if (x->dead)
@@ -495,6 +496,7 @@ int exchange_settle(struct exchange *x, struct deadline deadline)
 	x->pipe->wake = WAKE_NONE;
 	r = climb(x, deadline);
 	x->pipe->wake = wake;
+	x->sent = sent;		/* what the ladder says is nobody's command */
 	if (r == 0) {
 		x->lost = false;
 		x->unsettled = 0;
