@@ -10,6 +10,7 @@
 # outside is false, and the rest of the script is KTAP as in any other (tests/ktap.sh).
 
 if [ -e /vm/lib ]; then
+	# shellcheck source=scripts/vm-lib
 	. /vm/lib
 fi
 # shellcheck source=tests/ktap.sh
