@@ -14,6 +14,7 @@ int cmd_offer(int argc, char **argv);
 int cmd_inject(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_clients(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #define CLIENT_CMDS \
 	{ "reader", "readers, and waiting for a card", cmd_reader }, \
@@ -23,4 +24,5 @@ int cmd_clients(int argc, char **argv);
 	{ "offer", "have the card offer to take a sealed key", cmd_offer }, \
 	{ "inject", "carry a sealed key into the card", cmd_inject }, \
 	{ "status", "how the service is doing", cmd_status }, \
-	{ "clients", "who holds which card for how long", cmd_clients }
+	{ "clients", "who holds which card for how long", cmd_clients }, \
+	{ "doctor", "what is wrong, and what to do about it", cmd_doctor }
