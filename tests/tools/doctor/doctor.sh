@@ -85,19 +85,15 @@ a_report_has_no_serial_number() {
 }
 
 no_card() {
-	as_background service keyferry-vreader run --empty --state card2 --listen run/empty.sock
 	until_it_says warn card 'virtual:empty: no card'
 	has_next_step 'put a card in'
 }
 
 a_mute_card() {
-	as_background service keyferry-vreader run --misbehave mute --state card3 \
-		--listen run/mute.sock
 	until_it_says FAIL card 'virtual:mute: .*does not answer'
 }
 
 a_card_with_another_application() {
-	as_background service keyferry-echo-reader run --state card2 --listen run/echo.sock
 	until_it_says FAIL application 'virtual:echo: .*no application that keyferry knows'
 }
 
@@ -146,8 +142,6 @@ a_user_whose_session_is_older_than_the_membership() {
 a_kernel_without_landlock() {
 	! grep -q KF_SAN "$KF_BUILD/bin/keyferry-broker.cmd" ||
 		skip "builds with sanitizers have no system call filter"
-	as_background service "$KF_BUILD/tests/tools/doctor/without_landlock" "$stage/bin/keyferryd" \
-		--socket "$stage/run/old.sock" --virtual "$stage/run/none.sock" --admit-uid "$uid_client"
 	tries=0
 	until doctor --socket "$stage/run/old.sock" && grep -q '^ok *service' "$stage/said"; do
 		tries=$((tries + 1))
@@ -179,6 +173,11 @@ t every_process_has_its_sandbox
 t json_is_one_object_with_the_same_findings
 t a_failure_shows_in_the_exit_status
 t a_report_has_no_serial_number
+# Started here, as what is started in a test is not stopped at the end.
+as_background service keyferry-vreader run --empty --state card2 --listen run/empty.sock
+as_background service keyferry-vreader run --misbehave mute --state card3 \
+	--listen run/mute.sock
+as_background service keyferry-echo-reader run --state card2 --listen run/echo.sock
 t no_card
 t a_mute_card
 t a_card_with_another_application
@@ -187,6 +186,8 @@ t a_blocked_pin
 t a_socket_of_the_wrong_group
 t a_user_who_is_not_in_the_group
 t a_user_whose_session_is_older_than_the_membership
+as_background service "$KF_BUILD/tests/tools/doctor/without_landlock" "$stage/bin/keyferryd" \
+	--socket "$stage/run/old.sock" --virtual "$stage/run/none.sock" --admit-uid "$uid_client"
 t a_kernel_without_landlock
 t the_service_is_off
 finish
