@@ -11,13 +11,15 @@ int sha256(struct bytes data, uint8_t out[static KF_DIGEST_SIZE])
 {
 	unsigned len = 0;
 
+	ossl_begin();
 	if (EVP_Digest(data.p, data.n, out, &len, EVP_sha256(), NULL) != 1 || len != KF_DIGEST_SIZE)
-		return -EIO;
+		return ossl_end(-EIO);
 	return 0;
 }
 
 int ecdsa_sign(EVP_PKEY *key, struct bytes first, struct bytes second, struct packer *out)
 {
+	ossl_begin();
 	_cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint8_t signature[ECDSA_SIG_MAX];
 	size_t len = sizeof(signature);
@@ -26,7 +28,7 @@ int ecdsa_sign(EVP_PKEY *key, struct bytes first, struct bytes second, struct pa
 	    EVP_DigestSignUpdate(ctx, first.p, first.n) != 1 ||
 	    EVP_DigestSignUpdate(ctx, second.p, second.n) != 1 ||
 	    EVP_DigestSignFinal(ctx, signature, &len) != 1)
-		return -EIO;
+		return ossl_end(-EIO);
 	pack_bytes(out, BYTES(signature, len));
 	return pack_end(out);
 }
@@ -43,13 +45,16 @@ static bool is_on_p256(EVP_PKEY *key)
 
 int ecdsa_verify(EVP_PKEY *key, struct bytes first, struct bytes second, struct bytes signature)
 {
+	ossl_begin();
 	_cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
 	if (!is_on_p256(key))
-		return -EINVAL;
+		return ossl_end(-EINVAL);
 	if (!ctx || EVP_DigestVerifyInit_ex(ctx, NULL, "SHA256", NULL, NULL, key, NULL) != 1 ||
 	    EVP_DigestVerifyUpdate(ctx, first.p, first.n) != 1 ||
 	    EVP_DigestVerifyUpdate(ctx, second.p, second.n) != 1)
-		return -EIO;
-	return EVP_DigestVerifyFinal(ctx, signature.p, signature.n) == 1 ? 0 : -EBADMSG;
+		return ossl_end(-EIO);
+	if (EVP_DigestVerifyFinal(ctx, signature.p, signature.n) != 1)
+		return ossl_end(-EBADMSG);
+	return 0;
 }

@@ -9,7 +9,6 @@
 #include "format/ossl.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/x509.h>
 
@@ -46,7 +45,7 @@ static int rsa_type_of(EVP_PKEY *key, enum kf_key_type *out)
 	return -EOPNOTSUPP;
 }
 
-int key_type_of(EVP_PKEY *key, enum kf_key_type *out)
+static int type_of(EVP_PKEY *key, enum kf_key_type *out)
 {
 	char group[32] = "";
 
@@ -65,10 +64,17 @@ int key_type_of(EVP_PKEY *key, enum kf_key_type *out)
 	return -EOPNOTSUPP;
 }
 
+int key_type_of(EVP_PKEY *key, enum kf_key_type *out)
+{
+	ossl_begin();
+	return ossl_end(type_of(key, out));
+}
+
 int key_generate(enum kf_key_type type, EVP_PKEY **out)
 {
 	EVP_PKEY *key;
 
+	ossl_begin();
 	if (key_type_is_rsa(type))
 		key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)key_type_bits(type));
 	else if (key_type_is_ec(type))
@@ -76,7 +82,7 @@ int key_generate(enum kf_key_type type, EVP_PKEY **out)
 	else
 		return -EOPNOTSUPP;
 	if (!key)
-		return -EIO;
+		return ossl_end(-EIO);
 	*out = key;
 	return 0;
 }
@@ -84,10 +90,12 @@ int key_generate(enum kf_key_type type, EVP_PKEY **out)
 int key_spki(EVP_PKEY *key, struct packer *out)
 {
 	uint8_t *der = NULL;
-	int len = i2d_PUBKEY(key, &der);
+	int len;
 
+	ossl_begin();
+	len = i2d_PUBKEY(key, &der);
 	if (len <= 0)
-		return -EIO;
+		return ossl_end(-EIO);
 	pack_bytes(out, BYTES(der, (size_t)len));
 	OPENSSL_free(der);
 	return pack_end(out);
@@ -132,16 +140,18 @@ int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type)
 
 	if (der.n == 0 || der.n > SPKI_MAX)
 		return -EBADMSG;
+	ossl_begin();
 	key = d2i_PUBKEY(NULL, &at, (long)der.n);
-	ERR_clear_error();
+	if (ossl_end(-EBADMSG) == -ENOMEM)	/* may have come half all the same */
+		return -ENOMEM;
 	if (!key || at != der.p + der.n)
 		return -EBADMSG;
-	r = key_type_of(key, type);
+	r = type_of(key, type);
 	if (r < 0)
-		return r;
+		return ossl_end(r);
 	good = key_type_is_rsa(*type) ? rsa_public_is_allowed(key) : ec_public_is_in_form(key);
 	if (!good || key_spki(key, &again) < 0 || !bytes_equal(pack_done(&again), der))
-		return -EBADMSG;
+		return ossl_end(-EBADMSG);
 	*out = take_ptr(key);
 	return 0;
 }
@@ -244,9 +254,10 @@ int key_plain_encode(EVP_PKEY *key, struct secret *out)
 	enum kf_key_type type;
 	int r;
 
-	r = key_type_of(key, &type);
+	ossl_begin();
+	r = type_of(key, &type);
 	if (r < 0)
-		return r;
+		return ossl_end(r);
 	r = secret_init(&scratch, 512);
 	if (r < 0)
 		return r;
@@ -254,7 +265,7 @@ int key_plain_encode(EVP_PKEY *key, struct secret *out)
 		r = rsa_plain_encode(key, &p, &scratch);
 	else
 		r = ec_plain_encode(key, key_type_size(type), &p, &scratch);
-	ERR_clear_error();
+	r = ossl_end(r);
 	if (r == 0)
 		r = pack_end(&p);
 	if (r < 0) {
@@ -435,10 +446,9 @@ static int ec_key_from_scalar(struct bytes scalar, enum kf_key_type type, const 
 
 int key_from_scalar(struct bytes scalar, enum kf_key_type type, EVP_PKEY **out)
 {
-	int r = key_type_is_ec(type) ? ec_key_from_scalar(scalar, type, NULL, out) : -EBADMSG;
-
-	ERR_clear_error();
-	return r;
+	ossl_begin();
+	return ossl_end(key_type_is_ec(type) ? ec_key_from_scalar(scalar, type, NULL, out)
+					     : -EBADMSG);
 }
 
 static int ec_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
@@ -461,10 +471,10 @@ int key_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
 {
 	int r = -EBADMSG;
 
+	ossl_begin();
 	if (key_type_is_rsa(type))
 		r = rsa_plain_decode(der, type, out);
 	else if (key_type_is_ec(type))
 		r = ec_plain_decode(der, type, out);
-	ERR_clear_error();
-	return r;
+	return ossl_end(r);
 }

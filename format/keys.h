@@ -13,7 +13,7 @@
 #define SPKI_MAX 600			/* DER of an RSA-4096 SubjectPublicKeyInfo: 550 */
 #define KEY_PLAIN_MAX 2560		/* DER of an RSA-4096 RSAPrivateKey: about 2350 */
 
-/* Return: 0, or -EOPNOTSUPP if the key is none of our types. */
+/* Return: 0, -EOPNOTSUPP if the key is none of our types, -ENOMEM. */
 int key_type_of(EVP_PKEY *key, enum kf_key_type *out);
 
 /* Return: 0 and a key owned by the caller, -EOPNOTSUPP for a type not ours, -EIO. */
@@ -26,7 +26,8 @@ int key_spki(EVP_PKEY *key, struct packer *out);
  * Reads a SubjectPublicKeyInfo in the one form of docs/formats.md 3 (EC: named curve, uncompressed
  * point; RSA: an exponent in range): what comes back encodes to the same bytes.
  *
- * Return: 0 and a key owned by the caller; -EBADMSG; -EOPNOTSUPP for a type not ours.
+ * Return: 0 and a key owned by the caller; -EBADMSG; -EOPNOTSUPP for a type not ours;
+ * -ENOMEM.
  */
 int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type);
 
@@ -45,7 +46,8 @@ int key_from_scalar(struct bytes scalar, enum kf_key_type type, EVP_PKEY **out);
  * Reads the plaintext of an item and proves the pair consistent, as docs/card-application.md 5.4
  * step 6 says: the card to believe it, the server to know that the card will.
  *
- * Return: 0 and a key owned by the caller; -EBADMSG whatever is wrong with it; -EIO.
+ * Return: 0 and a key owned by the caller; -EBADMSG whatever is wrong with it; -EIO,
+ * -ENOMEM.
  */
 int key_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out);
 

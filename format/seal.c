@@ -29,6 +29,7 @@ static OSSL_PARAM param_bytes(const char *key, struct bytes b)
 static int derive_one(const struct secret *s1, const char *label, struct bytes context,
 		      uint8_t out[static KEY_SIZE])
 {
+	ossl_begin();
 	_cleanup_(EVP_KDF_freep) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "KBKDF", NULL);
 	_cleanup_(EVP_KDF_CTX_freep) EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	OSSL_PARAM params[] = {
@@ -41,7 +42,7 @@ static int derive_one(const struct secret *s1, const char *label, struct bytes c
 		OSSL_PARAM_construct_end(),
 	};
 
-	return ctx && EVP_KDF_derive(ctx, out, KEY_SIZE, params) == 1 ? 0 : -EIO;
+	return ossl_end(ctx && EVP_KDF_derive(ctx, out, KEY_SIZE, params) == 1 ? 0 : -EIO);
 }
 
 int item_keys_derive(struct item_keys *keys, const struct secret *s1,
@@ -87,6 +88,7 @@ size_t item_sealed_size(size_t n)
 static int cbc(const struct item_keys *keys, const uint8_t iv[static KF_IV_SIZE], bool encrypt,
 	       struct bytes in, uint8_t *out)
 {
+	ossl_begin();
 	_cleanup_(EVP_CIPHER_freep) EVP_CIPHER *aes = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	_cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n = 0, tail = 0;
@@ -95,7 +97,7 @@ static int cbc(const struct item_keys *keys, const uint8_t iv[static KF_IV_SIZE]
 	    EVP_CIPHER_CTX_set_padding(ctx, 0) != 1 ||
 	    EVP_CipherUpdate(ctx, out, &n, in.p, (int)in.n) != 1 ||
 	    EVP_CipherFinal_ex(ctx, out + n, &tail) != 1)
-		return -EIO;
+		return ossl_end(-EIO);
 	return (size_t)(n + tail) == in.n ? 0 : -EIO;
 }
 
@@ -161,6 +163,7 @@ int item_decrypt(const struct item_keys *keys, const uint8_t iv[static KF_IV_SIZ
 int item_mac(const struct item_keys *keys, struct bytes body_der,
 	     uint8_t out[static ITEM_MAC_SIZE])
 {
+	ossl_begin();
 	_cleanup_(EVP_MAC_freep) EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
 	_cleanup_(EVP_MAC_CTX_freep) EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
 	OSSL_PARAM params[] = {
@@ -172,7 +175,7 @@ int item_mac(const struct item_keys *keys, struct bytes body_der,
 	if (!ctx || EVP_MAC_init(ctx, keys->all.p + KEY_SIZE, KEY_SIZE, params) != 1 ||
 	    EVP_MAC_update(ctx, body_der.p, body_der.n) != 1 ||
 	    EVP_MAC_final(ctx, out, &len, ITEM_MAC_SIZE) != 1 || len != ITEM_MAC_SIZE)
-		return -EIO;
+		return ossl_end(-EIO);
 	return 0;
 }
 
@@ -198,6 +201,7 @@ static int set_oaep(EVP_PKEY_CTX *ctx, const uint8_t h[static KF_DIGEST_SIZE])
 int session_key_wrap(EVP_PKEY *exchange, const uint8_t h[static KF_DIGEST_SIZE],
 		     const struct secret *s1, struct packer *out)
 {
+	ossl_begin();
 	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx =
 		EVP_PKEY_CTX_new_from_pkey(NULL, exchange, NULL);
 	size_t len = (size_t)EVP_PKEY_get_size(exchange);
@@ -207,7 +211,7 @@ int session_key_wrap(EVP_PKEY *exchange, const uint8_t h[static KF_DIGEST_SIZE],
 		return -EMSGSIZE;
 	if (!ctx || EVP_PKEY_encrypt_init(ctx) != 1 || set_oaep(ctx, h) < 0 ||
 	    EVP_PKEY_encrypt(ctx, at, &len, s1->p, s1->n) != 1)
-		return -EIO;
+		return ossl_end(-EIO);
 	return 0;
 }
 
@@ -223,6 +227,7 @@ static void choose(uint8_t *out, const uint8_t *good, const uint8_t *spare, size
 int session_key_unwrap(EVP_PKEY *exchange, const uint8_t h[static KF_DIGEST_SIZE],
 		       struct bytes wrapped, struct secret *s1)
 {
+	ossl_begin();
 	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx =
 		EVP_PKEY_CTX_new_from_pkey(NULL, exchange, NULL);
 	_cleanup_(secret_deinit) struct secret opened = SECRET_INIT, spare = SECRET_INIT;
@@ -239,9 +244,9 @@ int session_key_unwrap(EVP_PKEY *exchange, const uint8_t h[static KF_DIGEST_SIZE
 		return r;
 	/* Drawn before the outcome is known, so that both outcomes do the same work. */
 	if (RAND_priv_bytes(spare.p, KF_S1_SIZE) != 1)
-		return -EIO;
+		return ossl_end(-EIO);
 	if (!ctx || EVP_PKEY_decrypt_init(ctx) != 1 || set_oaep(ctx, h) < 0)
-		return -EIO;
+		return ossl_end(-EIO);
 
 	opens = EVP_PKEY_decrypt(ctx, opened.p, &len, wrapped.p, wrapped.n);
 	ERR_clear_error();

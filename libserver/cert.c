@@ -68,6 +68,7 @@ int cert_parse(struct bytes data, const char *what, X509 **out, struct kf_error 
 
 	if (r < 0)
 		return r;
+	ossl_begin();
 	if (is_der(data)) {
 		cert = d2i_X509(NULL, &at, (long)data.n);
 		if (cert && at != data.p + data.n)
@@ -77,7 +78,9 @@ int cert_parse(struct bytes data, const char *what, X509 **out, struct kf_error 
 
 		cert = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
 	}
-	ERR_clear_error();
+	/* A certificate comes also without memory for its key, and then has none, or half of one. */
+	if (ossl_end(-EBADMSG) == -ENOMEM)
+		return -ENOMEM;
 	if (!cert)
 		return unreadable(what, e);
 	*out = take_ptr(cert);
@@ -93,6 +96,7 @@ int crl_parse(struct bytes data, X509_CRL **out, struct kf_error *e)
 
 	if (r < 0)
 		return r;
+	ossl_begin();
 	if (is_der(data)) {
 		crl = d2i_X509_CRL(NULL, &at, (long)data.n);
 		if (crl && at != data.p + data.n)
@@ -102,9 +106,9 @@ int crl_parse(struct bytes data, X509_CRL **out, struct kf_error *e)
 
 		crl = bio ? PEM_read_bio_X509_CRL(bio, NULL, no_passphrase, NULL) : NULL;
 	}
-	ERR_clear_error();
 	if (!crl)
-		return unreadable(what, e);
+		return ossl_end(-EBADMSG) == -ENOMEM ? -ENOMEM : unreadable(what, e);
+	ERR_clear_error();
 	*out = take_ptr(crl);
 	return 0;
 }
@@ -114,7 +118,7 @@ static int blob_from_openssl(uint8_t *der, int len, struct blob *out)
 	int r;
 
 	if (len <= 0)
-		return -ENOMEM;
+		return ossl_end(-ENOMEM);
 	r = blob_set(out, BYTES(der, (size_t)len));
 	OPENSSL_free(der);
 	return r;
@@ -165,15 +169,17 @@ int crl_check_strength(X509_CRL *crl, struct kf_error *e)
 	int hash = NID_undef, nid = X509_CRL_get_signature_nid(crl);
 	const EVP_MD *md;
 
+	ossl_begin();
 	X509_CRL_get0_signature(crl, NULL, &algorithm);
 	if (nid == NID_rsassaPss)
 		hash = pss_hash(algorithm);
 	else if (OBJ_find_sigid_algs(nid, &hash, NULL) != 1)
 		hash = NID_undef;
 	md = hash == NID_undef ? NULL : EVP_get_digestbynid(hash);
-	ERR_clear_error();
 	if ((md && EVP_MD_get_size(md) >= 32) || nid == NID_ED25519 || nid == NID_ED448)
-		return 0;
+		return ossl_end(0);
+	if (ossl_end(-EACCES) == -ENOMEM)
+		return -ENOMEM;
 	return error_why(e, -EACCES, "docs/formats.md 2: SHA-256 or stronger",
 			 "ask the maker for a list with a stronger signature",
 			 "the revocation list's signature is weaker than SHA-256");
@@ -187,10 +193,11 @@ static int refuse(struct kf_error *e, const char *format, ...)
 	char why[KF_ERROR_TEXT_MAX];
 	va_list args;
 
+	if (ossl_end(-EACCES) == -ENOMEM)
+		return -ENOMEM;		/* and nothing about the certificate */
 	va_start(args, format);
 	error_text_vset(why, format, args);
 	va_end(args);
-	ERR_clear_error();
 	return error_why(e, -EACCES, RULE, NEXT, "%s", why);
 }
 
@@ -309,6 +316,7 @@ int cert_check_device(X509 *cert, struct device_facts *out, struct kf_error *e)
 	struct device_facts facts = { 0 };
 	int r;
 
+	ossl_begin();
 	if (X509_get_version(cert) != X509_VERSION_3)
 		return refuse(e, "it is not of X.509 version 3");
 	if (!is_p256(X509_get0_pubkey(cert)))
@@ -343,6 +351,8 @@ static int path_failed(X509_STORE_CTX *ctx, struct kf_error *e)
 {
 	int error = X509_STORE_CTX_get_error(ctx);
 
+	if (error == X509_V_ERR_OUT_OF_MEM || ossl_end(-EACCES) == -ENOMEM)
+		return -ENOMEM;
 	switch (error) {
 	case X509_V_ERR_CERT_REVOKED:
 		return error_why(e, -EACCES, "the enrolled revocation list",
@@ -373,21 +383,32 @@ static bool store_fill(X509_STORE *store, X509 *root, X509_CRL *crl)
 	       X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK) == 1;
 }
 
+static int check_root(X509 *root, struct kf_error *e)
+{
+	ossl_begin();
+	if (X509_check_ca(root) == 1 && X509_self_signed(root, 1) == 1)
+		return 0;
+	if (ossl_end(-EACCES) == -ENOMEM)
+		return -ENOMEM;
+	return error_why(e, -EACCES, "path to the enrolled root, docs/formats.md 2",
+			 "name the maker's root certificate as root",
+			 "the root is not a self-signed CA certificate");
+}
+
 int cert_check_path(X509 *cert, X509 *root, X509_CRL *crl, bool device, struct kf_error *e)
 {
 	_cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
 	_cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	int r = 0;
+	int r = check_root(root, e);
 
-	if (X509_check_ca(root) != 1 || X509_self_signed(root, 1) != 1)
-		return error_why(e, -EACCES, "path to the enrolled root, docs/formats.md 2",
-				 "name the maker's root certificate as root",
-				 "the root is not a self-signed CA certificate");
-	if (crl && crl_check_strength(crl, e) < 0)
-		return -EACCES;
+	if (r == 0 && crl)
+		r = crl_check_strength(crl, e);
+	if (r < 0)
+		return r;
+	ossl_begin();
 	if (!store || !ctx || !store_fill(store, root, crl) ||
 	    X509_STORE_CTX_init(ctx, store, cert, NULL) != 1)
-		return -ENOMEM;
+		return ossl_end(-ENOMEM);
 	if (device)
 		X509_STORE_CTX_set_verify_cb(ctx, let_known_critical_pass);
 	if (X509_verify_cert(ctx) != 1)

@@ -93,12 +93,12 @@ static int open_block(const struct armour *armour, bool encrypted, struct bytes 
 {
 	int r = armour_decode(armour, der);
 
+	ossl_begin();
 	if (r == 0 && encrypted && armour->headers.n > 0)
 		r = open_headers(armour, der, passphrase);
 	else if (r == 0 && encrypted)
 		r = open_pkcs8(der, passphrase);
-	ERR_clear_error();
-	return r;
+	return ossl_end(r);
 }
 
 static const struct label_row {
@@ -179,7 +179,8 @@ int pem_private_key_write(EVP_PKEY *key, struct bytes passphrase, struct secret 
 	int r = 0;
 
 	if (!bio)
-		return -ENOMEM;
+		return ossl_end(-ENOMEM);
+	ossl_begin();
 	if (passphrase.n > 0)
 		r = write_encrypted(bio, key, passphrase);
 	else if (PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
@@ -192,6 +193,5 @@ int pem_private_key_write(EVP_PKEY *key, struct bytes passphrase, struct secret 
 		out->n = p.n;
 		r = pack_end(&p);
 	}
-	ERR_clear_error();
-	return r;
+	return ossl_end(r);
 }

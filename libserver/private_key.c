@@ -79,7 +79,7 @@ static int parse_rsa(struct bytes der, EVP_PKEY **out, struct kf_error *e)
 
 /* --- EC --- */
 
-/* By name or by numbers. Return: 0, -EBADMSG, -EOPNOTSUPP. */
+/* By name or by numbers. Return: 0, -EBADMSG, -EOPNOTSUPP, -ENOMEM. */
 static int curve_of(struct bytes params, enum kf_key_type *out)
 {
 	const uint8_t *at = params.p;
@@ -87,10 +87,10 @@ static int curve_of(struct bytes params, enum kf_key_type *out)
 
 	if (params.n == 0 || params.n > 4096)
 		return -EBADMSG;
+	ossl_begin();
 	group = d2i_ECPKParameters(NULL, &at, (long)params.n);
-	ERR_clear_error();
 	if (!group || at != params.p + params.n)
-		return -EBADMSG;
+		return ossl_end(-EBADMSG);
 	switch (EC_GROUP_get_curve_name(group)) {
 	case NID_X9_62_prime256v1:
 		*out = KF_KEY_EC_P256;
@@ -171,13 +171,17 @@ static int parse_ec(struct bytes der, struct bytes params, EVP_PKEY **out, struc
 	r = curve_of(params.n > 0 ? params : parts.params, &type);
 	if (r == -EOPNOTSUPP)
 		return unknown_type(e);
-	if (r == 0 && parts.params.n > 0 && (curve_of(parts.params, &again) < 0 || again != type))
-		r = -EBADMSG;
+	if (r == 0 && parts.params.n > 0) {
+		r = curve_of(parts.params, &again);
+		if (r != -ENOMEM && again != type)
+			r = -EBADMSG;
+	}
 	if (r < 0)
-		return not_in_form(e);
+		return r == -ENOMEM ? r : not_in_form(e);
+	ossl_begin();
 	r = key_from_scalar(parts.scalar, type, &key);
 	if (r == 0 && parts.point.n > 0 && !public_agrees(key, parts.point))
-		r = -EBADMSG;
+		r = ossl_end(-EBADMSG);
 	if (r < 0)
 		return r == -EBADMSG ? no_pair(e) : r;
 	*out = take_ptr(key);

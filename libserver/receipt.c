@@ -68,17 +68,22 @@ static const char *difference(const struct receipt *got, const struct ticket *ti
 }
 
 /* The public key that the card recomputed has to be the one that was sealed. */
-static const char *evidence_difference(const struct receipt *got, const struct ticket_item *item)
+static int check_evidence(const struct receipt *got, const struct ticket_item *item,
+			  uint32_t number, struct kf_error *e)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	uint8_t digest[KF_DIGEST_SIZE];
-	enum kf_key_type type;
+	enum kf_key_type type = KF_KEY_NONE;
+	int r = spki_parse(got->evidence, &key, &type);
 
-	if (spki_parse(got->evidence, &key, &type) < 0 || type != item->key_type)
-		return "the public key in it is malformed";
-	if (sha256(got->evidence, digest) < 0 || !digests_equal(digest, item->key))
-		return "the card holds another key than was sealed";
-	return NULL;
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || type != item->key_type)
+		return refuse(e, number, "the public key in it is malformed");
+	r = sha256(got->evidence, digest);
+	if (r == 0 && !digests_equal(digest, item->key))
+		r = refuse(e, number, "the card holds another key than was sealed");
+	return r;
 }
 
 static int prove(struct kf_receipt_report *report, EVP_PKEY *device,
@@ -104,10 +109,11 @@ static int prove(struct kf_receipt_report *report, EVP_PKEY *device,
 		return error_why(e, -EBADMSG, "docs/formats.md 7", NEXT,
 				 "receipt %u is not in form", entry->number);
 	why = difference(&receipt, &report->ticket, entry->number);
-	if (!why)
-		why = evidence_difference(&receipt, &report->ticket.items[entry->number - 1]);
 	if (why)
 		return refuse(e, entry->number, why);
+	r = check_evidence(&receipt, &report->ticket.items[entry->number - 1], entry->number, e);
+	if (r < 0)
+		return r;
 
 	proof = &report->proofs[entry->number - 1];
 	r = blob_set(&proof->evidence, receipt.evidence);
@@ -136,14 +142,18 @@ static int device_key(const struct ticket *ticket, X509 **cert, EVP_PKEY **key,
 		      struct kf_error *e)
 {
 	uint8_t digest[KF_DIGEST_SIZE];
+	int r = cert_parse(blob_bytes(&ticket->certificate), "certificate", cert, NULL);
 
-	if (cert_parse(blob_bytes(&ticket->certificate), "certificate", cert, NULL) == 0 &&
-	    sha256(blob_bytes(&ticket->certificate), digest) == 0 &&
-	    digests_equal(digest, ticket->device)) {
+	if (r == 0)
+		r = sha256(blob_bytes(&ticket->certificate), digest);
+	if (r == 0 && digests_equal(digest, ticket->device)) {
 		*key = X509_get0_pubkey(*cert);
 		if (*key)
 			return 0;
+		r = ossl_end(-EBADMSG);
 	}
+	if (r == -ENOMEM)
+		return r;
 	return error_why(e, -EBADMSG, "docs/formats.md 9", "restore the state from a backup",
 			 "the ticket is damaged: its certificate is not its device's");
 }

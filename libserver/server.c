@@ -92,11 +92,18 @@ int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len
 	int r;
 
 	r = pem_private_key(BYTES(pem, len), BYTES(passphrase, passphrase_len), &key, e);
-	if (r == 0 && (key_type_of(key, &type) < 0 || type != KF_KEY_EC_P256))
+	if (r < 0)
+		return error_what(e, r, "cannot take the injector key");
+	r = key_type_of(key, &type);
+	if (r != -ENOMEM && (r < 0 || type != KF_KEY_EC_P256))
 		r = error_why(e, -EINVAL, "docs/card-application.md 1: injector keys",
 			      "use an EC key on P-256", "the injector key is not on P-256");
 	/* Cards know it by the hash of one form; in another they would not. */
-	if (r == 0 && (key_spki(key, &p) < 0 || spki_parse(pack_done(&p), &public, &type) < 0))
+	if (r == 0)
+		r = key_spki(key, &p);
+	if (r == 0)
+		r = spki_parse(pack_done(&p), &public, &type);
+	if (r == -EBADMSG)
 		r = error_why(e, -EINVAL, "docs/formats.md 3",
 			      "write it with a named curve and an uncompressed point",
 			      "the injector key's public half is not in the form cards know");

@@ -82,8 +82,11 @@ struct json_in json_in_begin(struct bytes text, const char *format, const char *
 		in.r = error_why(e, -EBADMSG, RULE, NEXT, "the %s is longer than 1 MiB", what);
 		return in;
 	}
+	errno = 0;
 	in.object = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &why);
-	if (!in.object)
+	if (!in.object && (errno == ENOMEM || !why.text[0]))	/* jansson says nothing, or anything */
+		in.r = -ENOMEM;
+	else if (!in.object)
 		in.r = error_why(e, -EBADMSG, RULE, NEXT, "the %s is not JSON: line %d: %s", what,
 				 why.line, why.text);
 	else if (!json_is_object(in.object))
