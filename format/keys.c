@@ -344,15 +344,22 @@ static bool rsa_numbers_agree(const struct rsa_numbers *k, unsigned bits)
 }
 
 /* Hands numbers to OpenSSL as a key of @algorithm. */
+/* Without memory OpenSSL 3.0 may answer 1 with a key that lacks a part. */
 static int key_from_build(OSSL_PARAM_BLD *build, const char *algorithm, EVP_PKEY **out)
 {
-	_cleanup_(OSSL_PARAM_freep) OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx =
-		EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	_cleanup_(OSSL_PARAM_freep) OSSL_PARAM *params = NULL;
+	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
 
+	ossl_begin();
+	params = OSSL_PARAM_BLD_to_param(build);
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
 	if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, out, EVP_PKEY_KEYPAIR, params) != 1)
-		return -EIO;
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) != 1)
+		return ossl_end(-EIO);
+	if (ossl_end(-EIO) == -ENOMEM)
+		return -ENOMEM;
+	*out = take_ptr(key);
 	return 0;
 }
 
