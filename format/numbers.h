@@ -23,6 +23,7 @@ enum {
 	APP_TRIES = 5,			/* of one sid */
 	APP_PIN_MIN = 4,
 	APP_PIN_MAX = 32,
+	APP_PIN_BLOCK = 12,		/* of a PIN that a keypad fills up with FF */
 	APP_PIN_TRIES = 3,
 	APP_PUK_TRIES = 8,
 	APP_DATA_MAX = 8192,		/* longest command and response data field */

@@ -176,3 +176,19 @@ KF_EXPORT int kf_transaction_end(struct kf_context *context, uint32_t flags)
 	end->flags = flags;
 	return call_run(&call, "cannot end the transaction");
 }
+
+KF_EXPORT int kf_context_features(struct kf_context *context, uint32_t *out)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_reader_info *ask = call_begin(&call, context ? context->client : NULL,
+						KF_READER_INFO);
+	int r;
+
+	if (!context || !out)
+		return -EINVAL;
+	packet_set_string(ask->entry.name, context->reader);
+	r = call_run(&call, "cannot ask what reader \"%s\" can", context->reader);
+	if (r == 0)
+		*out = ((const struct kf_reader_info *)call_reply(&call))->features;
+	return r;
+}

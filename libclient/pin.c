@@ -91,6 +91,36 @@ KF_EXPORT int kf_pin_change(struct kf_context *context, uint32_t pin, const char
 	return call_run(&call, "cannot change the PIN");
 }
 
+/* A person types: a deadline that nobody chose is one for machines. */
+#define PAD_VERIFY_MS	100000u
+#define PAD_CHANGE_MS	200000u
+
+static int pad(struct kf_context *context, uint32_t request, uint32_t pin, uint32_t flags,
+	       uint32_t patience_ms)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_pin_pad *ask = call_begin_card(&call, context, request);
+
+	if (!context)
+		return -EINVAL;
+	if (context->client->deadline_ms == 0)
+		call_set_deadline(&call, patience_ms);
+	ask->pin = pin;
+	ask->flags = flags;
+	return call_run(&call, request == KF_PIN_PAD_CHANGE ? "cannot change the PIN at the reader" :
+						    "cannot verify the PIN at the reader");
+}
+
+KF_EXPORT int kf_pin_pad_verify(struct kf_context *context, uint32_t pin, uint32_t flags)
+{
+	return pad(context, KF_PIN_PAD_VERIFY, pin, flags, PAD_VERIFY_MS);
+}
+
+KF_EXPORT int kf_pin_pad_change(struct kf_context *context, uint32_t pin, uint32_t flags)
+{
+	return pad(context, KF_PIN_PAD_CHANGE, pin, flags, PAD_CHANGE_MS);
+}
+
 KF_EXPORT int kf_pin_unblock(struct kf_context *context, uint32_t pin, const char *puk,
 			     size_t puk_len, const char *new_value, size_t new_len, uint32_t flags)
 {

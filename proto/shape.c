@@ -54,6 +54,8 @@ static const struct shape shapes[] = {
 	SHAPE(KF_PIN_UNBLOCK, kf_pin_unblock, new_value,
 	      FLAGS(kf_pin_unblock, flags, KF_PIN_LAST_TRY), IN(kf_pin_unblock, puk),
 	      IN(kf_pin_unblock, new_value)),
+	SHAPE(KF_PIN_PAD_VERIFY, kf_pin_pad, flags, FLAGS(kf_pin_pad, flags, KF_PIN_LAST_TRY)),
+	SHAPE(KF_PIN_PAD_CHANGE, kf_pin_pad, flags, FLAGS(kf_pin_pad, flags, KF_PIN_LAST_TRY)),
 	SHAPE(KF_PIN_LOGOUT, kf_pin_logout, context),
 
 	SHAPE(KF_CONTAINER_LIST, kf_container_list, containers, RES(kf_container_list, reserved),

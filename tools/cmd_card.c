@@ -105,10 +105,14 @@ static json_t *identity_json(const struct kf_card *card)
 			 "open import", !!(flags & KF_CARD_OPEN_IMPORT));
 }
 
-static json_t *card_json(const struct kf_card *card)
+static const struct bit_name keypad_names[] = {
+	{ KF_FEATURE_PIN_VERIFY, "verify" }, { KF_FEATURE_PIN_CHANGE, "change" }, { 0, NULL },
+};
+
+static json_t *card_json(const struct kf_card *card, uint32_t features)
 {
 	json_t *object = identity_json(card);
-	json_t *abilities = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o}",
+	json_t *abilities = json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:o,s:o,s:o}",
 		"key import", names_of_bits(kf_card_value(card, KF_CP_KEY_IMPORT), import_names),
 		"methods", names_of_numbers(kf_card_value(card, KF_CP_METHODS), method_text),
 		"key types", names_of_numbers(kf_card_value(card, KF_CP_KEY_TYPES), type_name),
@@ -123,7 +127,8 @@ static json_t *card_json(const struct kf_card *card)
 		"containers", (json_int_t)kf_card_value(card, KF_CP_CONTAINERS),
 		"longest item", (json_int_t)kf_card_value(card, KF_CP_MAX_ITEM),
 		"PIN tries left", tries_json(card, KF_PIN_USER),
-		"PUK tries left", tries_json(card, KF_PIN_PUK));
+		"PUK tries left", tries_json(card, KF_PIN_PUK),
+		"PIN pad", names_of_bits(features, keypad_names));
 
 	if (object && abilities)
 		(void)json_object_update(object, abilities);
@@ -150,9 +155,9 @@ static void say_value(const char *name, const json_t *value)
 	putchar('\n');
 }
 
-static int print_card(struct tool *tool, const struct kf_card *card)
+static int print_card(struct tool *tool, const struct kf_card *card, uint32_t features)
 {
-	json_t *object = card_json(card), *value;
+	json_t *object = card_json(card, features), *value;
 	const char *name;
 
 	if (object && !tool->ui.json)
@@ -171,6 +176,7 @@ static int cmd_show(int argc, char **argv)
 	struct tool tool = TOOL_INIT("keyferry card show");
 	struct kf_card *card = NULL;
 	struct kf_blob *chain = NULL;
+	uint32_t features = 0;
 	int code;
 
 	if (!tool_parse(&tool, "Shows what the card is and can.", args, argc, argv, &code))
@@ -178,12 +184,14 @@ static int cmd_show(int argc, char **argv)
 	code = tool_open(&tool);
 	if (code == UI_OK && kf_card_read(tool.context, &card) < 0)
 		code = tool_fail(&tool);
+	if (code == UI_OK && kf_context_features(tool.context, &features) < 0)
+		code = tool_fail(&tool);
 	if (code == UI_OK && cert && kf_device_cert(tool.context, &chain) < 0)
 		code = tool_fail(&tool);
 	if (code == UI_OK && cert)
 		code = tool_write(&tool, cert, BYTES(kf_blob_data(chain), kf_blob_size(chain)), 0644);
 	if (code == UI_OK)
-		code = print_card(&tool, card);
+		code = print_card(&tool, card, features);
 	chain = kf_blob_free(chain);
 	card = kf_card_free(card);
 	tool_close(&tool);

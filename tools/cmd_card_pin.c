@@ -39,6 +39,32 @@ static int done(struct tool *tool, const char *what)
 	return ui_json(&tool->ui, json_pack("{s:b}", "done", 1));
 }
 
+static int at_the_pad(struct tool *tool, const char *ask,
+		      int (*call)(struct kf_context *, uint32_t, uint32_t), const char *what)
+{
+	int code = tool_open(tool);
+
+	if (code != UI_OK)
+		return code;
+	if (!tool->ui.json)
+		fprintf(stderr, "%s\n", ask);
+	if (call(tool->context, KF_PIN_USER, flags_of(tool)) < 0)
+		return tool_fail(tool);
+	return done(tool, what);
+}
+
+static int verify_at_pad(struct tool *tool)
+{
+	return at_the_pad(tool, "Type the PIN at the reader.", kf_pin_pad_verify,
+			  "The PIN is right.");
+}
+
+static int change_at_pad(struct tool *tool)
+{
+	return at_the_pad(tool, "Type at the reader: the old PIN, the new one, and the "
+			  "new one again.", kf_pin_pad_change, "The PIN is changed.");
+}
+
 static int verify(struct tool *tool)
 {
 	int code = tool_open_verified(tool, "pin verify");
@@ -80,16 +106,23 @@ static int unblock(struct tool *tool)
 	return done(tool, "The new PIN is set.");
 }
 
-static int run(const char *command, const char *summary, int (*work)(struct tool *), int argc,
-	       char **argv)
+/* @at_pad: how it is done at the reader's keypad; NULL: not at all. */
+static int run(const char *command, const char *summary, int (*work)(struct tool *),
+	       int (*at_pad)(struct tool *), int argc, char **argv)
 {
-	const struct arg args[] = { ARG_END };
+	bool pinpad = false;
+	const struct arg with_pad[] = {
+		{ "pinpad", 0, ARG_FLAG, &pinpad, NULL, "type at the reader's own keypad; no PIN goes "
+		  "through this machine" },
+		ARG_END
+	};
+	const struct arg without[] = { ARG_END };
 	struct tool tool = TOOL_INIT(command);
 	int code;
 
-	if (!tool_parse(&tool, summary, args, argc, argv, &code))
+	if (!tool_parse(&tool, summary, at_pad ? with_pad : without, argc, argv, &code))
 		return code;
-	code = work(&tool);
+	code = pinpad ? at_pad(&tool) : work(&tool);
 	tool_close(&tool);
 	return code;
 }
@@ -97,19 +130,19 @@ static int run(const char *command, const char *summary, int (*work)(struct tool
 static int cmd_verify(int argc, char **argv)
 {
 	return run("keyferry card pin verify", "Checks the PIN. A wrong one costs a try; the last "
-		   "one is not spent without --allow-last-try.", verify, argc, argv);
+		   "one is not spent without --allow-last-try.", verify, verify_at_pad, argc, argv);
 }
 
 static int cmd_change(int argc, char **argv)
 {
 	return run("keyferry card pin change", "Replaces the PIN. --pin-fd: the old one on the first "
-		   "line, the new one on the second.", change, argc, argv);
+		   "line, the new one on the second.", change, change_at_pad, argc, argv);
 }
 
 static int cmd_unblock(int argc, char **argv)
 {
 	return run("keyferry card pin unblock", "Sets a new PIN by the PUK. --pin-fd: the PUK on the "
-		   "first line, the new PIN on the second.", unblock, argc, argv);
+		   "first line, the new PIN on the second.", unblock, NULL, argc, argv);
 }
 
 int cmd_card_pin(int argc, char **argv)

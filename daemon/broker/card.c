@@ -137,7 +137,9 @@ static uint32_t pin_at_risk(const struct job *job)
 		      offsetof(struct kf_pin_verify, flags) ==
 		      offsetof(struct kf_pin_change, flags) &&
 		      offsetof(struct kf_pin_verify, flags) ==
-		      offsetof(struct kf_pin_unblock, flags), "they begin alike");
+		      offsetof(struct kf_pin_unblock, flags) &&
+		      offsetof(struct kf_pin_verify, flags) ==
+		      offsetof(struct kf_pin_pad, flags), "they begin alike");
 	if (!job->pin_charged || (verify->flags & KF_PIN_LAST_TRY))
 		return 0;
 	return nr_of(job) == KF_PIN_UNBLOCK ? KF_PIN_PUK : verify->pin;
@@ -155,6 +157,7 @@ static void turn_ask_tries(struct reader *reader, uint32_t pin)
 static bool leaves_state(uint32_t nr)
 {
 	return nr == KF_PIN_VERIFY || nr == KF_PIN_CHANGE || nr == KF_PIN_UNBLOCK ||
+	       nr == KF_PIN_PAD_VERIFY || nr == KF_PIN_PAD_CHANGE ||
 	       nr == KF_APDU || nr == KF_PROCESS;
 }
 
@@ -346,6 +349,7 @@ static int translate(struct reader *reader, struct job *job, const struct packet
 			context->pin_lost = false;
 		return 0;
 	case KF_PIN_VERIFY:
+	case KF_PIN_PAD_VERIFY:
 		pin_was_right(reader, context, verify->pin);
 		return 0;
 	case KF_PIN_STATUS:
@@ -372,8 +376,10 @@ static int translate(struct reader *reader, struct job *job, const struct packet
  * The card may have compared the PIN all the same: else a deadline or a cancel that comes just
  * after it would make guesses free of charge.
  */
-static bool outcome_unknown(int result)
+static bool outcome_unknown(int result, uint16_t reason)
 {
+	if (reason == KF_REASON_PAD_CANCELLED || reason == KF_REASON_PAD_TIMEOUT)
+		return false;		/* it ended at the keys, and no PIN came to the card */
 	return result == -ECANCELED || result == -ETIMEDOUT || result == -EIO;
 }
 
@@ -386,7 +392,7 @@ static void turn_failed(struct reader *reader, struct job *job, const struct pac
 	out.header.sw = reply->header.sw;
 	out.header.reason = reply->header.reason;
 	out.header.detail = reply->header.detail;
-	if (result == -EKEYREJECTED || outcome_unknown(result))
+	if (result == -EKEYREJECTED || outcome_unknown(result, reply->header.reason))
 		job->pin_charged = false;	/* spent, not given back */
 	if (context && context->pin_lost && result == -EPERM &&
 	    out.header.reason == KF_REASON_PIN_NEEDED)

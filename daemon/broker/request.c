@@ -41,6 +41,8 @@ static const struct request_rule request_rules[] = {
 	REQUEST(KF_PIN_VERIFY,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
 	REQUEST(KF_PIN_CHANGE,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
 	REQUEST(KF_PIN_UNBLOCK,      HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin),
+	REQUEST(KF_PIN_PAD_VERIFY,   HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin_pad),
+	REQUEST(KF_PIN_PAD_CHANGE,   HANDLE_CONTEXT,  KF_RIGHT_USE,        on_pin_pad),
 	REQUEST(KF_PIN_LOGOUT,       HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
 	REQUEST(KF_CONTAINER_LIST,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
 	REQUEST_TO(KF_CONTAINER_INFO,   HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card,

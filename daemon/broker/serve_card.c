@@ -80,14 +80,14 @@ static int pin_parts_valid(const struct packet *request)
 	}
 }
 
-int on_pin(struct call *call)
+static int pin_turn(struct call *call)
 {
 	const struct kf_pin_verify *ask = packet_read(call->request);
 	struct client *client = call->client;
 	struct job *job;
-	int r = pin_parts_valid(call->request);
+	int r;
 
-	if (r < 0 || ask->pin == 0 || ask->pin >= KF_PINS_MAX)
+	if (ask->pin == 0 || ask->pin >= KF_PINS_MAX)
 		return -EINVAL;
 	if (!context_has_card(call->context))
 		return no_card(call);
@@ -105,6 +105,27 @@ int on_pin(struct call *call)
 	job->pin_charged = true;
 	card_kick(job->reader);
 	return r;
+}
+
+int on_pin(struct call *call)
+{
+	int r = pin_parts_valid(call->request);
+
+	return r < 0 ? r : pin_turn(call);
+}
+
+/* Typed at the reader. One without a keypad is not made to say so. */
+int on_pin_pad(struct call *call)
+{
+	bool change = call->request->shape->request == KF_PIN_PAD_CHANGE;
+	uint32_t needed = change ? KF_FEATURE_PIN_CHANGE : KF_FEATURE_PIN_VERIFY;
+
+	if (context_has_card(call->context) &&
+	    !(call->context->reader->device->hello.features & needed)) {
+		call->reason = KF_REASON_NO_PINPAD;
+		return -EOPNOTSUPP;
+	}
+	return pin_turn(call);
 }
 
 /* Turning a container into an exchange key is for ever: more than injecting. */

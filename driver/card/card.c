@@ -8,6 +8,7 @@
 #include "driver/card/match.h"
 #include "driver/card/sw.h"
 #include "driver/iso7816/card_io.h"
+#include "driver/iso7816/pad.h"
 
 #include <limits.h>
 
@@ -110,6 +111,15 @@ static void trace_command(const struct card *card, const struct apdu *apdu, int 
 	card->trace(&trace);
 }
 
+static int transport_failed(struct card *card, int r)
+{
+	card->lost = card->io->ran || !card_io_is_current(card->io);
+	card->said = (struct card_said){
+		.reason = card->io->ran ? KF_REASON_ON_CARD : KF_REASON_NONE,
+	};
+	return r;
+}
+
 /*
  * What never reached the card leaves it as it was. What may have leaves nothing to build on: a
  * second command would be right after only one of the two outcomes.
@@ -122,13 +132,7 @@ static int exchange(struct card *card, const struct apdu *apdu, struct apdu_resp
 		return -EIO;
 	r = apdu_exchange(card->io, apdu, card->deadline, answer);
 	trace_command(card, apdu, r, answer);
-	if (r < 0) {
-		card->lost = card->io->ran || !card_io_is_current(card->io);
-		card->said = (struct card_said){
-			.reason = card->io->ran ? KF_REASON_ON_CARD : KF_REASON_NONE,
-		};
-	}
-	return r;
+	return r < 0 ? transport_failed(card, r) : 0;
 }
 
 int card_call(struct card *card, const struct card_command *command, struct bytes *data)
@@ -151,6 +155,49 @@ int card_call(struct card *card, const struct card_command *command, struct byte
 		.detail = meaning.detail,
 	};
 	*data = meaning.error == 0 ? answer.data : BYTES_NONE;
+	return meaning.error;
+}
+
+/* What the person did, where the card was not asked at all. */
+static int at_the_keys(struct card *card, enum pad_outcome outcome)
+{
+	static const struct { int error; uint16_t reason; } said[] = {
+		[PAD_SENT] = { 0, KF_REASON_NONE },
+		[PAD_CANCELLED] = { -ECANCELED, KF_REASON_PAD_CANCELLED },
+		[PAD_TIMEOUT] = { -ETIMEDOUT, KF_REASON_PAD_TIMEOUT },
+		[PAD_MISMATCH] = { -EINVAL, KF_REASON_PAD_MISMATCH },
+		[PAD_LENGTH] = { -EINVAL, KF_REASON_PAD_LENGTH },
+	};
+
+	return card_say(card, said[outcome].error, said[outcome].reason, 0);
+}
+
+int card_pad(struct card *card, const struct pad *pad)
+{
+	const struct apdu shown = { .ins = pad->ins, .p2 = pad->p2 };
+	enum pad_outcome outcome = PAD_SENT;
+	struct apdu_response answer = { .sw = 0 };
+	struct sw_meaning meaning;
+	int r;
+
+	if (card->lost)
+		return -EIO;
+	if (!pad_is_there(card->io, pad->modify))
+		return card_say(card, -EOPNOTSUPP, KF_REASON_NO_PINPAD, 0);
+	r = pad_exchange(card->io, pad, card->deadline, &outcome, &answer.sw);
+	trace_command(card, &shown, r, &answer);
+	if (r == -EOPNOTSUPP)
+		return card_say(card, r, KF_REASON_NO_PINPAD, 0);
+	if (r < 0)
+		return transport_failed(card, r);
+	if (outcome != PAD_SENT)
+		return at_the_keys(card, outcome);
+	meaning = sw_meaning(answer.sw);
+	card->said = (struct card_said){
+		.sw = meaning.error < 0 ? answer.sw : 0,
+		.reason = meaning.reason,
+		.detail = meaning.detail,
+	};
 	return meaning.error;
 }
 

@@ -60,6 +60,7 @@ struct card_match {
  *		asks the card nothing
  * @info:	all of kf_card_info that the card can know
  * @drop:	drops what the card holds verified or selected for a client. Sessions stay
+ * @pin_pad_verify, @pin_pad_change: the PINs are typed at the reader; @pin->value is empty
  * @convert:	turns an ordinary key into EXCHANGE, irrevocably
  *
  * The rest is named like its request in proto.h. Errors are those of proto.h; struct card_said has
@@ -83,6 +84,8 @@ struct card_driver {
 	int (*pin_verify)(struct card *card, const struct card_pin *pin);
 	int (*pin_change)(struct card *card, const struct card_pin *pin);
 	int (*pin_unblock)(struct card *card, const struct card_pin *pin);
+	int (*pin_pad_verify)(struct card *card, const struct card_pin *pin);
+	int (*pin_pad_change)(struct card *card, const struct card_pin *pin);
 	int (*drop)(struct card *card);
 
 	int (*container_list)(struct card *card, uint32_t *n, struct packer *entries);
@@ -203,6 +206,13 @@ void card_forget(struct card *card);
  * error, after which the card is lost.
  */
 int card_call(struct card *card, const struct card_command *command, struct bytes *data);
+
+/*
+ * A PIN command whose PIN is typed at the reader. Return: as card_call(); -EOPNOTSUPP with
+ * %KF_REASON_NO_PINPAD; -ECANCELED, -ETIMEDOUT or -EINVAL with the reason it ended at the keys.
+ */
+struct pad;
+int card_pad(struct card *card, const struct pad *pad);
 
 /*
  * A raw APDU of a client, any status word: @response gets data and SW1 SW2.

@@ -64,6 +64,8 @@ int kf_place_choose(struct card *card, uint32_t container, uint32_t *out);
 int kf_pin_status(struct card *card, struct kf_pin_status *pin);
 int kf_pin_verify(struct card *card, const struct card_pin *pin);
 int kf_pin_change(struct card *card, const struct card_pin *pin);
+int kf_pin_pad_verify(struct card *card, const struct card_pin *pin);
+int kf_pin_pad_change(struct card *card, const struct card_pin *pin);
 int kf_pin_unblock(struct card *card, const struct card_pin *pin);
 int kf_pin_drop(struct card *card);
 

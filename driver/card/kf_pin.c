@@ -8,6 +8,7 @@
 
 #include "base/secret.h"
 #include "driver/card/fields.h"
+#include "driver/iso7816/pad.h"
 
 #define P2_PIN		APP_PIN_REF
 #define P2_PUK		APP_PUK_REF
@@ -137,6 +138,43 @@ int kf_pin_change(struct card *card, const struct card_pin *pin)
 	if (r < 0)
 		return r;
 	return send_pair(card, change, pin);
+}
+
+/* Digits alone, and as many as fit a block that a keypad can fill [card-application 4.5]. */
+static struct pad pad_of(uint8_t ins, uint8_t p2, bool modify)
+{
+	return (struct pad){
+		.ins = ins, .p2 = p2, .modify = modify,
+		.min = APP_PIN_MIN, .max = APP_PIN_BLOCK, .block = modify ? APP_PIN_BLOCK : 0,
+	};
+}
+
+int kf_pin_pad_verify(struct card *card, const struct card_pin *pin)
+{
+	const struct pad pad = pad_of(INS_VERIFY, P2_PIN, false);
+	int r;
+
+	if (pin->id == KF_PIN_PUK)
+		return -EOPNOTSUPP;
+	if (pin->id != KF_PIN_USER)
+		return -ENOENT;
+	if (!pad_is_there(card->io, false))
+		return card_say(card, -EOPNOTSUPP, KF_REASON_NO_PINPAD, 0);
+	r = guard_last_try(card, pin->id, pin->last_try);
+	return r < 0 ? r : card_pad(card, &pad);
+}
+
+int kf_pin_pad_change(struct card *card, const struct card_pin *pin)
+{
+	const struct pad pad = pad_of(INS_CHANGE, pin->id == KF_PIN_PUK ? P2_PUK : P2_PIN, true);
+	int r;
+
+	if (pin->id != KF_PIN_USER && pin->id != KF_PIN_PUK)
+		return -ENOENT;
+	if (!pad_is_there(card->io, true))
+		return card_say(card, -EOPNOTSUPP, KF_REASON_NO_PINPAD, 0);
+	r = guard_last_try(card, pin->id, pin->last_try);
+	return r < 0 ? r : card_pad(card, &pad);
 }
 
 int kf_pin_unblock(struct card *card, const struct card_pin *pin)

@@ -164,11 +164,13 @@ static bool waits_for_card(uint8_t type)
 	       type == CCID_POWER_ON;
 }
 
-static uint32_t clamp_answer(uint64_t ms)
+static uint32_t clamp_answer(uint8_t type, uint64_t ms)
 {
+	uint32_t max_ms = type == CCID_SECURE ? limits.person_ms : limits.answer_max_ms;
+
 	if (ms < limits.answer_min_ms)
 		return limits.answer_min_ms;
-	return ms < limits.answer_max_ms ? (uint32_t)ms : limits.answer_max_ms;
+	return ms < max_ms ? (uint32_t)ms : max_ms;
 }
 
 /* 0 is undefined and 0xFF means "a finger is wanted" on tokens: both count as one. */
@@ -183,7 +185,8 @@ static int extend(struct exchange *x, struct wait *w, uint8_t multiplier, struct
 	if (multiplier == 0 || multiplier == 0xff)
 		multiplier = 1;
 	*answer = deadline_sooner(w->deadline,
-				  deadline_in(clamp_answer((uint64_t)w->answer_ms * multiplier)));
+				  deadline_in(clamp_answer(w->command->type,
+						       (uint64_t)w->answer_ms * multiplier)));
 	return 0;
 }
 
@@ -315,7 +318,7 @@ static void pause_until(struct deadline deadline)
 static uint32_t patience(const struct exchange *x, uint8_t type, uint32_t answer_ms)
 {
 	if (answer_ms != 0)
-		return clamp_answer(answer_ms);
+		return clamp_answer(type, answer_ms);
 	if (type != CCID_POWER_ON)
 		return limits.answer_min_ms;
 	return quirk_has(x->desc->quirks, QUIRK_SLOW_START) ?

@@ -13,6 +13,7 @@ const struct limits limits = {
 	.write_ms = 5000,
 	.answer_min_ms = 3000,
 	.answer_max_ms = 30000,
+	.person_ms = 190000,
 	.power_on_ms = 20000,
 	.power_on_slow_ms = 60000,
 	.abort_ms = 1000,

@@ -21,6 +21,7 @@
  * @busy:	times a busy reader is asked again
  * @write_ms:	until a reader must have taken a command
  * @answer_min_ms, @answer_max_ms: between these, a reader may be silent
+ * @person_ms:	where a person types at the reader, in place of @answer_max_ms
  * @power_on_ms, @power_on_slow_ms: all of a power-on; the second for readers known to be slow
  * @abort_ms, @clear_ms, @probe_ms, @probes: steps of the ladder back to a pipe in step
  * @settle_ms:	all of the ladder at one go
@@ -42,7 +43,7 @@
  */
 struct limits {
 	unsigned int stale, zero_length, extensions, extensions_plain, busy;
-	uint32_t write_ms, answer_min_ms, answer_max_ms, power_on_ms, power_on_slow_ms;
+	uint32_t write_ms, answer_min_ms, answer_max_ms, person_ms, power_on_ms, power_on_slow_ms;
 	uint32_t abort_ms, clear_ms, probe_ms;
 	unsigned int probes;
 	uint32_t settle_ms, reset_gap_ms;

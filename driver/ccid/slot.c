@@ -332,6 +332,17 @@ static int configure(struct slot *slot, const struct ccid_command *command,
 	return reply.outcome == CCID_FAILED ? ccid_reply_errno(&reply) : 0;
 }
 
+int slot_secure(struct slot *slot, struct bytes structure, uint32_t answer_ms,
+		struct deadline deadline, struct ccid_reply *out)
+{
+	struct ccid_command command = ccid_secure(0, 0, structure);
+	int r = check_powered(slot);
+
+	if (r == 0)
+		r = run(slot, &command, answer_ms, deadline, out);
+	return r < 0 ? r : still_active(slot, out);
+}
+
 int slot_set_parameters(struct slot *slot, const struct ccid_parameters *parameters,
 			struct deadline deadline)
 {

@@ -134,6 +134,13 @@ void slot_fault(struct slot *slot);
 int slot_block(struct slot *slot, uint8_t bwi, uint16_t level, struct bytes block,
 	       uint32_t answer_ms, struct deadline deadline, struct ccid_reply *out);
 
+/*
+ * Secure: the person at the reader types a PIN, which goes to the card in a command that
+ * @structure describes. Return: as slot_block().
+ */
+int slot_secure(struct slot *slot, struct bytes structure, uint32_t answer_ms,
+		struct deadline deadline, struct ccid_reply *out);
+
 /* SetParameters. Return: 0; -EOPNOTSUPP the reader wants none of it; else as slot_block(). */
 int slot_set_parameters(struct slot *slot, const struct ccid_parameters *parameters,
 			struct deadline deadline);

@@ -193,18 +193,32 @@ static int turn(struct card_io *io, struct deadline deadline)
 }
 
 /* Until the machine is done. Its counters end the loop, and so does the deadline. */
-static int drive(struct card_io *io, struct deadline deadline)
+static int drive_from(struct card_io *io, int r, struct deadline deadline)
 {
-	int r;
-
-	do {
+	while (r == T1_SEND) {
 		r = turn(io, deadline);
 		io->ran = io->t1.ran && io->slot->x->sent;
-	} while (r == T1_SEND);
+	}
 	if (r < 0 && io->t1.state != T1_IDLE)
 		slot_fault(io->slot);
 	t1_wipe(&io->t1);
 	exchange_wipe(io->slot->x);
+	return r;
+}
+
+static int drive(struct card_io *io, struct deadline deadline)
+{
+	return drive_from(io, T1_SEND, deadline);
+}
+
+int link_t1_answer(struct card_io *io, struct bytes block, uint8_t *response, size_t cap, size_t *n,
+		   struct deadline deadline)
+{
+	int r;
+
+	t1_begin_sent(&io->t1, response, cap);
+	r = drive_from(io, t1_feed(&io->t1, block), deadline);
+	*n = io->t1.got;
 	return r;
 }
 

@@ -16,5 +16,12 @@ bool link_is_t0(const struct card_io *io);
 /* Longest command APDU that fits through. */
 size_t link_max_command(const struct card_io *io);
 
+/*
+ * TPDU level, T=1: the reader has sent the command itself, behind the prologue of t1_prologue(), and
+ * this came back. Return: 0; else as card_transmit().
+ */
+int link_t1_answer(struct card_io *io, struct bytes block, uint8_t *response, size_t cap, size_t *n,
+		   struct deadline deadline);
+
 /* TPDU level: S(IFS). Return: 0 also if the card does not want it; else as card_transmit(). */
 int link_negotiate_ifs(struct card_io *io, struct deadline deadline);

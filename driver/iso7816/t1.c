@@ -214,6 +214,8 @@ static int invalid(struct t1 *t, enum t1_fault fault)
 /* The card asks for our I-block once more. */
 static int repeat_i(struct t1 *t)
 {
+	if (t->unrepeatable)
+		return resynch(t);
 	return ++t->tries < limits.t1_tries ? send_i(t) : resynch(t);
 }
 
@@ -384,7 +386,7 @@ static void start(struct t1 *t, enum t1_state state)
 	t->state = state;
 	t->blocks = t->tries = t->resynchs = t->requests = t->empty = 0;
 	t->bwi = 0;
-	t->ran = false;
+	t->ran = t->unrepeatable = false;
 }
 
 void t1_assume_ifs(struct t1 *t)
@@ -408,4 +410,22 @@ void t1_begin(struct t1 *t, struct bytes command, uint8_t *response, size_t cap)
 	t->response = response;
 	t->cap = cap;
 	(void)send_next_i(t);
+}
+
+void t1_prologue(const struct t1 *t, size_t n, uint8_t out[static 3])
+{
+	assert(t->state == T1_IDLE && n <= t->ifsc);
+	out[0] = 0;
+	out[1] = t->ns ? PCB_I_SEQ : 0;
+	out[2] = (uint8_t)n;
+}
+
+void t1_begin_sent(struct t1 *t, uint8_t *response, size_t cap)
+{
+	start(t, T1_WAITING);
+	t->unrepeatable = t->ran = true;
+	t->command = BYTES_NONE;
+	t->acked = t->flying = t->got = 0;
+	t->response = response;
+	t->cap = cap;
 }

@@ -59,6 +59,7 @@ enum { T1_DONE = 0, T1_SEND = 1 };
  * @ifsd_wanted: what we would like it to believe
  * @accept:	longest information field that we let pass: the most that was ever negotiated
  * @bwi:	waiting time multiplier for the block in @block; 0 for none
+ * @unrepeatable: the I-block that is out was made by the reader, with a PIN in it
  * @ran:	the last block of the command went out: the card may have carried it out
  * @command:	borrowed during a command; @acked bytes of it have arrived, @flying are out
  * @response, @cap, @got: where the answer goes
@@ -69,6 +70,7 @@ struct t1 {
 	bool crc;
 	uint8_t ifsc, ifsd, ifsd_wanted, accept;
 	uint8_t bwi;
+	bool unrepeatable;
 	bool ran;
 	struct bytes command;
 	size_t acked, flying;
@@ -100,6 +102,13 @@ void t1_assume_ifs(struct t1 *t);
 
 /* Only in T1_IDLE. @command and @response are borrowed until the command ends. */
 void t1_begin(struct t1 *t, struct bytes command, uint8_t *response, size_t cap);
+
+/*
+ * Only in T1_IDLE: NAD, PCB and LEN of the I-block that would carry a command of @n bytes now, for
+ * somebody else to send it. What came back goes to t1_feed() after t1_begin_sent().
+ */
+void t1_prologue(const struct t1 *t, size_t n, uint8_t out[static 3]);
+void t1_begin_sent(struct t1 *t, uint8_t *response, size_t cap);
 
 /* The block to send now. */
 static inline struct bytes t1_block(const struct t1 *t)

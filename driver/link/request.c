@@ -218,6 +218,27 @@ static int on_pin_unblock(struct call *call)
 	return driver_of(call)->pin_unblock(call->seat->card, &pin);
 }
 
+static int on_pin_pad(struct call *call,
+		      int (*verb)(struct card *card, const struct card_pin *pin))
+{
+	const struct card_pin pin = {
+		.id = IN(call, kf_pin_pad)->pin,
+		.last_try = IN(call, kf_pin_pad)->flags & KF_PIN_LAST_TRY,
+	};
+
+	return verb(call->seat->card, &pin);
+}
+
+static int on_pin_pad_verify(struct call *call)
+{
+	return on_pin_pad(call, driver_of(call)->pin_pad_verify);
+}
+
+static int on_pin_pad_change(struct call *call)
+{
+	return on_pin_pad(call, driver_of(call)->pin_pad_change);
+}
+
 /* --- containers --- */
 
 static int on_container_list(struct call *call)
@@ -431,6 +452,8 @@ static const struct rule rules[] = {
 	{ KF_PIN_VERIFY,	NEEDS_CARD,	VERB(pin_verify),	on_pin_verify },
 	{ KF_PIN_CHANGE,	NEEDS_CARD,	VERB(pin_change),	on_pin_change },
 	{ KF_PIN_UNBLOCK,	NEEDS_CARD,	VERB(pin_unblock),	on_pin_unblock },
+	{ KF_PIN_PAD_VERIFY,	NEEDS_CARD,	VERB(pin_pad_verify),	on_pin_pad_verify },
+	{ KF_PIN_PAD_CHANGE,	NEEDS_CARD,	VERB(pin_pad_change),	on_pin_pad_change },
 	{ KF_PIN_LOGOUT,	NEEDS_CARD,	VERB(drop),		on_logout },
 
 	{ KF_CONTAINER_LIST,	NEEDS_CARD,	VERB(container_list),	on_container_list },

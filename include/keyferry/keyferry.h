@@ -337,6 +337,18 @@ struct kf_context *kf_context_close(struct kf_context *context);
  */
 struct kf_client *kf_context_client(const struct kf_context *context);
 
+#define KF_FEATURE_PIN_VERIFY	0x1u	/* the reader has a keypad for kf_pin_pad_verify() */
+#define KF_FEATURE_PIN_CHANGE	0x2u	/* and for kf_pin_pad_change() */
+
+/**
+ * kf_context_features() - what the reader of a context has
+ * @context:	on a card
+ * @out:	KF_FEATURE_ bits
+ *
+ * Return: 0, -ENOENT: the reader has gone.
+ */
+int kf_context_features(struct kf_context *context, uint32_t *out);
+
 /* ---------------------------------------------------------------- card */
 
 /**
@@ -477,6 +489,34 @@ int kf_pin_verify(struct kf_context *context, uint32_t pin, const char *value, s
  */
 int kf_pin_change(struct kf_context *context, uint32_t pin, const char *old_value, size_t old_len,
 		  const char *new_value, size_t new_len, uint32_t flags);
+
+/**
+ * kf_pin_pad_verify() - has the PIN typed at the reader's own keypad
+ * @context:	on a card, in a reader with a keypad: kf_context_features() has %KF_FEATURE_PIN_VERIFY
+ * @pin:	PIN id
+ * @flags:	%KF_PIN_LAST_TRY
+ *
+ * As kf_pin_verify(), but the PIN goes from the keys to the card and never through this machine. The
+ * person has 100 seconds, or what kf_client_set_deadline() says; kf_cancel() ends it.
+ *
+ * Return: as kf_pin_verify(); -EOPNOTSUPP with %KF_REASON_NO_PINPAD; -ECANCELED with
+ * %KF_REASON_PAD_CANCELLED or -ETIMEDOUT with %KF_REASON_PAD_TIMEOUT: it ended at the keys, and cost no try.
+ */
+int kf_pin_pad_verify(struct kf_context *context, uint32_t pin, uint32_t flags);
+
+/**
+ * kf_pin_pad_change() - has old and new PIN typed at the reader's own keypad
+ * @context:	on a card, in a reader with %KF_FEATURE_PIN_CHANGE
+ * @pin:	PIN id
+ * @flags:	%KF_PIN_LAST_TRY
+ *
+ * The person types the old PIN, the new one, and the new one again, within 200 seconds or what
+ * kf_client_set_deadline() says.
+ *
+ * Return: as kf_pin_pad_verify(); -EINVAL with %KF_REASON_PAD_MISMATCH: two different new ones, or
+ * %KF_REASON_PAD_LENGTH: too short or too long.
+ */
+int kf_pin_pad_change(struct kf_context *context, uint32_t pin, uint32_t flags);
 
 /**
  * kf_pin_unblock() - sets a new PIN by the PUK (CardUnblockPin)

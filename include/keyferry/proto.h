@@ -119,6 +119,11 @@ enum kf_reason {
 	KF_REASON_ITEM = 28,		/* EINVAL, EEXIST: not for this card; detail: kf_item_field */
 	KF_REASON_RIGHT_HERE = 29,	/* EACCES: has the right, not for this reader or container */
 	KF_REASON_READER_STATE = 30,	/* ENOMEDIUM: nobody serves the reader; detail: its state */
+	KF_REASON_NO_PINPAD = 31,	/* EOPNOTSUPP: the reader has no keypad for it */
+	KF_REASON_PAD_CANCELLED = 32,	/* ECANCELED: by the person at the keypad */
+	KF_REASON_PAD_TIMEOUT = 33,	/* ETIMEDOUT: nobody typed there */
+	KF_REASON_PAD_MISMATCH = 34,	/* EINVAL: two different new PINs were typed */
+	KF_REASON_PAD_LENGTH = 35,	/* EINVAL: too few digits, or too many */
 };
 
 /*
@@ -460,8 +465,8 @@ struct kf_reader_list {
 static_assert(sizeof(struct kf_reader_list) == 16, "kf_reader_list");
 #define KF_READER_LIST		_IOWR(KF_TYPE, 0x10, struct kf_reader_list)
 
-#define KF_FEATURE_PIN_VERIFY	0x1u	/* reader has a PIN pad */
-#define KF_FEATURE_PIN_CHANGE	0x2u
+#define KF_FEATURE_PIN_VERIFY	0x1u	/* the reader has a keypad for kf_pin_pad_verify() */
+#define KF_FEATURE_PIN_CHANGE	0x2u	/* and for kf_pin_pad_change() */
 #define KF_FEATURE_DISPLAY	0x4u
 
 enum kf_exchange {
@@ -640,7 +645,7 @@ static_assert(sizeof(struct kf_card_reset) == 16, "kf_card_reset");
 #define KF_CARD_RESET		_IOWR(KF_TYPE, 0x22, struct kf_card_reset)
 
 /* ---------------------------------------------------------------- PINs: 0x30 to 0x3f
- * 0x35 to 0x37 are kept for PIN pads.
+ * 0x37 is kept for unblocking at a PIN pad.
  */
 
 #define KF_PIN_VERIFIED		0x1u	/* for this client, now */
@@ -736,6 +741,28 @@ struct kf_pin_logout {
 };
 static_assert(sizeof(struct kf_pin_logout) == 8, "kf_pin_logout");
 #define KF_PIN_LOGOUT		_IOWR(KF_TYPE, 0x34, struct kf_pin_logout)
+
+/**
+ * struct kf_pin_pad - KF_PIN_VERIFY and KF_PIN_CHANGE with what is typed at the reader's own keypad:
+ *		no PIN goes through this machine
+ * @context:	[in] handle
+ * @pin:	[in] PIN id
+ * @flags:	[in] %KF_PIN_LAST_TRY
+ *
+ * The command that the PIN goes into is the card driver's; a client has no say in it. The deadline is
+ * the time the person has, so give it one: the reader asks for each PIN (one, or old, new and new
+ * again) as long as it allows, at most 60 s between two keys. Errors of their own: EOPNOTSUPP with
+ * KF_REASON_NO_PINPAD; ECANCELED, ETIMEDOUT or EINVAL with KF_REASON_PAD_: it ended at the keys, and the
+ * card was not asked. A KF_CANCEL, or the deadline, ends the entry and resets the card.
+ */
+struct kf_pin_pad {
+	__u64 context;
+	__u32 pin;
+	__u32 flags;
+};
+static_assert(sizeof(struct kf_pin_pad) == 16, "kf_pin_pad");
+#define KF_PIN_PAD_VERIFY	_IOWR(KF_TYPE, 0x35, struct kf_pin_pad)
+#define KF_PIN_PAD_CHANGE	_IOWR(KF_TYPE, 0x36, struct kf_pin_pad)
 
 /* ---------------------------------------------------------------- containers: 0x40 to 0x4f */
 

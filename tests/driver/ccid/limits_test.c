@@ -38,6 +38,7 @@ TEST(times_are_those_agreed_on)
 	EXPECT_EQ(5000u, limits.write_ms);
 	EXPECT_EQ(3000u, limits.answer_min_ms);
 	EXPECT_EQ(30000u, limits.answer_max_ms);
+	EXPECT_GE(limits.person_ms, 90000u);	/* a person, three PINs */
 	EXPECT_EQ(20000u, limits.power_on_ms);
 	EXPECT_EQ(60000u, limits.power_on_slow_ms);
 	EXPECT_EQ(1000u / 20, limits.notice_gap_ms);
