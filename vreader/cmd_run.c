@@ -16,15 +16,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 /**
  * struct run - what the command line asked for
  * @vpcd_host:	host part of --vpcd, allocated; @vpcd_service points behind its colon
+ * @state_dir:	of the cards, slot by slot
+ * @n_slots:	0: as many as there are cards
+ * @keypad_path: FIFO on which a person types
  * @max_message: 0: what the level has
  * @usb:	be a USB device, as @gadget says
  */
 struct run {
-	const char *state_dir;
+	const char *state_dir[SHAPE_SLOTS_MAX];
+	size_t n_states;
+	unsigned long n_slots;
+	const char *keypad_path;
 	const char *listen_path;
 	char *vpcd_host;
 	const char *vpcd_service;
@@ -43,6 +50,7 @@ enum option_id {
 	OPT_STATE = 256, OPT_LISTEN, OPT_VPCD, OPT_LEVEL, OPT_LATENCY, OPT_MISBEHAVE, OPT_MESSAGE,
 	OPT_NO_INTERRUPT, OPT_MANUAL, OPT_EMPTY, OPT_USB_ID, OPT_MODE,
 	OPT_GADGET, OPT_UDC, OPT_CONFIGFS, OPT_FFS, OPT_NO_ZLP,
+	OPT_SLOTS, OPT_PINPAD, OPT_KEYPAD,
 };
 
 static const struct option options[] = {
@@ -57,6 +65,9 @@ static const struct option options[] = {
 	{ "manual", no_argument, NULL, OPT_MANUAL },
 	{ "empty", no_argument, NULL, OPT_EMPTY },
 	{ "usb-id", required_argument, NULL, OPT_USB_ID },
+	{ "slots", required_argument, NULL, OPT_SLOTS },
+	{ "pinpad", no_argument, NULL, OPT_PINPAD },
+	{ "keypad", required_argument, NULL, OPT_KEYPAD },
 	{ "socket-mode", required_argument, NULL, OPT_MODE },
 	{ "gadget", no_argument, NULL, OPT_GADGET },
 	{ "udc", required_argument, NULL, OPT_UDC },
@@ -170,7 +181,22 @@ static int parse_option(struct run *run, int id, const char *value)
 {
 	switch (id) {
 	case OPT_STATE:
-		run->state_dir = value;
+		if (run->n_states == SHAPE_SLOTS_MAX)
+			return cmd_fail(CMD_USAGE, "--state %s: %d cards are the most.", value,
+					SHAPE_SLOTS_MAX);
+		run->state_dir[run->n_states++] = value;
+		return 0;
+	case OPT_SLOTS:
+		if (parse_number(value, 10, SHAPE_SLOTS_MAX, &run->n_slots) < 0 || run->n_slots == 0)
+			return cmd_fail(CMD_USAGE, "--slots %s: not 1 to %d.", value,
+					SHAPE_SLOTS_MAX);
+		return 0;
+	case OPT_KEYPAD:
+		run->keypad_path = value;
+		run->shape.keypad = true;
+		return 0;
+	case OPT_PINPAD:
+		run->shape.keypad = true;
 		return 0;
 	case OPT_LISTEN:
 		run->listen_path = value;
@@ -220,13 +246,22 @@ static int parse_option(struct run *run, int id, const char *value)
 
 static int check(struct run *run)
 {
-	if (!run->state_dir)
+	if (run->n_slots == 0)
+		run->n_slots = run->n_states;
+	run->shape.n_slots = (uint8_t)run->n_slots;
+	if (run->n_states == 0)
 		return cmd_fail(CMD_USAGE, "--state is missing: the directory that personalise filled.");
 	if (!!run->listen_path + !!run->vpcd_host + run->usb != 1)
 		return cmd_fail(CMD_USAGE, "say one of --listen PATH, --gadget and --vpcd HOST:PORT.");
 	if (run->gadget.ffs && (run->gadget.udc || run->gadget.configfs))
 		return cmd_fail(CMD_USAGE, "--ffs: that device is somebody else's, who binds it to a "
 				"controller. Leave out --udc and --configfs.");
+	if (run->n_states > run->n_slots)
+		return cmd_fail(CMD_USAGE, "--slots %lu: there are more --state cards than slots.",
+				run->n_slots);
+	if (run->vpcd_host && (run->n_slots != 1 || run->shape.keypad))
+		return cmd_fail(CMD_USAGE, "slots and keypads are the reader's, and with --vpcd there is "
+				"none; use --listen.");
 	if (run->vpcd_host && run->misbehave.n_chosen != 0)
 		return cmd_fail(CMD_USAGE, "--misbehave is the reader's, and with --vpcd there is none; "
 				"use --listen.");
@@ -272,13 +307,14 @@ static int explain_listen(const char *path, int r)
 	}
 }
 
-static int serve_socket(struct run *run, struct vcard *card, int signal_fd)
+static int serve_socket(struct run *run, struct vcard *const *cards, int signal_fd)
 {
 	const struct line_options options_of_line = {
 		.shape = &run->shape,
 		.misbehave = &run->misbehave,
 		.latency_ms = (unsigned int)run->latency_ms,
 		.signal_fd = signal_fd,
+		.keypad_path = run->keypad_path,
 	};
 	_cleanup_(fd_closep) int fd = -1;
 	struct line line;
@@ -287,7 +323,7 @@ static int serve_socket(struct run *run, struct vcard *card, int signal_fd)
 	fd = listen_open(run->listen_path, (mode_t)run->socket_mode);
 	if (fd < 0)
 		return explain_listen(run->listen_path, fd);
-	r = line_init(&line, &options_of_line, card);
+	r = line_init(&line, &options_of_line, cards);
 	if (r == 0) {
 		if (run->empty)
 			ccid_dev_remove(&line.dev);
@@ -300,17 +336,18 @@ static int serve_socket(struct run *run, struct vcard *card, int signal_fd)
 	return CMD_OK;
 }
 
-static int serve_gadget(struct run *run, struct vcard *card, int signal_fd)
+static int serve_gadget(struct run *run, struct vcard *const *cards, int signal_fd)
 {
 	const struct line_options options_of_line = {
 		.shape = &run->shape,
 		.misbehave = &run->misbehave,
 		.latency_ms = (unsigned int)run->latency_ms,
 		.signal_fd = signal_fd,
+		.keypad_path = run->keypad_path,
 	};
 	char why[COMPOSITE_WHY_MAX] = "out of memory.";
 	struct line line;
-	int r = line_init(&line, &options_of_line, card);
+	int r = line_init(&line, &options_of_line, cards);
 
 	if (r == 0) {
 		if (run->empty)
@@ -339,27 +376,45 @@ static int serve_vpcd(const struct run *run, struct vcard *card, int signal_fd)
 	return CMD_OK;
 }
 
-static int serve(struct run *run)
+/* Made for a person who may type, and for nobody else; one that is there is used as it is. */
+static int make_keypad(const char *path)
 {
-	_cleanup_(vcard_freep) struct vcard *card = NULL;
+	struct stat st;
+
+	if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+		return cmd_fail(CMD_FAILED, "--keypad %s: %s.", path, strerror(errno));
+	if (lstat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return cmd_fail(CMD_USAGE, "--keypad %s: something is there that is no FIFO; remove it "
+				"or choose another path.", path);
+	return CMD_OK;
+}
+
+static int serve(struct run *run, struct vcard **cards)
+{
 	_cleanup_(fd_closep) int signal_fd = -1;
 	char why[VCARD_WHY_MAX] = "";
-	int r = vcard_open(run->state_dir, &card, why);
 
-	if (r < 0)
-		return cmd_fail(cmd_exit_of_state(r), "%s", why);
+	for (size_t i = 0; i < run->n_states; i++) {
+		int r = vcard_open(run->state_dir[i], &cards[i], why);
+
+		if (r < 0)
+			return cmd_fail(cmd_exit_of_state(r), "%s", why);
+	}
+	if (run->keypad_path && make_keypad(run->keypad_path) != CMD_OK)
+		return CMD_USAGE;
 	signal_fd = open_signals();
 	if (signal_fd < 0)
 		return cmd_fail(CMD_FAILED, "cannot take signals: %s.", strerror(-signal_fd));
 	if (run->usb)
-		return serve_gadget(run, card, signal_fd);
-	return run->listen_path ? serve_socket(run, card, signal_fd) :
-				  serve_vpcd(run, card, signal_fd);
+		return serve_gadget(run, cards, signal_fd);
+	return run->listen_path ? serve_socket(run, cards, signal_fd) :
+				  serve_vpcd(run, cards[0], signal_fd);
 }
 
 int cmd_run(int argc, char **argv)
 {
 	struct run run = { .shape = SHAPE_INIT, .socket_mode = 0600, .misbehave = MISBEHAVE_INIT };
+	struct vcard *cards[SHAPE_SLOTS_MAX] = { NULL };
 	int r = 0, id;
 
 	while (r == 0 && (id = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -375,7 +430,9 @@ int cmd_run(int argc, char **argv)
 	if (r == 0)
 		r = check(&run);
 	if (r == 0)
-		r = serve(&run);
+		r = serve(&run, cards);
+	for (size_t i = 0; i < SHAPE_SLOTS_MAX; i++)
+		cards[i] = vcard_free(cards[i]);
 	free(run.vpcd_host);
 	return r;
 }

@@ -24,6 +24,7 @@ static const char usage[] =
 "  keyferry-vreader run --state DIR (--listen PATH | --gadget | --vpcd HOST:PORT)\n"
 "        [--level extended|short|tpdu-t0|tpdu-t1] [--manual] [--max-message N]\n"
 "        [--no-interrupt] [--empty] [--latency MS] [--misbehave NAME[=N]]...\n"
+	"        [--slots N] [--pinpad] [--keypad FIFO]\n"
 "        [--usb-id VID:PID] [--socket-mode MODE]\n"
 "        [--udc NAME] [--configfs DIR] [--ffs DIR] [--no-zlp]\n"
 "  keyferry-vreader run --misbehave list\n"

@@ -119,14 +119,29 @@ RUN(unverify_run)
 	return SW_OK;
 }
 
+/* What a keypad makes: digits, and FF up to the end of the block. */
+static struct bytes take_block(struct unpacker *u)
+{
+	struct bytes block = unpack_bytes(u, APP_PIN_BLOCK);
+
+	while (block.n > 0 && block.p[block.n - 1] == 0xff)
+		block.n--;
+	return block;
+}
+
 /* A new value that could never be entered is refused before a try is spent. */
 CHECK(change_check)
 {
 	struct unpacker u = unpack_begin(request->data);
 
 	(void)card;
-	request->change.old = tlv_take(&u, 0x80);
-	request->change.new = tlv_take(&u, 0x81);
+	if (unpack_peek(&u) == 0x80) {
+		request->change.old = tlv_take(&u, 0x80);
+		request->change.new = tlv_take(&u, 0x81);
+	} else {
+		request->change.old = take_block(&u);
+		request->change.new = take_block(&u);
+	}
 	if (unpack_end(&u) < 0 || request->change.new.n < APP_PIN_MIN ||
 	    request->change.new.n > APP_PIN_MAX)
 		return SW_DATA;

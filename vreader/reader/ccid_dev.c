@@ -27,6 +27,8 @@ enum {
 	ERROR_SPECIFIC = 0x07,
 	ERROR_LEVEL = 0x08,
 	ERROR_SLOT_BUSY = 0xe0,
+	ERROR_PIN_CANCELLED = 0xef,
+	ERROR_PIN_TIMEOUT = 0xf0,
 	ERROR_OVERRUN = 0xfc,
 	ERROR_PARITY = 0xfd,
 	ERROR_MUTE = 0xfe,
@@ -141,7 +143,7 @@ static void send_message(struct ccid_dev *dev, uint8_t type, struct ccid_dev_add
 	pack_le32(&p, (uint32_t)data.n);
 	pack_u8(&p, to.slot);
 	pack_u8(&p, to.seq);
-	pack_u8(&p, to.slot != 0 ? outcome | ICC_ABSENT : outcome | icc_status(dev));
+	pack_u8(&p, to.slot != dev->slot ? outcome | ICC_ABSENT : outcome | icc_status(dev));
 	pack_u8(&p, detail);
 	pack_u8(&p, extra);
 	pack_bytes(&p, data);
@@ -192,6 +194,8 @@ static void drop_exchange(struct ccid_dev *dev)
 {
 	dev->discard = dev->computing;
 	dev->pending = CCID_PENDING_NONE;
+	dev->typing = false;
+	keypad_end(&dev->keypad);
 	dev->gathering = false;
 	dev->sending = false;
 	dev->sent = 0;
@@ -532,14 +536,8 @@ static enum ccid_dev_next xfr_tpdu(struct ccid_dev *dev, const struct command *c
 	return is_t0(dev) ? xfr_t0(dev, c) : xfr_t1(dev, c);
 }
 
-static enum ccid_dev_next on_xfr(struct ccid_dev *dev, const struct command *c)
+static enum ccid_dev_next xfr(struct ccid_dev *dev, const struct command *c)
 {
-	if (!dev->powered) {
-		send_failed(dev, REPLY_DATA, c->to, ERROR_MUTE);
-		return CCID_DEV_IDLE;
-	}
-	dev->waiting = true;
-	dev->to = c->to;
 	switch (dev->shape->level) {
 	case SHAPE_EXTENDED:
 		return xfr_extended(dev, c);
@@ -548,6 +546,97 @@ static enum ccid_dev_next on_xfr(struct ccid_dev *dev, const struct command *c)
 	default:
 		return xfr_tpdu(dev, c);
 	}
+}
+
+static enum ccid_dev_next on_xfr(struct ccid_dev *dev, const struct command *c)
+{
+	if (!dev->powered) {
+		send_failed(dev, REPLY_DATA, c->to, ERROR_MUTE);
+		return CCID_DEV_IDLE;
+	}
+	dev->waiting = true;
+	dev->to = c->to;
+	return xfr(dev, c);
+}
+
+/* --- the keypad --- */
+
+static enum ccid_dev_next on_secure(struct ccid_dev *dev, const struct command *c)
+{
+	unsigned int wrong;
+
+	if (!dev->shape->keypad || !dev->powered) {
+		send_failed(dev, REPLY_DATA, c->to,
+			    dev->shape->keypad ? ERROR_MUTE : ERROR_UNSUPPORTED);
+		return CCID_DEV_IDLE;
+	}
+	wrong = keypad_begin(&dev->keypad, c->data);
+	if (wrong != 0) {
+		send_failed(dev, REPLY_DATA, c->to, (uint8_t)(HEADER_LEN + wrong - 1));
+		return CCID_DEV_IDLE;
+	}
+	dev->waiting = dev->typing = true;
+	dev->to = c->to;
+	return CCID_DEV_IDLE;
+}
+
+/* What the host would have sent, had it known the PIN. */
+static enum ccid_dev_next send_typed(struct ccid_dev *dev)
+{
+	uint8_t buf[3 + KEYPAD_COMMAND_MAX + 1], lrc = 0;
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct bytes apdu = keypad_command(&dev->keypad);
+	struct command c = { .to = dev->to };
+	enum ccid_dev_next next;
+
+	if (dev->shape->level == SHAPE_TPDU_T1) {
+		pack_u8(&p, dev->keypad.prologue[0]);
+		pack_u8(&p, dev->keypad.prologue[1]);
+		pack_u8(&p, (uint8_t)apdu.n);	/* [CCID bTeoPrologue]: LEN grew with the PIN */
+	}
+	pack_bytes(&p, apdu);
+	for (size_t i = 0; i < p.n; i++)
+		lrc ^= buf[i];
+	if (dev->shape->level == SHAPE_TPDU_T1)
+		pack_u8(&p, lrc);
+	assert(!p.bad);
+	keypad_end(&dev->keypad);
+	c.data = pack_done(&p);
+	next = xfr(dev, &c);
+	wipe(buf, sizeof(buf));
+	return next;
+}
+
+static void answer_typing(struct ccid_dev *dev, uint16_t sw)
+{
+	const uint8_t word[] = { (uint8_t)(sw >> 8), (uint8_t)sw };
+
+	dev->waiting = false;
+	send_ok(dev, REPLY_DATA, dev->to, 0, BYTES_OF(word));
+}
+
+enum ccid_dev_next ccid_dev_key(struct ccid_dev *dev, uint8_t key)
+{
+	enum keypad_next next = keypad_key(&dev->keypad, key);
+
+	if (next == KEYPAD_MORE)
+		return CCID_DEV_IDLE;
+	dev->typing = false;
+	if (next == KEYPAD_DONE)
+		return send_typed(dev);
+	keypad_end(&dev->keypad);
+	if (next == KEYPAD_CANCELLED)
+		fail_waiting(dev, ERROR_PIN_CANCELLED);
+	else				/* [PC/SC 10]: what a card never says */
+		answer_typing(dev, next == KEYPAD_MISMATCH ? 0x6402 : 0x6403);
+	return CCID_DEV_IDLE;
+}
+
+void ccid_dev_no_key(struct ccid_dev *dev)
+{
+	dev->typing = false;
+	keypad_end(&dev->keypad);
+	fail_waiting(dev, ERROR_PIN_TIMEOUT);
 }
 
 /* Both halves of the pair are there: the running command is over, and the pair is answered. */
@@ -573,7 +662,7 @@ static enum ccid_dev_next on_abort(struct ccid_dev *dev, const struct command *c
 
 int ccid_dev_abort(struct ccid_dev *dev, uint8_t slot, uint8_t seq)
 {
-	if (slot != 0)
+	if (slot != dev->slot)
 		return -EINVAL;
 	if (dev->abort.bulk && dev->abort.seq == seq)
 		finish_abort(dev, slot);
@@ -598,7 +687,7 @@ static const struct command_row {
 	{ 0x62, REPLY_DATA, false, on_power_on },
 	{ 0x63, REPLY_STATUS, false, on_power_off },
 	{ 0x65, REPLY_STATUS, true, on_get_status },
-	{ 0x69, REPLY_DATA, false, NULL },			/* Secure */
+	{ 0x69, REPLY_DATA, false, on_secure },
 	{ 0x6a, REPLY_STATUS, false, NULL },			/* T0APDU */
 	{ 0x6b, REPLY_ESCAPE, false, NULL },
 	{ 0x6c, REPLY_PARAMETERS, false, on_get_parameters },
@@ -632,7 +721,7 @@ enum ccid_dev_next ccid_dev_bulk(struct ccid_dev *dev, struct bytes message)
 		return CCID_DEV_IDLE;
 	}
 	row = row_find(c.type);
-	if (c.to.slot != 0) {
+	if (c.to.slot != dev->slot) {
 		send_failed(dev, row->reply, c.to, ERROR_SLOT);
 	} else if ((dev->abort.control || dev->abort.bulk) && row->run != on_abort) {
 		send_failed(dev, row->reply, c.to, ERROR_ABORTED);
@@ -644,6 +733,16 @@ enum ccid_dev_next ccid_dev_bulk(struct ccid_dev *dev, struct bytes message)
 		return row->run(dev, &c);
 	}
 	return CCID_DEV_IDLE;
+}
+
+void ccid_dev_refuse(struct ccid_dev *dev, struct bytes message)
+{
+	struct command c;
+
+	if (message.n > dev->shape->max_message || command_parse(message, &c) < 0)
+		dev->port->send(dev->port, CCID_PORT_STALL_OUT, BYTES_NONE);
+	else
+		send_failed(dev, row_find(c.type)->reply, c.to, ERROR_SLOT_BUSY);
 }
 
 /* A command that could not be stored is a card that tore: mute until the next power on. */
@@ -717,8 +816,8 @@ void ccid_dev_tick(struct ccid_dev *dev)
 
 void ccid_dev_announce(struct ccid_dev *dev)
 {
-	/* NotifySlotChange: slot 0 present, changed [CCID RDR_to_PC_NotifySlotChange] */
-	const uint8_t message[] = { 0x50, (uint8_t)(dev->present ? 0x03 : 0x02) };
+	/* NotifySlotChange: present, changed [CCID RDR_to_PC_NotifySlotChange] */
+	const uint8_t message[] = { 0x50, (uint8_t)((dev->present ? 0x03 : 0x02) << 2 * dev->slot) };
 
 	if (dev->shape->interrupt)
 		dev->port->send(dev->port, CCID_PORT_INTERRUPT, BYTES_OF(message));

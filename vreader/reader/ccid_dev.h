@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * vreader/reader/ccid_dev.h - The device side of CCID for one slot: messages of the host come in,
+ * vreader/reader/ccid_dev.h - The device side of CCID for one slot of a reader: messages of the host come in,
  * messages of the reader go out through a port. It owns the contacts of one card, but never runs a
  * command itself: it says CCID_DEV_RUN, the caller runs the card for as long as it takes, on
  * whatever thread, and reports by ccid_dev_ran(). In between messages may still come, and
@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "vreader/reader/keypad.h"
 #include "vreader/reader/shape.h"
 #include "vreader/reader/t0_card.h"
 #include "vreader/reader/t1_card.h"
@@ -48,10 +49,11 @@ struct ccid_dev_abort {
 };
 
 /**
- * struct ccid_dev - one reader with one slot
+ * struct ccid_dev - one slot of a reader
  * @shape:	what we told the host that we are; borrowed
  * @port:	borrowed
  * @card:	the card that can be inserted; borrowed
+ * @slot:	bSlot
  * @present:	it is in the slot
  * @powered:	it is in the slot and powered
  * @computing:	between CCID_DEV_RUN and ccid_dev_ran()
@@ -59,6 +61,7 @@ struct ccid_dev_abort {
  * @unpower:	the card lost its power while it was computing: tell it when it is done
  * @pending:	what starts as soon as the running computation is over
  * @waiting:	a bulk command is owed an answer, to @to
+ * @typing:	a person has to type a PIN into @keypad; it is the bulk command that is owed an answer
  * @gathering:	extended level: in the middle of the host's chain
  * @sent:	extended level: how much of the response is out; @sending while there is more
  * @fresh:	TPDU level: nothing has been exchanged since the ATR, so a PPS is allowed
@@ -71,6 +74,7 @@ struct ccid_dev {
 	const struct shape *shape;
 	struct ccid_port *port;
 	struct vcard *card;
+	uint8_t slot;
 	bool present;
 	bool powered;
 	bool computing;
@@ -79,6 +83,8 @@ struct ccid_dev {
 	enum ccid_dev_pending pending;
 	bool waiting;
 	struct ccid_dev_addr to;
+	bool typing;
+	struct keypad keypad;
 	bool gathering;
 	bool sending;
 	size_t sent;
@@ -117,6 +123,13 @@ static inline struct packer *ccid_dev_response(struct ccid_dev *dev)
 /* The card is done; @r is what vcard_process() returned. May ask to run it again at once. */
 enum ccid_dev_next ccid_dev_ran(struct ccid_dev *dev, int r);
 
+/* Another slot is at work, and this reader can only work in one at a time: refuses. */
+void ccid_dev_refuse(struct ccid_dev *dev, struct bytes message);
+
+/* While @typing: one key, or that no key came in time. */
+enum ccid_dev_next ccid_dev_key(struct ccid_dev *dev, uint8_t key);
+void ccid_dev_no_key(struct ccid_dev *dev);
+
 /* The card is still computing, and a good part of the waiting time is over. */
 void ccid_dev_tick(struct ccid_dev *dev);
 
@@ -127,7 +140,10 @@ int ccid_dev_abort(struct ccid_dev *dev, uint8_t slot, uint8_t seq);
 void ccid_dev_insert(struct ccid_dev *dev);
 void ccid_dev_remove(struct ccid_dev *dev);
 
-/* Tells by an interrupt message what is in the slot, as after a bus reset. */
+/*
+ * Tells by an interrupt message what is in the slot, as after a bus reset. What is in the others is the
+ * port's to add.
+ */
 void ccid_dev_announce(struct ccid_dev *dev);
 
 /* A host was plugged in or out: unpower the card, forget all that was under way. */

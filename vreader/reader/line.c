@@ -7,25 +7,44 @@
  */
 #include "vreader/reader/line.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
-enum { CCID_XFR_BLOCK = 0x6f, CCID_POWER_ON = 0x62, CCID_ABORT = 0x72 };
+enum {
+	CCID_XFR_BLOCK = 0x6f, CCID_POWER_ON = 0x62, CCID_ABORT = 0x72, CCID_GET_SLOT_STATUS = 0x65,
+};
 
-static void on_signal(struct line *line, uint32_t signo)
+/* Return: NULL for a slot that this reader does not have. */
+static struct ccid_dev *dev_of(struct line *line, unsigned int slot)
 {
+	if (slot >= line->dev.shape->n_slots)
+		return NULL;
+	return slot == 0 ? &line->dev : &line->more[slot - 1];
+}
+
+#define EACH_DEV(line, dev) \
+	for (unsigned int i_ = 0; ((dev) = dev_of((line), i_)) != NULL; i_++)
+
+static void on_signal(struct line *line, uint32_t signo, unsigned int slot)
+{
+	struct ccid_dev *dev = dev_of(line, slot);
+
 	switch (signo) {
 	case SIGUSR1:
-		ccid_dev_remove(&line->dev);
+		if (dev)
+			ccid_dev_remove(dev);
 		break;
 	case SIGUSR2:
-		ccid_dev_insert(&line->dev);
+		if (dev && dev->card)
+			ccid_dev_insert(dev);
 		break;
 	default:
 		line->stop = true;
@@ -39,10 +58,10 @@ void line_take_signals(struct line *line)
 	struct signalfd_siginfo info;
 
 	if (line->late_signal != 0)
-		on_signal(line, line->late_signal);
+		on_signal(line, line->late_signal, line->late_slot);
 	line->late_signal = 0;
 	while (read(line->signal_fd, &info, sizeof(info)) == sizeof(info))
-		on_signal(line, info.ssi_signo);
+		on_signal(line, info.ssi_signo, (unsigned int)info.ssi_int);
 }
 
 /*
@@ -58,10 +77,12 @@ static void wait_writable(struct line *line)
 		return;
 	if (read(line->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2)
+	if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2) {
 		line->late_signal = info.ssi_signo;
-	else
+		line->late_slot = (unsigned int)info.ssi_int;
+	} else {
 		line->stop = line->over = true;
+	}
 }
 
 void line_send(struct line *line, enum line_kind kind, struct bytes body)
@@ -101,7 +122,7 @@ void line_drop(struct line *line)
 /* Tells an answer that a misbehaviour may spoil from a time extension, which is none. */
 static bool spoil(struct line *line, struct bytes message)
 {
-	if ((message.p[7] & 0xc0) == 0x80)
+	if ((message.p[7] & 0xc0) == 0x80 || message.p[5] != 0)
 		return false;
 	switch (line->last_type) {
 	case CCID_XFR_BLOCK:
@@ -113,6 +134,18 @@ static bool spoil(struct line *line, struct bytes message)
 	}
 }
 
+/* One slot has moved; the others are told of as they are. */
+static void send_notice(struct line *line, struct bytes message)
+{
+	uint8_t notice[2] = { message.p[0], message.p[1] };
+	struct ccid_dev *dev;
+
+	EACH_DEV(line, dev)
+		if (dev->present)
+			notice[1] |= (uint8_t)(1u << 2 * dev->slot);
+	line_send(line, LINE_INTERRUPT, BYTES_OF(notice));
+}
+
 static void on_device_send(struct ccid_port *port, enum ccid_port_pipe pipe, struct bytes message)
 {
 	struct line *line = (struct line *)((char *)port - offsetof(struct line, port));
@@ -122,7 +155,7 @@ static void on_device_send(struct ccid_port *port, enum ccid_port_pipe pipe, str
 		line_halt(line, SHAPE_EP_OUT);
 		break;
 	case CCID_PORT_INTERRUPT:
-		line_send(line, LINE_INTERRUPT, message);
+		send_notice(line, message);
 		break;
 	case CCID_PORT_BULK:
 		if (!line->halted_in && !spoil(line, message))
@@ -131,18 +164,43 @@ static void on_device_send(struct ccid_port *port, enum ccid_port_pipe pipe, str
 	}
 }
 
+/* A command that would set a second slot to work while one is. */
+static bool is_one_too_many(const struct line *line, const struct ccid_dev *dev, uint8_t type)
+{
+	return line->busy && line->busy != dev && type != CCID_GET_SLOT_STATUS &&
+	       type != CCID_ABORT;
+}
+
+/* The bMaxCCIDBusySlots that we declare is 1. */
+static enum ccid_dev_next on_bulk_for(struct line *line, struct ccid_dev *dev, struct bytes message)
+{
+	enum ccid_dev_next next = CCID_DEV_IDLE;
+
+	if (is_one_too_many(line, dev, message.p[0]))
+		ccid_dev_refuse(dev, message);
+	else
+		next = ccid_dev_bulk(dev, message);
+	if (next == CCID_DEV_RUN)
+		line->busy = dev;
+	return next;
+}
+
 static enum ccid_dev_next on_bulk(struct line *line, struct bytes message)
 {
 	uint8_t type = message.n != 0 ? message.p[0] : 0;
+	struct ccid_dev *dev = message.n > 5 ? dev_of(line, message.p[5]) : NULL;
 
 	if (line->halted_out)
 		return CCID_DEV_IDLE;	/* a halted endpoint carries nothing out */
+	if (dev && dev != &line->dev)
+		return on_bulk_for(line, dev, message);
 	if (type == CCID_XFR_BLOCK && misbehave(line, MISBEHAVE_COMMAND, message))
 		return CCID_DEV_IDLE;
 	if (type == CCID_ABORT && misbehave(line, MISBEHAVE_ABORT, message))
 		return CCID_DEV_IDLE;
 	line->last_type = type;
-	return ccid_dev_bulk(&line->dev, message);
+	return message.n == 0 ? ccid_dev_bulk(&line->dev, message) :
+				on_bulk_for(line, &line->dev, message);
 }
 
 static int answer_string(struct line *line, uint8_t index, uint16_t wanted, struct packer *p)
@@ -183,9 +241,11 @@ static int on_control(struct line *line, struct bytes body, struct packer *answe
 	if (request_type == 0xa1 && request == 0x03 && index == 0)
 		return answer_rates(line, len, answer);
 	if (request_type == 0x21 && request == 0x01 && index == 0 && len == 0) {
-		if (misbehave(line, MISBEHAVE_ABORT, BYTES_NONE))
+		struct ccid_dev *dev = dev_of(line, (uint8_t)value);
+
+		if (!dev || (dev == &line->dev && misbehave(line, MISBEHAVE_ABORT, BYTES_NONE)))
 			return -EINVAL;
-		return ccid_dev_abort(&line->dev, (uint8_t)value, (uint8_t)(value >> 8));
+		return ccid_dev_abort(dev, (uint8_t)value, (uint8_t)(value >> 8));
 	}
 	return -EINVAL;
 }
@@ -282,17 +342,17 @@ static bool stand_in(struct line *line)
 	bool away;
 
 	(void)pthread_mutex_lock(&line->lock);
-	away = line->dev.computing;
+	away = line->busy != NULL;
 	p[3].fd = line->over ? -1 : line->fd;
 	(void)pthread_mutex_unlock(&line->lock);
 	if (!away)
 		return false;
 	(void)poll(p, 4, -1);
 	(void)pthread_mutex_lock(&line->lock);
-	away = line->dev.computing;
+	away = line->busy != NULL;
 	if (away && read(line->timer_fd, &n_expired, sizeof(n_expired)) == sizeof(n_expired) &&
 	    !line->silent)
-		ccid_dev_tick(&line->dev);
+		ccid_dev_tick(line->busy);
 	if (away)
 		line_take_signals(line);
 	if (away && !line->over)
@@ -346,20 +406,21 @@ static void wait_for_the_host_to_give_up(struct line *line)
 	}
 }
 
-static enum ccid_dev_next answer(struct line *line, int r)
+static enum ccid_dev_next answer(struct line *line, struct ccid_dev *dev, int r)
 {
 	enum ccid_dev_next next;
 
 	if (line->before_answer)
 		line->before_answer(line);
-	next = ccid_dev_ran(&line->dev, r);
+	next = ccid_dev_ran(dev, r);
+	line->busy = next == CCID_DEV_RUN ? dev : NULL;
 	if (line->after_answer)
 		line->after_answer(line);
 	return next;
 }
 
 /* Called and left with the lock held; the card computes without it. */
-static enum ccid_dev_next run_card(struct line *line)
+static enum ccid_dev_next run_card(struct line *line, struct ccid_dev *dev)
 {
 	struct timespec start = { 0 };
 	bool endless;
@@ -368,17 +429,17 @@ static enum ccid_dev_next run_card(struct line *line)
 	line->endless = line->silent = false;
 	line->before_answer = line->after_answer = NULL;
 	line->period_ms = LINE_PATIENCE_MS;
-	(void)misbehave(line, MISBEHAVE_RUN, BYTES_NONE);
+	if (dev == &line->dev)
+		(void)misbehave(line, MISBEHAVE_RUN, BYTES_NONE);
 	endless = line->endless;
-	if (line->dev.discard || line->over)
-		return ccid_dev_ran(&line->dev, 0);	/* torn before the card got it */
+	if (dev->discard || line->over)
+		return answer(line, dev, 0);	/* torn before the card got it */
 	timer_set(line, line->period_ms);
 	(void)pthread_mutex_unlock(&line->lock);
 
 	if (line->latency_ms != 0)
 		(void)clock_gettime(CLOCK_MONOTONIC, &start);
-	r = vcard_process(line->dev.card, ccid_dev_command(&line->dev),
-			  ccid_dev_response(&line->dev));
+	r = vcard_process(dev->card, ccid_dev_command(dev), ccid_dev_response(dev));
 	if (line->latency_ms != 0)
 		sleep_until(start, line->latency_ms);
 	if (endless)
@@ -386,22 +447,95 @@ static enum ccid_dev_next run_card(struct line *line)
 
 	(void)pthread_mutex_lock(&line->lock);
 	timer_set(line, 0);
-	return answer(line, r);
+	return answer(line, dev, r);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct ccid_dev *typing_at(struct line *line)
+{
+	struct ccid_dev *dev;
+
+	EACH_DEV(line, dev)
+		if (dev->typing)
+			return dev;
+	return NULL;
+}
+
+/*
+ * The FIFO is open while a PIN is asked for and only then, so who writes to it waits until the reader
+ * asks, and what is typed at another time goes nowhere. Opened for writing, too: a writer that
+ * closes is a person who takes the finger off the key, not the end.
+ */
+static void follow_typing(struct line *line, const struct ccid_dev *dev)
+{
+	struct stat st;
+
+	if (!dev) {
+		fd_close(line->keypad_fd);
+		line->keypad_fd = -1;
+		line->key_until_ms = 0;
+		return;
+	}
+	if (line->key_until_ms == 0)
+		line->key_until_ms = now_ms() + dev->keypad.timeout_s * 1000;
+	if (line->keypad_fd >= 0 || !line->keypad_path)
+		return;
+	line->keypad_fd = open(line->keypad_path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (line->keypad_fd >= 0 && (fstat(line->keypad_fd, &st) < 0 || !S_ISFIFO(st.st_mode))) {
+		fd_close(line->keypad_fd);
+		line->keypad_fd = -1;
+	}
+}
+
+/* One key a round: what is behind an OK may be for nobody any more. */
+static enum ccid_dev_next take_key(struct line *line, struct ccid_dev *dev)
+{
+	enum ccid_dev_next next = CCID_DEV_IDLE;
+	uint8_t key;
+
+	if (line->keypad_fd >= 0 && read(line->keypad_fd, &key, 1) == 1) {
+		line->key_until_ms = now_ms() + dev->keypad.timeout_s * 1000;
+		next = ccid_dev_key(dev, key);
+		wipe(&key, 1);
+	} else if (now_ms() >= line->key_until_ms) {
+		ccid_dev_no_key(dev);
+	}
+	if (next == CCID_DEV_RUN)
+		line->busy = dev;
+	return next;
+}
+
+static int wait_ms(const struct line *line)
+{
+	int64_t left = line->key_until_ms - now_ms();
+
+	if (line->key_until_ms == 0)
+		return -1;
+	return left < 0 ? 0 : (int)left;
 }
 
 /* One round of the serving thread; the lock is held on entry and return. */
 static int serve_once(struct line *line)
 {
 	/* Deaf or not, a hang-up is heard: POLLHUP needs no asking for. */
-	struct pollfd p[2] = {
+	struct pollfd p[3] = {
 		{ line->fd, line->deaf ? 0 : POLLIN, 0 },
 		{ line->signal_fd, POLLIN, 0 },
+		{ line->keypad_fd, POLLIN, 0 },
 	};
+	struct ccid_dev *typing;
 	enum ccid_dev_next next = CCID_DEV_IDLE;
 	int r = 0;
 
 	(void)pthread_mutex_unlock(&line->lock);
-	if (poll(p, 2, -1) < 0 && errno != EINTR)
+	if (poll(p, 3, wait_ms(line)) < 0 && errno != EINTR)
 		r = -errno;
 	(void)pthread_mutex_lock(&line->lock);
 	if (r < 0)
@@ -412,8 +546,12 @@ static int serve_once(struct line *line)
 		line->over = true;
 	if (p[0].revents != 0 && !line->over)
 		r = take_packet(line, &next);
+	typing = typing_at(line);
+	if (typing && next == CCID_DEV_IDLE && line->key_until_ms != 0)
+		next = take_key(line, typing);
 	while (next == CCID_DEV_RUN)
-		next = run_card(line);
+		next = run_card(line, line->busy);
+	follow_typing(line, typing_at(line));
 	return r;
 }
 
@@ -421,13 +559,23 @@ static void greet(struct line *line)
 {
 	uint8_t buf[256];
 	struct packer p = pack_begin(buf, sizeof(buf));
+	struct ccid_dev *dev;
 
 	if (misbehave(line, MISBEHAVE_CONNECT, BYTES_NONE))
 		return;
 	shape_pack_descriptors(line->dev.shape, &p);
 	line_send(line, LINE_DESCRIPTORS, pack_done(&p));
-	if (line->dev.present)
-		ccid_dev_announce(&line->dev);
+	EACH_DEV(line, dev)
+		if (dev->present)
+			ccid_dev_announce(dev);
+}
+
+static void restart(struct line *line)
+{
+	struct ccid_dev *dev;
+
+	EACH_DEV(line, dev)
+		ccid_dev_restart(dev);
 }
 
 int line_serve(struct line *line, int fd)
@@ -442,17 +590,32 @@ int line_serve(struct line *line, int fd)
 	line->halted_in = line->halted_out = false;
 	line->last_type = 0;
 	line->deaf = line->chain_begun = false;
-	ccid_dev_restart(&line->dev);
+	restart(line);
 	greet(line);
 	while (r == 0 && !line->over)
 		r = serve_once(line);
-	ccid_dev_restart(&line->dev);
+	restart(line);
+	follow_typing(line, NULL);
 	line->fd = -1;
 	(void)pthread_mutex_unlock(&line->lock);
 	return line->stop ? -ECANCELED : r;
 }
 
-int line_init(struct line *line, const struct line_options *options, struct vcard *card)
+static int init_devs(struct line *line, const struct shape *shape, struct vcard *const *cards)
+{
+	int r = ccid_dev_init(&line->dev, shape, &line->port, cards[0]);
+
+	for (unsigned int i = 1; i < shape->n_slots && r == 0; i++) {
+		struct ccid_dev *dev = &line->more[i - 1];
+
+		r = ccid_dev_init(dev, shape, &line->port, cards[i]);
+		dev->slot = (uint8_t)i;
+		dev->present = cards[i] != NULL;
+	}
+	return r;
+}
+
+int line_init(struct line *line, const struct line_options *options, struct vcard *const *cards)
 {
 	int r;
 
@@ -462,6 +625,8 @@ int line_init(struct line *line, const struct line_options *options, struct vcar
 		.latency_ms = options->latency_ms,
 		.signal_fd = options->signal_fd,
 		.fd = -1,
+		.keypad_path = options->keypad_path,
+		.keypad_fd = -1,
 		.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 		.quit_fd = eventfd(0, EFD_CLOEXEC),
 		.packet = malloc(LINE_PACKET_MAX),
@@ -469,7 +634,7 @@ int line_init(struct line *line, const struct line_options *options, struct vcar
 		.spoilt = malloc(LINE_PACKET_MAX),
 	};
 	(void)pthread_mutex_init(&line->lock, NULL);
-	r = ccid_dev_init(&line->dev, options->shape, &line->port, card);
+	r = init_devs(line, options->shape, cards);
 	if (r == 0 && (line->timer_fd < 0 || line->quit_fd < 0 || !line->packet || !line->out ||
 		       !line->spoilt))
 		r = -ENOMEM;
@@ -488,11 +653,14 @@ void line_deinit(struct line *line)
 		(void)pthread_join(line->patience, NULL);
 	}
 	ccid_dev_deinit(&line->dev);
+	for (unsigned int i = 0; i < SHAPE_SLOTS_MAX - 1; i++)
+		ccid_dev_deinit(&line->more[i]);
+	fd_close(line->keypad_fd);
 	(void)pthread_mutex_destroy(&line->lock);
 	fd_close(line->timer_fd);
 	fd_close(line->quit_fd);
 	free(line->packet);
 	free(line->out);
 	free(line->spoilt);
-	*line = (struct line){ .fd = -1, .timer_fd = -1, .quit_fd = -1 };
+	*line = (struct line){ .fd = -1, .keypad_fd = -1, .timer_fd = -1, .quit_fd = -1 };
 }

@@ -33,16 +33,21 @@ enum line_kind {
 /**
  * struct line - a reader that can be connected to, one host at a time
  * @port:	what the device sends through
- * @dev:	the device
+ * @dev:	the device: its first slot, and the only one that misbehaves
+ * @more:	its other slots, shape->n_slots - 1 of them
+ * @busy:	the slot whose card computes, NULL if none does
+ * @keypad_path: a FIFO on which a person types, or NULL: nobody does; borrowed
+ * @keypad_fd:	it, while a PIN is asked for; -1 else
+ * @key_until_ms: when it is too late for the next key
  * @misbehave:	borrowed
  * @latency_ms:	least time that a command APDU takes
- * @signal_fd:	SIGUSR1 removes the card, SIGUSR2 inserts it, SIGTERM and SIGINT stop; borrowed
+ * @signal_fd:	SIGUSR1 removes a card, SIGUSR2 inserts it (whose slot is the signal's value), SIGTERM and SIGINT stop; borrowed
  * @fd:		the host, -1 if none
  * @over:	this connection is over
  * @stop:	the program is
  * @halted_in, @halted_out: endpoint is halted until the host clears it
  * @last_type:	bMessageType of the host's latest command
- * @late_signal: came while we were sending; handled as soon as we are not
+ * @late_signal, @late_slot: came while we were sending; handled as soon as we are not
  * @deaf:	misbehaviour: read no more packets
  * @chain_begun: misbehaviour: the response without an end has begun
  * @endless:	misbehaviour: the running command never ends
@@ -56,6 +61,11 @@ enum line_kind {
 struct line {
 	struct ccid_port port;
 	struct ccid_dev dev;
+	struct ccid_dev more[SHAPE_SLOTS_MAX - 1];
+	struct ccid_dev *busy;
+	const char *keypad_path;
+	int keypad_fd;
+	int64_t key_until_ms;
 	struct misbehave *misbehave;
 	unsigned int latency_ms;
 	int signal_fd;
@@ -66,6 +76,7 @@ struct line {
 	bool halted_out;
 	uint8_t last_type;
 	uint32_t late_signal;
+	unsigned int late_slot;
 	bool deaf;
 	bool chain_begun;
 	bool endless;
@@ -88,10 +99,14 @@ struct line_options {
 	struct misbehave *misbehave;
 	unsigned int latency_ms;
 	int signal_fd;
+	const char *keypad_path;
 };
 
-/* Return: 0 or the system's error; everything in @options and @card is borrowed. */
-int line_init(struct line *line, const struct line_options *options, struct vcard *card);
+/*
+ * @cards: shape->n_slots of them, slot by slot; NULL: that slot stays empty.
+ * Return: 0 or the system's error; everything in @options and @cards is borrowed.
+ */
+int line_init(struct line *line, const struct line_options *options, struct vcard *const *cards);
 void line_deinit(struct line *line);
 
 /*

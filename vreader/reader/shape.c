@@ -61,7 +61,7 @@ static void pack_class(const struct shape *shape, struct packer *p)
 	pack_u8(p, CLASS_LEN);
 	pack_u8(p, 0x21);
 	pack_le16(p, 0x0110);		/* bcdCCID */
-	pack_u8(p, 0);			/* bMaxSlotIndex */
+	pack_u8(p, shape->n_slots - 1);	/* bMaxSlotIndex */
 	pack_u8(p, 0x07);		/* bVoltageSupport: 5 V, 3 V, 1.8 V */
 	pack_le32(p, 0x03);		/* dwProtocols: T=0 and T=1 */
 	pack_le32(p, 4000);		/* dwDefaultClock, kHz */
@@ -78,7 +78,7 @@ static void pack_class(const struct shape *shape, struct packer *p)
 	pack_u8(p, 0xff);		/* bClassGetResponse: that of the command */
 	pack_u8(p, 0xff);		/* bClassEnvelope: likewise */
 	pack_le16(p, 0);		/* wLcdLayout */
-	pack_u8(p, 0);			/* bPINSupport */
+	pack_u8(p, shape->keypad ? 3 : 0);	/* bPINSupport: verify, modify */
 	pack_u8(p, 1);			/* bMaxCCIDBusySlots */
 }
 

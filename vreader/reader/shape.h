@@ -23,11 +23,14 @@ enum {
 	SHAPE_EP_IN = 0x82,
 	SHAPE_EP_INTERRUPT = 0x83,
 	SHAPE_SERIAL_MAX = 32,
+	SHAPE_SLOTS_MAX = 4,		/* as many as one byte of an interrupt message tells of */
 };
 
 /**
  * struct shape - one reader
  * @level:	exchange level announced in dwFeatures
+ * @keypad:	has one, for PIN verification and modification
+ * @n_slots:	slots, 1 to SHAPE_SLOTS_MAX; one of them works at a time
  * @manual:	at TPDU level: voltage, PPS, parameters and data rate are left to the host
  * @interrupt:	has an interrupt endpoint and announces card movement
  * @max_message: dwMaxCCIDMessageLength
@@ -37,6 +40,8 @@ enum {
  */
 struct shape {
 	enum shape_level level;
+	bool keypad;
+	uint8_t n_slots;
 	bool manual;
 	bool interrupt;
 	uint32_t max_message;
@@ -46,7 +51,7 @@ struct shape {
 };
 
 #define SHAPE_INIT ((struct shape){ \
-	.level = SHAPE_EXTENDED, .interrupt = true, .max_message = SHAPE_MESSAGE_MAX, \
+	.level = SHAPE_EXTENDED, .interrupt = true, .n_slots = 1, .max_message = SHAPE_MESSAGE_MAX, \
 	.vendor = 0x1209, .product = 0x0001, .serial = "0" })
 
 static inline bool shape_is_tpdu(const struct shape *shape)

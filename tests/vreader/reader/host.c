@@ -43,7 +43,7 @@ void host_start(struct host *host, enum shape_level level, const char *spec)
 		.misbehave = &host->misbehave,
 		.signal_fd = host->signal_fd,
 	};
-	ASSERT_EQ(0, line_init(&host->line, &options, host->card));
+	ASSERT_EQ(0, line_init(&host->line, &options, &host->card));
 	ASSERT_EQ(0, pthread_create(&host->thread, NULL, serve_main, host));
 }
 
