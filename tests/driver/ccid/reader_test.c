@@ -110,6 +110,89 @@ TEST(i2_i3_notices_that_say_nothing_cost_nothing)
 	EXPECT_STREQ("65 ", s.heard);
 }
 
+/* Removal and insertion in one transfer: the card there now may be another one. */
+TEST(i4_glued_notices_are_both_heard)
+{
+	static const struct scripted_step steps[] = {
+		HEAR("0165", "01 81 00000000 00 ss 01 00 00", "02 50 02 50 03"),
+		HEAR("0165", "01 81 00000000 00 ss 01 00 00"),
+	};
+	struct scripted s;
+	struct reader *reader;
+
+	scripted_init(&s, SCRIPTED_EXTENDED, 65554);
+	reader = SCRIPTED_READER(&s, steps);
+	EXPECT_EQ(0, run(reader, 250));
+	(void)reader_free(reader);
+	scripted_stop(&s);
+	EXPECT_STREQ("65 65 ", s.heard);
+}
+
+TEST(i6_what_the_reader_answers_counts_and_not_what_it_notifies)
+{
+	static const struct scripted_step steps[] = {
+		HEAR("0165", "01 81 00000000 00 ss 02 00 00", "02 50 03"),	/* "a card is in" */
+		HEAR("0165", "01 81 00000000 00 ss 02 00 00"),		/* there is none */
+	};
+	struct scripted s;
+	struct reader *reader;
+
+	scripted_init(&s, SCRIPTED_EXTENDED, 65554);
+	reader = SCRIPTED_READER(&s, steps);
+	EXPECT_EQ(0, run(reader, 250));
+	EXPECT_NULL(reader_take_change(reader));
+	EXPECT_EQ(SLOT_EMPTY, reader->slots[0].state);
+	(void)reader_free(reader);
+	scripted_stop(&s);
+}
+
+/* Without an interrupt endpoint, a swap between two polls shows as a card that lost its power. */
+TEST(i9_a_card_swapped_between_two_polls_is_another_card)
+{
+	static const struct scripted_step steps[] = {
+		HEAR("0165", "01 81 00000000 00 ss 01 00 00"),
+		HEAR("0165", "01 81 00000000 00 ss 01 00 00"),
+	};
+	struct scripted s;
+	struct reader *reader;
+	uint32_t generation;
+
+	scripted_init(&s, SCRIPTED_EXTENDED, 65554);
+	s.descriptors_n -= 7;
+	s.descriptors[18 + 2] -= 7;
+	reader = SCRIPTED_READER(&s, steps);
+	EXPECT_NOT_NULL(reader_take_change(reader));
+	ASSERT_EQ(0, slot_power_on(&reader->slots[0], deadline_in(2000)));
+	slot_accept(&reader->slots[0]);
+	generation = reader->slots[0].generation;
+	EXPECT_EQ(0, run(reader, 500));
+	EXPECT_NE(generation, reader->slots[0].generation);
+	EXPECT_TRUE(reader_take_change(reader) == &reader->slots[0]);
+	(void)reader_free(reader);
+	scripted_stop(&s);
+}
+
+TEST(a_notice_of_one_slot_asks_about_that_slot_alone)
+{
+	static const struct scripted_step steps[] = {
+		HEAR("0165 00000000 00", "01 81 00000000 00 ss 02 00 00"),
+		HEAR("0165 00000000 01", "01 81 00000000 01 ss 02 00 00", "02 50 0c"),
+		HEAR("0165 00000000 01", "01 81 00000000 01 ss 01 00 00"),
+	};
+	struct scripted s;
+	struct reader *reader;
+
+	scripted_init(&s, SCRIPTED_EXTENDED, 65554);
+	*scripted_class(&s, 4) = 1;		/* bMaxSlotIndex */
+	reader = SCRIPTED_READER(&s, steps);
+	EXPECT_EQ(0, run(reader, 250));
+	EXPECT_TRUE(reader_take_change(reader) == &reader->slots[1]);
+	EXPECT_FALSE(slot_has_card(&reader->slots[0]));
+	(void)reader_free(reader);
+	scripted_stop(&s);
+	EXPECT_STREQ("65 65 65 ", s.heard);
+}
+
 TEST(i5_a_flood_of_notices_costs_twenty_questions_a_second)
 {
 	static const struct scripted_step steps[] = {
