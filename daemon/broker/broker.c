@@ -7,11 +7,13 @@
 
 #include "base/cleanup.h"
 #include "daemon/broker/client.h"
+#include "daemon/broker/idle.h"
 #include "daemon/broker/reader.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ACCEPTS_A_TURN 16
 #define ACCEPT_AGAIN_MS 500
@@ -112,13 +114,15 @@ static int told_policy(struct broker *broker, const struct spawn_msg *msg)
 	broker->policy.version = msg->version;
 	broker->policy.n_rules = msg->n_rules;
 	memcpy(broker->policy.rules, msg->rules, sizeof(msg->rules));
-	broker->flags = msg->flags;
+	broker->flags = msg->flags | (msg->uid == getuid() ? KF_STATUS_DEV : 0);
+	broker->idle_s = msg->idle_s;
 	broker->monitor_pid = msg->pid;
 	broker->monitor_guards = msg->guards;
 	broker->monitor_uid = msg->uid;
 	quota_limit(&broker->quota, &msg->limits);
 	list_each(client, &broker->clients, link)
 		client_reconsider(client);
+	idle_look(broker);
 	if (first && broker->listener.fd >= 0)
 		r = loop_add(&broker->loop, &broker->listener);
 	if (first && r == 0)
@@ -207,6 +211,8 @@ int broker_init(struct broker *broker, int listen_fd, int monitor_fd)
 	broker->start_ns = now_ns();
 	broker->max_clients = max_clients();
 	broker->accept_again.fn = accept_resume;
+	broker->join = JOIN_INIT;
+	idle_init(broker);
 	broker->listener = (struct source){ .fd = listen_fd, .events = EPOLLIN, .fn = on_listener };
 	broker->monitor = (struct source){ .fd = monitor_fd, .events = EPOLLIN, .fn = on_monitor };
 	broker->rx = malloc(KF_PACKET_MAX);
@@ -233,6 +239,8 @@ void broker_deinit(struct broker *broker)
 	if (broker->handles.slots)
 		handle_table_deinit(&broker->handles);
 	timer_disarm(&broker->loop, &broker->accept_again);
+	idle_deinit(broker);
+	join_deinit(broker);
 	if (broker->loop.epoll >= 0)
 		loop_deinit(&broker->loop);
 	quota_deinit(&broker->quota);

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "daemon/broker/handle.h"
+#include "daemon/broker/join.h"
 #include "daemon/broker/log.h"
 #include "daemon/shared/loop.h"
 #include "daemon/broker/policy.h"
@@ -25,6 +26,8 @@
  * @rx:		the one receive buffer; wiped after each packet
  * @tx:		the one buffer packets are built in; wiped likewise
  * @monitor_fd:	-1 in unit tests without a monitor
+ * @join:	where the monitor is waited for, if it did not start us
+ * @idle:	runs while there is no client, if we are to leave then
  * @accept_again: when descriptors ran out, the listener is left alone until then
  * @guards:	KF_GUARD_ of this process; @monitor_guards of the monitor, as it said
  * @max_clients: %BROKER_CLIENTS, or what the limit on descriptors leaves for them
@@ -32,7 +35,8 @@
 struct broker {
 	struct loop loop;
 	struct source listener, monitor;
-	struct timer accept_again;
+	struct join join;
+	struct timer accept_again, idle;
 	struct handle_table handles;
 	struct policy policy;
 	struct quota quota;
@@ -40,7 +44,7 @@ struct broker {
 	struct list clients, devices, readers;
 	size_t n_clients, n_devices, n_readers, max_clients;
 	uint32_t next_client, next_reader;
-	uint32_t flags, monitor_pid, monitor_uid;
+	uint32_t flags, idle_s, monitor_pid, monitor_uid;
 	uint32_t guards, monitor_guards;
 	uint64_t start_ns;
 	uint8_t *rx, *tx;

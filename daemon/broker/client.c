@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "daemon/broker/broker.h"
 #include "daemon/broker/context.h"
+#include "daemon/broker/idle.h"
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
@@ -220,6 +221,7 @@ int client_new(struct broker *broker, int fd, struct client **out)
 	}
 	list_push(&broker->clients, &client->link);
 	broker->n_clients++;
+	idle_look(broker);
 	*out = client;
 	return 0;
 }
@@ -247,6 +249,7 @@ struct client *client_free(struct client *client)
 	if (!list_empty(&client->link)) {
 		list_drop(&client->link);
 		client->broker->n_clients--;
+		idle_look(client->broker);
 	}
 	loop_remove(&client->broker->loop, &client->source);
 	if (client->user)

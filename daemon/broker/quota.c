@@ -106,6 +106,18 @@ void quota_release(struct user *user, enum quota_kind kind, uint32_t n)
 	user->used[kind] -= n;
 }
 
+bool quota_remembers(struct quota *quota, uint64_t now)
+{
+	struct user *user;
+	bool spent = false;
+
+	list_each(user, &quota->users, link) {
+		pin_forgive(user, now);
+		spent |= user->pin_spent > 0;
+	}
+	return spent;
+}
+
 enum kf_reason quota_reason(enum quota_kind kind)
 {
 	static const enum kf_reason reasons[] = {

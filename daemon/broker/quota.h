@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "daemon/shared/spawn.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -50,6 +51,8 @@ struct user *quota_most(const struct quota *quota, enum quota_kind kind);
 /* Return: 0, or -EDQUOT and nothing is charged. */
 int quota_charge(const struct quota *quota, struct user *user, enum quota_kind kind, uint32_t n);
 void quota_release(struct user *user, enum quota_kind kind, uint32_t n);
+/* Whether some uid's wrong PINs are not forgiven yet. */
+bool quota_remembers(struct quota *quota, uint64_t now);
 enum kf_reason quota_reason(enum quota_kind kind);
 
 /*

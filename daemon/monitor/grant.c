@@ -2,6 +2,7 @@
 #include "daemon/monitor/grant.h"
 
 #include "daemon/broker/policy.h"
+#include "daemon/monitor/conf.h"
 #include "proto/packet.h"
 
 #include <errno.h>
@@ -9,19 +10,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct { const char *name; uint32_t right; } rights[] = {
-	{ "look", KF_RIGHT_LOOK }, { "use", KF_RIGHT_USE }, { "inject", KF_RIGHT_INJECT },
-	{ "create", KF_RIGHT_CREATE }, { "delete", KF_RIGHT_DELETE }, { "admin", KF_RIGHT_ADMIN },
-	{ "raw", KF_RIGHT_RAW }, { "relay", KF_RIGHT_RELAY }, { "init", KF_RIGHT_INIT },
-	{ "kek", KF_RIGHT_KEK },
-};
-
 static uint32_t right_by_name(const char *name, size_t n)
 {
-	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
-		if (strlen(rights[i].name) == n && strncmp(rights[i].name, name, n) == 0)
-			return rights[i].right;
-	return 0;
+	char word[16];
+
+	if (n >= sizeof(word))
+		return 0;
+	memcpy(word, name, n);
+	word[n] = '\0';
+	return conf_right(word);
 }
 
 int grant_rights(const char *names, uint32_t *out)
@@ -85,18 +82,46 @@ int grant_add(struct spawn_msg *policy, enum spawn_who who, const char *text)
 	return grant_rule(policy, "--grant", who, id, mask);
 }
 
-int grant_defaults(struct spawn_msg *policy, bool development)
+static int grant_group(struct spawn_msg *policy, const char *name, const char *group, uint32_t mask)
 {
-	const struct group *group;
+	const struct group *entry = getgrnam(group);
+
+	return entry ? grant_rule(policy, name, SPAWN_GID, entry->gr_gid, mask) : 0;
+}
+
+int grant_shipped(struct spawn_msg *policy)
+{
+	int r = grant_group(policy, "users", "keyferry-users", POLICY_USER);
+
+	return r < 0 ? r : grant_group(policy, "admins", "keyferry-admin", POLICY_ADMIN);
+}
+
+static uint32_t either(uint32_t given, uint32_t otherwise)
+{
+	return given ? given : otherwise;
+}
+
+int grant_table(const struct spawn_msg *given, const struct conf *conf, bool development,
+		struct spawn_msg *out)
+{
 	int r = 0;
 
-	group = getgrnam("keyferry-users");
-	if (group)
-		r = grant_rule(policy, "users", SPAWN_GID, group->gr_gid, POLICY_USER);
-	group = r < 0 ? NULL : getgrnam("keyferry-admin");
-	if (group)
-		r = grant_rule(policy, "admins", SPAWN_GID, group->gr_gid, POLICY_ADMIN);
+	*out = *given;
+	out->kind = SPAWN_POLICY;
+	out->flags = development ? KF_STATUS_DEV : 0;
+	out->idle_s = development ? 0 : conf->idle_s;	/* nobody would start us again */
+	out->limits.connections = either(given->limits.connections, conf->limits.connections);
+	out->limits.contexts = either(given->limits.contexts, conf->limits.contexts);
+	out->limits.keys = either(given->limits.keys, conf->limits.keys);
+	out->limits.bytes = either(given->limits.bytes, conf->limits.bytes);
+	if (conf->shipped_rules)
+		r = grant_shipped(out);
 	if (r == 0 && development)
-		r = grant_rule(policy, "developer", SPAWN_UID, geteuid(), POLICY_ADMIN);
+		r = grant_rule(out, "developer", SPAWN_UID, geteuid(), POLICY_ADMIN);
+	for (size_t i = 0; i < conf->n_rules && r == 0; i++)
+		if (out->n_rules < SPAWN_RULES)
+			out->rules[out->n_rules++] = conf->rules[i];
+		else
+			r = -ENOSPC;
 	return r;
 }

@@ -2,7 +2,6 @@
 /* keyferryd - the command line of the monitor. */
 #include "base/harden.h"
 #include "daemon/broker/policy.h"
-#include "daemon/broker/quota.h"
 #include "daemon/monitor/grant.h"
 #include "daemon/monitor/monitor.h"
 
@@ -11,10 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 static const char usage[] =
 "usage: keyferryd --socket PATH (--usb | --virtual PATH)... [options]\n"
+"       keyferryd --config FILE --join PATH\n"
 "\n"
+"  --config FILE           keyferryd.conf(5), read again on SIGHUP\n"
+"  --join PATH             as a service: where a broker that runs by itself waits for us\n"
 "  --socket PATH           where clients connect\n"
 "  --usb                   serves the readers on USB\n"
 "  --virtual PATH          socket of a virtual reader; may be given again\n"
@@ -33,8 +36,8 @@ static const char usage[] =
 
 enum {
 	OPT_SOCKET = 256, OPT_VIRTUAL, OPT_VIRTUAL_UID, OPT_ADMIT_UID, OPT_ADMIT_GID, OPT_GRANT,
-	OPT_GRANT_GID, OPT_LIMIT, OPT_DRIVER, OPT_BROKER, OPT_READY_FD, OPT_USB, OPT_HELP,
-	OPT_VERSION,
+	OPT_GRANT_GID, OPT_LIMIT, OPT_DRIVER, OPT_BROKER, OPT_READY_FD, OPT_USB, OPT_CONFIG, OPT_JOIN,
+	OPT_HELP, OPT_VERSION,
 };
 
 static int take_limit(struct spawn_limits *limits, const char *text)
@@ -111,6 +114,13 @@ static int take_option(struct config *config, int option, const char *value)
 	case OPT_BROKER:
 		config->broker = value;
 		return 0;
+	case OPT_CONFIG:
+		config->conf_path = value;
+		return 0;
+	case OPT_JOIN:
+		config->join = value;
+		config->usb = &usb;
+		return 0;
 	case OPT_READY_FD:
 		r = grant_id(value, &n);
 		config->ready_fd = (int)n;
@@ -133,10 +143,34 @@ static const struct option options[] = {
 	{ "broker", required_argument, NULL, OPT_BROKER },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "usb", no_argument, NULL, OPT_USB },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "join", required_argument, NULL, OPT_JOIN },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
 };
+
+/* Development starts its own broker; a service has its rules from the file alone. */
+static bool is_whole(const struct config *config)
+{
+	if (config->join)
+		return config->conf_path && !config->socket && config->n_virtuals == 0 &&
+		       config->policy.n_rules == 0;
+	return config->socket && (config->n_virtuals > 0 || config->usb || config->conf_path);
+}
+
+/* Virtual readers of the file beside those of the command line. */
+static int add_virtuals(struct config *config)
+{
+	for (size_t i = 0; i < config->conf.n_virtuals; i++)
+		if (take_virtual(config, config->conf.virtuals[i]) < 0) {
+			monitor_say("more than %d virtual readers", MONITOR_PORTS);
+			return -ENOSPC;
+		}
+	if (config->conf.virtual_uid != (uid_t)-1)
+		config->virtual_uid = config->conf.virtual_uid;
+	return 0;
+}
 
 /* Return: -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, struct config *config)
@@ -157,7 +191,7 @@ static int parse(int argc, char **argv, struct config *config)
 			return 2;
 		}
 	}
-	if (config->socket && (config->n_virtuals > 0 || config->usb) && optind == argc)
+	if (optind == argc && is_whole(config))
 		return -1;
 	fputs(usage, stderr);
 	return 2;
@@ -173,14 +207,11 @@ int main(int argc, char **argv)
 		monitor_say("cannot protect itself: %s", strerror(errno));
 		return 1;
 	}
-	config.policy.limits = QUOTA_LIMITS;
-	config.policy.flags = KF_STATUS_DEV;
-	r = grant_defaults(&config.policy, true);
-	if (r == 0) {
-		r = parse(argc, argv, &config);
-		if (r >= 0)
-			return r;
-	}
+	r = parse(argc, argv, &config);
+	if (r >= 0)
+		return r;
+	if (monitor_read_conf(&config, &config.conf) < 0 || add_virtuals(&config) < 0)
+		return EX_CONFIG;	/* to be mended by a person, not by trying again */
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = monitor_init(&monitor, &config) < 0 ? 1 : monitor_run(&monitor);
 	monitor_deinit(&monitor);

@@ -8,18 +8,21 @@
 
 #include "base/cleanup.h"
 #include "base/list.h"
+#include "daemon/monitor/grant.h"
 #include "daemon/monitor/listen.h"
+#include "daemon/monitor/vpath.h"
+#include "daemon/shared/activate.h"
 #include "sandbox/guard.h"
 
 #include <libgen.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #define END_MS 2000	/* what a broker or driver gets to go by itself */
@@ -48,25 +51,6 @@ void monitor_tell(struct monitor *monitor, const struct spawn_msg *msg, int fd)
 	}
 }
 
-/* [systemd sd_notify]: one datagram to the named socket, "@" meaning abstract. */
-static void notify_systemd(void)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	_cleanup_(fd_closep) int fd = -1;
-	size_t n = path ? strlen(path) : 0;
-
-	if (n < 2 || n >= sizeof(addr.sun_path))
-		return;
-	memcpy(addr.sun_path, path, n);
-	if (path[0] == '@')
-		addr.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&addr,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-}
-
 static void serving(struct monitor *monitor)
 {
 	int fd = monitor->config->ready_fd;
@@ -74,7 +58,7 @@ static void serving(struct monitor *monitor)
 	if (fd >= 0 && write(fd, "\n", 1) != 1)
 		monitor_say("--ready-fd %d: %s", fd, strerror(errno));
 	fd_close(fd);
-	notify_systemd();
+	activate_notify("READY=1\nSTATUS=Serving.");
 }
 
 static void broker_said(struct monitor *monitor, const struct spawn_msg *msg)
@@ -83,6 +67,8 @@ static void broker_said(struct monitor *monitor, const struct spawn_msg *msg)
 
 	if (msg->kind == SPAWN_READY)
 		serving(monitor);
+	if (msg->kind == SPAWN_IDLE)
+		loop_stop(&monitor->loop, 0);
 	list_each(port, &monitor->ports, link) {
 		if (port->key != msg->reader)
 			continue;
@@ -91,6 +77,12 @@ static void broker_said(struct monitor *monitor, const struct spawn_msg *msg)
 		else if (msg->kind == SPAWN_HUNG_UP)
 			port_hung_up(port, msg->instance);
 	}
+}
+
+static void end_with(struct monitor *monitor, const char *why)
+{
+	monitor_say("%s", why);
+	loop_stop(&monitor->loop, 1);
 }
 
 static void on_link(struct source *source, uint32_t events)
@@ -102,10 +94,14 @@ static void on_link(struct source *source, uint32_t events)
 	(void)events;
 	if (r == 0)
 		broker_said(monitor, &msg);
-	else if (r == -ECONNRESET)
+	else if (r == -ECONNRESET && child_runs(&monitor->broker))
 		loop_remove(&monitor->loop, source);	/* its end is told by its pidfd */
-	else if (r != -EAGAIN)
+	else if (r == -ECONNRESET)
+		end_with(monitor, "the broker ended; ending");
+	else if (r != -EAGAIN && child_runs(&monitor->broker))
 		child_kill(&monitor->broker);
+	else if (r != -EAGAIN)
+		end_with(monitor, "the broker broke the protocol; ending");
 }
 
 static void broker_ended(struct child *child, int status)
@@ -121,12 +117,79 @@ static void broker_ended(struct child *child, int status)
 	loop_stop(&monitor->loop, 1);
 }
 
+struct complaint {
+	const char *path;
+};
+
+static void conf_wrong(void *data, unsigned int line, const char *text)
+{
+	const struct complaint *complaint = data;
+
+	if (line)
+		monitor_say("%s:%u: %s", complaint->path, line, text);
+	else
+		monitor_say("%s: %s", complaint->path, text);
+}
+
+int monitor_read_conf(const struct config *config, struct conf *out)
+{
+	struct complaint complaint = { config->conf_path };
+
+	if (!config->conf_path) {
+		conf_init(out);
+		return 0;
+	}
+	return conf_load(config->conf_path, config->join ? (uid_t)-1 : geteuid(), out, conf_wrong,
+			 &complaint);
+}
+
+/* Return: 0, or negative after saying why; then the broker keeps the table it has. */
+static int send_policy(struct monitor *monitor, const struct conf *conf)
+{
+	struct spawn_msg policy;
+	int r = grant_table(&monitor->config->policy, conf, !monitor->config->join, &policy);
+
+	if (r < 0) {
+		monitor_say("more than %d rules", SPAWN_RULES);
+		return r;
+	}
+	policy.version = ++monitor->policy_version;
+	policy.pid = (uint32_t)getpid();
+	policy.uid = getuid();
+	policy.guards = guard_measure() | guard_seccomp();
+	monitor_tell(monitor, &policy, -1);
+	return 0;
+}
+
+/* Clients stay connected; what they ask from now on is judged by the new table. */
+static void reload(struct monitor *monitor)
+{
+	_cleanup_(freep) struct conf *conf = malloc(sizeof(*conf));
+	char state[96];
+
+	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		       (unsigned long long)(now_ns() / 1000));
+	activate_notify(state);
+	if (conf && monitor_read_conf(monitor->config, conf) == 0 && send_policy(monitor, conf) == 0)
+		monitor_say("policy %u is in force", monitor->policy_version);
+	else
+		monitor_say("nothing of it is taken; policy %u stays in force",
+			    monitor->policy_version);
+	activate_notify("READY=1\nSTATUS=Serving.");
+}
+
 static void on_signal(struct source *source, uint32_t events)
 {
 	struct monitor *monitor = list_entry(source, struct monitor, signals);
+	struct signalfd_siginfo info;
 
 	(void)events;
-	loop_stop(&monitor->loop, 0);
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP && monitor->config->conf_path)
+		reload(monitor);
+	else
+		loop_stop(&monitor->loop, 0);
 }
 
 static void dirs_changed(struct monitor *monitor, int wd, uint32_t mask)
@@ -196,7 +259,8 @@ static int find_programs(struct monitor *monitor)
 {
 	const struct config *config = monitor->config;
 
-	if (find_program(config->broker, "keyferry-broker", monitor->broker_path) < 0) {
+	if (!config->join &&
+	    find_program(config->broker, "keyferry-broker", monitor->broker_path) < 0) {
 		monitor_say("keyferry-broker is not beside keyferryd; name it with --broker");
 		return -ENOENT;
 	}
@@ -232,6 +296,28 @@ static int start_broker(struct monitor *monitor)
 	if (r < 0)
 		monitor_say("no broker process: %s", strerror(-r));
 	return r;
+}
+
+/* The one that a service manager starts for us: it waits at a socket that only we may use. */
+static int join_broker(struct monitor *monitor)
+{
+	_cleanup_(fd_closep) int dir = -1;
+	const char *where = "";
+	struct vpath path;
+	int r = vpath_init(&path, monitor->config->join);
+
+	if (r == 0)
+		r = dir = vpath_open_dir(&path, (uid_t)-1, &where);
+	if (r >= 0)
+		r = vpath_connect(&path, dir, (uid_t)-1);
+	if (r < 0) {
+		monitor_say("--join %s: %s", monitor->config->join, r == -EPERM ?
+			    "others could stand in for the broker there: root or this user must own "
+			    "it and the folders on the way" : strerror(-r));
+		return r;
+	}
+	monitor->link = (struct source){ .fd = r, .events = EPOLLIN, .fn = on_link };
+	return loop_add(&monitor->loop, &monitor->link);
 }
 
 static int watch_signals(struct monitor *monitor)
@@ -280,21 +366,18 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 		r = bus_init(&monitor->bus, monitor);
 	for (size_t i = 0; i < config->n_virtuals && r == 0; i++)
 		r = port_new_virtual(monitor, config->virtuals[i]);
-	return r < 0 ? r : start_broker(monitor);
+	if (r < 0)
+		return r;
+	return config->join ? join_broker(monitor) : start_broker(monitor);
 }
 
 int monitor_run(struct monitor *monitor)
 {
-	struct spawn_msg policy = monitor->config->policy;
 	struct port *port, *next;
 	int r;
 
-	policy.kind = SPAWN_POLICY;
-	policy.version = 1;
-	policy.pid = (uint32_t)getpid();
-	policy.uid = getuid();
-	policy.guards = guard_measure() | guard_seccomp();
-	monitor_tell(monitor, &policy, -1);
+	if (send_policy(monitor, &monitor->config->conf) < 0)
+		return 1;
 	list_each_safe(port, next, &monitor->ports, link)
 		port_look(port);
 	if (monitor->config->usb)

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "daemon/monitor/bus.h"
 #include "daemon/monitor/child.h"
+#include "daemon/monitor/conf.h"
 #include "daemon/monitor/nap.h"
 #include "daemon/monitor/port.h"
 #include "daemon/monitor/ward.h"
@@ -23,11 +24,17 @@
  * struct config - the command line
  * @virtual_uid: whose sockets are trusted besides root's and ours; (uid_t)-1: nobody's
  * @usb:	where USB readers are looked for; NULL: nowhere
+ * @join:	the socket where a broker waits for us; NULL: we start one, in development
+ * @conf_path:	the configuration file; NULL: none
+ * @conf:	what it said at start
  * @ready_fd:	gets one byte and is closed when clients are served; -1: none
- * @policy:	the table for the broker
+ * @policy:	rules and limits of the command line
  */
 struct config {
 	const char *socket;
+	const char *join;
+	const char *conf_path;
+	struct conf conf;
 	const char *driver, *broker;
 	const char *virtuals[MONITOR_PORTS];
 	size_t n_virtuals;
@@ -49,14 +56,18 @@ struct monitor {
 	struct nap nap;
 	struct ward ward;
 	char driver_path[PATH_MAX], broker_path[PATH_MAX];
+	uint32_t policy_version;
 	bool listening;		/* the socket's name is ours to remove */
 	bool ending;
 };
 
 int monitor_init(struct monitor *monitor, const struct config *config);
-/* Return: exit status. */
+/* Return: exit status; what an orderly end is to a service manager that restarts us is 0. */
 int monitor_run(struct monitor *monitor);
 void monitor_deinit(struct monitor *monitor);
+
+/* The configuration file, its errors told. Return: 0 or negative. */
+int monitor_read_conf(const struct config *config, struct conf *out);
 
 /* To the broker; one that does not listen ends us. */
 void monitor_tell(struct monitor *monitor, const struct spawn_msg *msg, int fd);

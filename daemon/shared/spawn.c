@@ -60,6 +60,7 @@ void spawn_pack(const struct spawn_msg *msg, struct packer *p)
 	pack_bytes(p, BYTES(msg->name, sizeof(msg->name)));
 	pack_le32(p, msg->version);
 	pack_le32(p, msg->flags);
+	pack_le32(p, msg->idle_s);
 	pack_le32(p, msg->limits.connections);
 	pack_le32(p, msg->limits.contexts);
 	pack_le32(p, msg->limits.keys);
@@ -85,6 +86,7 @@ int spawn_parse(struct bytes frame, struct spawn_msg *out)
 	unpack_copy(&u, (uint8_t *)msg.name, sizeof(msg.name));
 	msg.version = unpack_le32(&u);
 	msg.flags = unpack_le32(&u);
+	msg.idle_s = unpack_le32(&u);
 	msg.limits.connections = unpack_le32(&u);
 	msg.limits.contexts = unpack_le32(&u);
 	msg.limits.keys = unpack_le32(&u);

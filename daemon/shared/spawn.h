@@ -8,7 +8,7 @@
  *	                    descriptor), DRIVER_GONE, READER_STATE (why it has no driver),
  *	                    READER_GONE
  *	broker to monitor:  READY (serving), KILL (that driver misbehaved), HUNG_UP (it closed its
- *	                    link; if it lives on, it must not)
+ *	                    link; if it lives on, it must not), IDLE (leaving, nobody is here)
  */
 #pragma once
 
@@ -29,6 +29,7 @@ enum spawn_kind {
 	SPAWN_KILL = 7,
 	SPAWN_HUNG_UP = 8,
 	SPAWN_READER_STATE = 9,
+	SPAWN_IDLE = 10,
 	SPAWN_KINDS,
 };
 
@@ -71,6 +72,7 @@ struct spawn_limits {
  * @name:	READER_ADD
  * @version:	POLICY
  * @flags:	POLICY: KF_STATUS_
+ * @idle_s:	POLICY: leave after so long without a client; 0: stay
  * @limits:	POLICY
  * @n_rules:	POLICY
  * @rules:	POLICY
@@ -79,7 +81,7 @@ struct spawn_msg {
 	enum spawn_kind kind;
 	uint32_t reader, instance, pid, uid, restarts, guards;
 	char name[KF_NAME_MAX];
-	uint32_t version, flags;
+	uint32_t version, flags, idle_s;
 	struct spawn_limits limits;
 	size_t n_rules;
 	struct spawn_rule rules[SPAWN_RULES];
