@@ -20,11 +20,31 @@ everything_is_installed_under_destdir() {
 	# The build is there already, with the compiler it was made with: nothing is compiled here.
 	cc=$(sed -n 's/^made@[^ ]* := \([^ ]*\) .*/\1/p' "$KF_BUILD/tests/harness.o.cmd")
 	make O="$KF_BUILD" CC="$cc" install DESTDIR="$dest" PREFIX=/usr
-	for f in bin/keyferry bin/keyferry-driver bin/keyferry-vreader include/keyferry/proto.h \
+	for f in bin/keyferry bin/keyferryd bin/keyferry-driver bin/keyferry-vreader \
+		libexec/keyferry/keyferry-broker lib/udev/rules.d/69-keyferry.rules \
+		lib/systemd/system/keyferryd.service lib/systemd/system/keyferry-broker.service \
+		lib/systemd/system/keyferry.socket lib/systemd/system/keyferry-monitor.socket \
+		lib/sysusers.d/keyferry.conf lib/tmpfiles.d/keyferry.conf include/keyferry/proto.h \
 		include/keyferry/keyferry.h include/keyferry/server.h lib/libkeyferry.so.0 \
 		lib/libkeyferry-server.so.0 lib/pkgconfig/libkeyferry.pc; do
 		[ -e "$dest/usr/$f" ] || fail "/usr/$f is not there"
 	done
+}
+
+the_units_name_programs_and_files_that_are_there() {
+	! grep -r '@[A-Z]*@' "$dest/usr/lib/systemd" "$dest/usr/lib/udev" "$dest/etc" || fail "not filled in"
+	for path in $(sed -nE 's/^Exec(Start|Reload)=(.*)/\2/p' "$dest"/usr/lib/systemd/system/*.service |
+		tr ' ' '\n' | grep -E '^/(usr|etc)'); do
+		[ -e "$dest$path" ] || fail "$path is not installed"
+	done
+	[ -x "$dest/usr/libexec/keyferry/keyferry-broker" ]
+}
+
+what_a_person_configured_is_not_overwritten() {
+	echo "# mine" >>"$dest/etc/keyferry/keyferryd.conf"
+	make O="$KF_BUILD" CC="$(sed -n 's/^made@[^ ]* := \([^ ]*\) .*/\1/p' "$KF_BUILD/tests/harness.o.cmd")" \
+		install DESTDIR="$dest" PREFIX=/usr >/dev/null
+	[ "$(tail -n 1 "$dest/etc/keyferry/keyferryd.conf")" = "# mine" ]
 }
 
 installed_programs_have_no_run_path() {
@@ -85,8 +105,10 @@ every_installed_program_has_a_man_page() {
 	[ -z "$missing" ] || skip "not written yet:$missing"
 }
 
-plan 8
+plan 10
 t everything_is_installed_under_destdir
+t the_units_name_programs_and_files_that_are_there
+t what_a_person_configured_is_not_overwritten
 t installed_programs_have_no_run_path
 t installed_programs_run
 t no_file_names_the_build_directory
