@@ -30,6 +30,8 @@ static const struct shape shapes[] = {
 	      FLAGS(kf_events, mask, KF_EVENTS_READER | KF_EVENTS_CARD), RES(kf_events, reserved)),
 	SHAPE(KF_CANCEL, kf_cancel, reserved, RES(kf_cancel, reserved)),
 
+	SHAPE(KF_POLICY, kf_policy, rules, RES(kf_policy, reserved), OUT(kf_policy, rules)),
+
 	SHAPE(KF_READER_LIST, kf_reader_list, readers, RES(kf_reader_list, reserved),
 	      OUT(kf_reader_list, readers)),
 	SHAPE(KF_READER_INFO, kf_reader_info, entry, RES(kf_reader_info, entry.reserved),

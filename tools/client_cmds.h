@@ -15,6 +15,7 @@ int cmd_inject(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_clients(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 
 #define CLIENT_CMDS \
 	{ "reader", "readers, and waiting for a card", cmd_reader }, \
@@ -25,4 +26,5 @@ int cmd_doctor(int argc, char **argv);
 	{ "inject", "carry a sealed key into the card", cmd_inject }, \
 	{ "status", "how the service is doing", cmd_status }, \
 	{ "clients", "who holds which card for how long", cmd_clients }, \
-	{ "doctor", "what is wrong, and what to do about it", cmd_doctor }
+	{ "doctor", "what is wrong, and what to do about it", cmd_doctor }, \
+	{ "policy", "who may do what, and by which rule", cmd_policy }

@@ -30,6 +30,7 @@ static const struct request_rule request_rules[] = {
 	REQUEST(KF_CLIENTS,          HANDLE_NONE,     KF_RIGHT_LOOK,       on_clients),
 	REQUEST(KF_EVENTS,           HANDLE_NONE,     KF_RIGHT_LOOK,       on_events),
 	REQUEST(KF_CANCEL,           HANDLE_NONE,     KF_RIGHT_LOOK,       on_cancel),
+	REQUEST(KF_POLICY,           HANDLE_NONE,     KF_RIGHT_LOOK,       on_policy),
 	REQUEST(KF_READER_LIST,      HANDLE_NONE,     KF_RIGHT_LOOK,       on_reader_list),
 	REQUEST(KF_READER_INFO,      HANDLE_NONE,     KF_RIGHT_LOOK,       on_reader_info),
 	REQUEST(KF_CONTEXT_OPEN,     HANDLE_NONE,     KF_RIGHT_LOOK,       on_context_open),

@@ -72,6 +72,7 @@ int on_status(struct call *call);
 int on_clients(struct call *call);
 int on_events(struct call *call);
 int on_cancel(struct call *call);
+int on_policy(struct call *call);
 int on_reader_list(struct call *call);
 int on_reader_info(struct call *call);
 int on_context_open(struct call *call);

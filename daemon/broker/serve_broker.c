@@ -206,3 +206,38 @@ int on_cancel(struct call *call)
 	job_cancel(job);
 	return 0;
 }
+
+static struct kf_policy_entry policy_row(const struct spawn_rule *rule)
+{
+	struct kf_policy_entry row = {
+		.who = rule->who, .id = rule->id, .rights = rule->rights, .first = rule->first,
+		.count = rule->count, .line = rule->line };
+
+	static_assert((int)SPAWN_UID == KF_WHO_UID && (int)SPAWN_GID == KF_WHO_GID &&
+		      (int)SPAWN_EVERYBODY == KF_WHO_EVERYBODY &&
+		      sizeof(row.name) == sizeof(rule->name) &&
+		      sizeof(row.reader) == sizeof(rule->reader), "what is told as it is");
+	memcpy(row.name, rule->name, sizeof(row.name));
+	memcpy(row.reader, rule->reader, sizeof(row.reader));
+	return row;
+}
+
+int on_policy(struct call *call)
+{
+	const struct policy *policy = &call->broker->policy;
+	const struct client *client = call->client;
+	bool whole = (client->rights & KF_RIGHT_ADMIN) != 0;
+	struct kf_policy *out = packet_body(&call->reply);
+	struct kf_policy_entry rows[SPAWN_RULES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_rules; i++)
+		if (whole || policy_set_has(&client->rules, i))
+			rows[n++] = policy_row(&policy->rules[i]);
+	out->version = policy->version;
+	out->flags = whole ? KF_POLICY_WHOLE : 0;
+	out->n_rules = (uint32_t)n;
+	packet_set(&call->reply, kf_policy, rules, BYTES(rows, n * sizeof(rows[0])));
+	client_send(call->client, &call->reply);	/* here, while rows lives */
+	return CALL_LATER;
+}

@@ -69,6 +69,8 @@ struct kf_signed_offer;
 struct kf_injection;
 struct kf_service;
 struct kf_peers;
+struct kf_rule;
+struct kf_rules;
 struct kf_peer;
 struct kf_blob;
 
@@ -968,6 +970,38 @@ uint32_t kf_process_restarts(const struct kf_service *service, size_t i);
 uint32_t kf_process_guards(const struct kf_service *service, size_t i);
 /* Version of its program; empty past the end. */
 const char *kf_process_version(const struct kf_service *service, size_t i);
+
+enum kf_rule_value {
+	KF_RULE_WHO = 1,			/* enum kf_who */
+	KF_RULE_ID = 2,				/* uid or gid */
+	KF_RULE_RIGHTS = 3,			/* KF_RIGHT_ mask */
+	KF_RULE_FIRST = 4,			/* first container it is about */
+	KF_RULE_COUNT = 5,			/* how many from there on; 0: all */
+	KF_RULE_LINE = 6,			/* in the configuration file; 0: not from there */
+};
+
+/**
+ * kf_rule_list() - the policy in force: rules admit, and all that name a client add up
+ * @client:	connected; with %KF_RIGHT_ADMIN all rules are shown, else those that name this client
+ * @out:	the list, to kf_rules_free()
+ *
+ * Return: 0, or -errno.
+ */
+int kf_rule_list(struct kf_client *client, struct kf_rules **out);
+/* How many; 0 for NULL. */
+size_t kf_rules_count(const struct kf_rules *rules);
+/* Version of the table, as in kf_service_value(). */
+uint32_t kf_rules_version(const struct kf_rules *rules);
+/* KF_POLICY_ bits: whether these are all there are */
+uint32_t kf_rules_flags(const struct kf_rules *rules);
+/* Row @i, borrowed from the list; NULL past the end. */
+const struct kf_rule *kf_rules_at(const struct kf_rules *rules, size_t i);
+struct kf_rules *kf_rules_free(struct kf_rules *rules);
+/* One value; 0 for one that this library does not know. */
+uint32_t kf_rule_value(const struct kf_rule *rule, enum kf_rule_value value);
+/* What people call it; which readers it is about, a glob over their names, empty for all. */
+const char *kf_rule_name(const struct kf_rule *rule);
+const char *kf_rule_reader(const struct kf_rule *rule);
 
 /**
  * kf_peer_list() - who holds what for how long

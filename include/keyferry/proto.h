@@ -406,6 +406,51 @@ struct kf_cancel {
 static_assert(sizeof(struct kf_cancel) == 8, "kf_cancel");
 #define KF_CANCEL		_IOWR(KF_TYPE, 0x04, struct kf_cancel)
 
+enum kf_who { KF_WHO_UID = 1, KF_WHO_GID = 2, KF_WHO_EVERYBODY = 3 };
+
+#define KF_POLICY_WHOLE		0x1u	/* all rules; else only those that name the asker */
+
+/**
+ * struct kf_policy - the policy table in force. KF_RIGHT_ADMIN sees all of it, others what names them
+ * @version:	[out] as in KF_STATUS
+ * @n_rules:	[out] rows
+ * @flags:	[out] KF_POLICY_
+ * @reserved:	0
+ * @rules:	[out] struct kf_policy_entry, back to back
+ */
+struct kf_policy {
+	__u32 version;
+	__u32 n_rules;
+	__u32 flags;
+	__u32 reserved;
+	struct kf_part rules;
+};
+static_assert(sizeof(struct kf_policy) == 24, "kf_policy");
+#define KF_POLICY		_IOWR(KF_TYPE, 0x05, struct kf_policy)
+
+/**
+ * struct kf_policy_entry - one rule: admits, never forbids; all that name a client add up
+ * @who:	enum kf_who
+ * @id:		uid or gid
+ * @rights:	KF_RIGHT_ mask
+ * @first:	first container it is about
+ * @count:	how many from there on; 0: all there are
+ * @line:	in the configuration file; 0: not from there
+ * @name:	what people call it
+ * @reader:	glob over reader names; empty: all of them
+ */
+struct kf_policy_entry {
+	__u32 who;
+	__u32 id;
+	__u32 rights;
+	__u32 first;
+	__u32 count;
+	__u32 line;
+	char name[KF_LABEL_MAX];
+	char reader[KF_NAME_MAX];
+};
+static_assert(sizeof(struct kf_policy_entry) == 120, "kf_policy_entry");
+
 /* ---------------------------------------------------------------- readers, contexts: 0x10 to 0x1f */
 
 enum kf_reader_state {

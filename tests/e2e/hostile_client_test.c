@@ -305,7 +305,7 @@ TEST_F(hostile, nothing_is_served_before_hello)
 			TEST_FAIL("%s before hello: %d", shape->name, r);
 		n++;
 	}
-	EXPECT_EQ(35, n);
+	EXPECT_EQ(36, n);
 	((struct kf_hello *)packet_body(&hello))->version = 2;
 	((struct kf_hello *)packet_body(&hello))->max_packet = KF_PACKET_MAX;
 	EXPECT_EQ(-EINVAL, raw_ask(fd, &hello, &self->reply));
@@ -356,7 +356,7 @@ TEST_F_TIMEOUT(hostile, unknown_numbers_and_foreign_lengths_are_refused_by_name,
 					       0, &self->reply));
 		n_unknown++;
 	}
-	EXPECT_EQ(256 - 36, n_unknown);
+	EXPECT_EQ(256 - 37, n_unknown);
 	EXPECT_EQ(-ENOTTY, odd_request(fd, _IOWR('L', 3, struct kf_events), 8, 0, &self->reply));
 	EXPECT_EQ(-E2BIG, odd_request(fd, longer, 4000, 1, &self->reply));
 	EXPECT_EQ(0, odd_request(fd, longer, 4000, 0, &self->reply));
@@ -374,7 +374,8 @@ TEST_F_TIMEOUT(hostile, unknown_numbers_and_foreign_lengths_are_refused_by_name,
 static uint32_t right_of(uint32_t request)
 {
 	switch (request) {
-	case KF_STATUS: case KF_CLIENTS: case KF_EVENTS: case KF_CANCEL: case KF_READER_LIST:
+	case KF_STATUS: case KF_CLIENTS: case KF_EVENTS: case KF_CANCEL: case KF_POLICY:
+	case KF_READER_LIST:
 	case KF_READER_INFO: case KF_CONTEXT_OPEN: case KF_CONTEXT_CLOSE: case KF_CARD_INFO:
 	case KF_DEVICE_CERT: case KF_PIN_STATUS: case KF_CONTAINER_LIST: case KF_CONTAINER_INFO:
 	case KF_CERT_READ:
@@ -439,7 +440,7 @@ TEST_F_TIMEOUT(hostile, a_row_without_its_right_is_refused_before_the_card, 30)
 		}
 		EXPECT_EQ(asked, stage_asked_count(&self->stage, "slow"));
 	}
-	EXPECT_EQ(35, n_refused);
+	EXPECT_EQ(36, n_refused);
 	expect_untouched(self);
 }
 
@@ -461,7 +462,7 @@ TEST_F(hostile, who_may_look_may_only_look)
 		if ((r == -EACCES) != (right != KF_RIGHT_LOOK))
 			TEST_FAIL("%s by a looker: %d", shape->name, r);
 	}
-	EXPECT_EQ(13, n_looks);
+	EXPECT_EQ(14, n_looks);
 	/* Of the looks, five are the card's to answer and not about a PIN, which is not recorded. */
 	EXPECT_EQ(asked + 5, stage_asked_count(&self->stage, "slow"));
 	expect_untouched(self);

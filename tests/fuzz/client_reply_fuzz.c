@@ -101,6 +101,20 @@ static void call_status(struct kf_client *client, struct kf_context *context)
 	(void)kf_service_free(service);
 }
 
+static void call_rules(struct kf_client *client, struct kf_context *context)
+{
+	struct kf_rules *rules = NULL;
+
+	(void)context;
+	if (kf_rule_list(client, &rules) < 0)
+		return;
+	for (size_t i = 0; i < kf_rules_count(rules); i++)
+		if (strlen(kf_rule_name(kf_rules_at(rules, i))) >= KF_LABEL_MAX ||
+		    strlen(kf_rule_reader(kf_rules_at(rules, i))) >= KF_NAME_MAX)
+			abort();
+	(void)kf_rules_free(rules);
+}
+
 static void call_peers(struct kf_client *client, struct kf_context *context)
 {
 	struct kf_peers *peers = NULL;
@@ -155,7 +169,7 @@ static const struct {
 	{ KF_CONTAINER_LIST, call_containers }, { KF_CONTAINER_INFO, call_container },
 	{ KF_STATUS, call_status },		{ KF_CLIENTS, call_peers },
 	{ KF_OFFER, call_offer },		{ KF_DECRYPT, call_decrypt },
-	{ KF_PROCESS, call_process },
+	{ KF_PROCESS, call_process },		{ KF_POLICY, call_rules },
 };
 
 static uint8_t frame[KF_PACKET_MAX];

@@ -43,6 +43,17 @@ static int read_service(struct fake *f)
 	return r;
 }
 
+static int list_rules(struct fake *f)
+{
+	struct kf_rules *rules = NULL;
+	int r;
+
+	fake_answer(f, KF_POLICY, 0);
+	r = kf_rule_list(f->client, &rules);
+	rules = kf_rules_free(rules);
+	return r;
+}
+
 static int list_peers(struct fake *f)
 {
 	struct kf_peers *peers = NULL;
@@ -107,6 +118,7 @@ TEST(out_of_memory_is_told_and_nothing_else)
 	EXPECT_LT(0, each_fails_once(list_readers));
 	EXPECT_LT(0, each_fails_once(read_service));
 	EXPECT_LT(0, each_fails_once(list_peers));
+	EXPECT_LT(0, each_fails_once(list_rules));
 	EXPECT_LT(0, each_fails_once(sign));
 	EXPECT_LT(0, each_fails_once(subscribe));
 }

@@ -3,7 +3,7 @@
  * Lists and snapshots: whatever rows the broker sends, only whole and valid ones get through.
  *
  * Faces: libclient/reader.c libclient/card.c libclient/container.c libclient/service.c
- * Faces: libclient/serial.c
+ * Faces: libclient/serial.c libclient/policy.c
  */
 #include "libclient/serial.h"
 #include "tests/libclient/fake.h"
@@ -222,6 +222,39 @@ TEST_F(list, the_service_names_its_processes)
 	EXPECT_EQ(0, kf_process_pid(service, 1));
 	EXPECT_STREQ("", kf_process_version(service, 1));
 	service = kf_service_free(service);
+}
+
+TEST_F(list, rules_are_taken_over)
+{
+	struct kf_policy_entry row = { .who = KF_WHO_GID, .id = 50, .rights = KF_RIGHT_USE,
+				       .first = 3, .count = 2, .line = 14 };
+	struct packet p = fake_reply_begin(&self->f, KF_POLICY, 0);
+	struct kf_policy *policy = packet_body(&p);
+	struct kf_rules *rules = NULL;
+	const struct kf_rule *rule;
+
+	packet_set_string(row.name, "desk");
+	packet_set_string(row.reader, "usb:*");
+	policy->n_rules = 1;
+	policy->version = 7;
+	policy->flags = KF_POLICY_WHOLE;
+	packet_set(&p, kf_policy, rules, BYTES(&row, sizeof(row)));
+	fake_send(&self->f, &p);
+	ASSERT_EQ(0, kf_rule_list(self->f.client, &rules));
+	ASSERT_EQ(1, kf_rules_count(rules));
+	EXPECT_EQ(7, kf_rules_version(rules));
+	EXPECT_EQ(KF_POLICY_WHOLE, kf_rules_flags(rules));
+	rule = kf_rules_at(rules, 0);
+	EXPECT_STREQ("desk", kf_rule_name(rule));
+	EXPECT_STREQ("usb:*", kf_rule_reader(rule));
+	EXPECT_EQ(KF_WHO_GID, kf_rule_value(rule, KF_RULE_WHO));
+	EXPECT_EQ(50, kf_rule_value(rule, KF_RULE_ID));
+	EXPECT_EQ(KF_RIGHT_USE, kf_rule_value(rule, KF_RULE_RIGHTS));
+	EXPECT_EQ(3, kf_rule_value(rule, KF_RULE_FIRST));
+	EXPECT_EQ(2, kf_rule_value(rule, KF_RULE_COUNT));
+	EXPECT_EQ(14, kf_rule_value(rule, KF_RULE_LINE));
+	EXPECT_NULL(kf_rules_at(rules, 1));
+	rules = kf_rules_free(rules);
 }
 
 TEST_F(list, peers_are_taken_over)

@@ -319,6 +319,32 @@ TEST_F(request, a_reader_one_may_not_look_at_is_not_listed_opened_or_told_of)
 	EXPECT_FALSE(peer_get(&self->a, &reply));
 }
 
+TEST_F(request, rules_about_others_are_shown_to_administrators_alone)
+{
+	struct spawn_rule rules[] = {
+		{ .who = SPAWN_UID, .id = getuid() + 1, .rights = KF_RIGHT_USE, .name = "others" },
+		{ .who = SPAWN_UID, .id = getuid(), .rights = KF_RIGHT_LOOK, .name = "ours",
+		  .reader = "virtual:*", .first = 2, .count = 3, .line = 8 } };
+	struct packet p = ask(KF_POLICY, 0), reply;
+	const struct kf_policy_entry *row;
+
+	rig_rules(&self->rig, rules, 2);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	ASSERT_EQ(1u, ((const struct kf_policy *)packet_read(&reply))->n_rules);
+	EXPECT_EQ(0u, ((const struct kf_policy *)packet_read(&reply))->flags);
+	row = (const void *)packet_get(&reply, kf_policy, rules).p;
+	EXPECT_STREQ("ours", row->name);
+	EXPECT_STREQ("virtual:*", row->reader);
+	EXPECT_EQ(2u, row->first);
+	EXPECT_EQ(3u, row->count);
+	EXPECT_EQ(8u, row->line);
+	rules[1].rights |= KF_RIGHT_ADMIN;
+	rig_rules(&self->rig, rules, 2);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(2u, ((const struct kf_policy *)packet_read(&reply))->n_rules);
+	EXPECT_EQ(KF_POLICY_WHOLE, ((const struct kf_policy *)packet_read(&reply))->flags);
+}
+
 TEST_F(request, status_readers_and_clients_tell_the_truth)
 {
 	struct packet p = ask(KF_STATUS, 0), reply;
