@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "daemon/monitor/monitor.h"
+#include "daemon/monitor/sysfs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,6 +82,21 @@ static bool is_known(const struct monitor *monitor, const struct usb_reader *usb
 	return false;
 }
 
+/* Whether the configuration leaves it to us. A serial number that does not come now is none. */
+static bool is_ours(const struct bus *bus, const struct usb_reader *usb, const char *name)
+{
+	const struct conf *conf = &bus->monitor->conf;
+	char port[USB_PATH], serial[KF_NAME_MAX] = "";
+	struct conf_reader reader = { .name = name, .port = port, .serial = serial,
+				      .vendor = usb->vendor, .product = usb->product };
+
+	if (conf->n_take == 0 && conf->n_leave == 0)
+		return true;
+	usb_port(usb, port);
+	(void)sysfs_text(usb->dir, "serial", serial, sizeof(serial));
+	return conf_takes(conf, &reader);
+}
+
 /* Said once a minute at most: whoever can plug can plug often. */
 static void refuse(struct bus *bus, const struct usb_reader *usb)
 {
@@ -107,7 +123,7 @@ static void arrived(struct usb_reader *usb, void *data)
 		refuse(bus, usb);
 		return;
 	}
-	if (name_reader(bus, usb, name) < 0)
+	if (name_reader(bus, usb, name) < 0 || !is_ours(bus, usb, name))
 		return;
 	r = port_new_usb(monitor, usb, name);
 	if (r < 0)
@@ -121,7 +137,8 @@ void bus_look(struct bus *bus)
 	int r;
 
 	list_each_safe(port, next, &monitor->ports, link)
-		if (port_is_usb(port) && port->state != PORT_LEAVING && !usb_alive(&port->usb))
+		if (port_is_usb(port) && port->state != PORT_LEAVING &&
+		    (!usb_alive(&port->usb) || !is_ours(bus, &port->usb, port->name)))
 			port_leave(port);
 	r = usb_list(monitor->config->usb, arrived, bus);
 	if (r < 0 && r != -ENOENT)

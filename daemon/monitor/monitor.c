@@ -170,11 +170,16 @@ static void reload(struct monitor *monitor)
 	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
 		       (unsigned long long)(now_ns() / 1000));
 	activate_notify(state);
-	if (conf && monitor_read_conf(monitor->config, conf) == 0 && send_policy(monitor, conf) == 0)
+	if (conf && monitor_read_conf(monitor->config, conf) == 0 &&
+	    send_policy(monitor, conf) == 0) {
 		monitor_say("policy %u is in force", monitor->policy_version);
-	else
+		monitor->conf = *conf;
+		if (monitor->config->usb)	/* readers that are ours now, or no more */
+			bus_look(&monitor->bus);
+	} else {
 		monitor_say("nothing of it is taken; policy %u stays in force",
 			    monitor->policy_version);
+	}
 	activate_notify("READY=1\nSTATUS=Serving.");
 }
 
@@ -349,6 +354,7 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 	*monitor = (struct monitor){ .config = config, .signals = SOURCE_INIT,
 				     .inotify = SOURCE_INIT, .link = SOURCE_INIT,
 				     .broker = CHILD_INIT, .loop = LOOP_INIT, .nap = NAP_INIT };
+	monitor->conf = config->conf;
 	list_init(&monitor->ports);
 	r = find_programs(monitor);
 	if (r < 0)

@@ -56,6 +56,7 @@ struct monitor {
 	struct nap nap;
 	struct ward ward;
 	char driver_path[PATH_MAX], broker_path[PATH_MAX];
+	struct conf conf;	/* in force */
 	uint32_t policy_version;
 	bool listening;		/* the socket's name is ours to remove */
 	bool ending;

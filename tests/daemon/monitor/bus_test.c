@@ -202,6 +202,23 @@ TEST_F(bus, H1_H2_H7_looking_again_changes_nothing_and_one_that_went_is_gone)
 	EXPECT_EQ(1, starts(self, 1));
 }
 
+TEST_F(bus, a_reader_that_is_not_ours_is_left_alone_and_left_when_the_rules_change)
+{
+	plug_and_start(self);
+	self->monitor.conf.n_leave = 1;
+	strcpy(self->monitor.conf.leave[0].port, "1-2");
+	look(self);
+	EXPECT_EQ(SPAWN_READER_GONE, told(self));
+	look(self);
+	hang_up(self);
+	look(self);
+	EXPECT_TRUE(quiet(self));
+	EXPECT_EQ(0u, self->monitor.n_ports);
+	self->monitor.conf.n_leave = 0;
+	look(self);
+	EXPECT_EQ(SPAWN_READER_ADD, told(self));
+}
+
 TEST_F(bus, H2_another_device_at_the_same_port_is_a_departure_and_an_arrival)
 {
 	plug_and_start(self);
