@@ -49,9 +49,9 @@ static int connect_as(struct fixture_client *self, uid_t uid, struct peer *peer)
 TEST_F(client, when_all_places_are_taken_the_uid_with_most_gives_up_its_newest)
 {
 	struct spawn_msg policy = { .kind = SPAWN_POLICY, .version = 2, .limits = QUOTA_LIMITS,
-				    .n_rules = 3, .rules = { { SPAWN_UID, 0, RIG_ALL },
-							     { SPAWN_UID, 4201, RIG_ALL },
-							     { SPAWN_UID, 4202, RIG_ALL } } };
+				    .n_rules = 3, .rules = { { .who = SPAWN_UID, .rights = RIG_ALL },
+							     { .who = SPAWN_UID, .id = 4201, .rights = RIG_ALL },
+							     { .who = SPAWN_UID, .id = 4202, .rights = RIG_ALL } } };
 	struct peer b, c, d, e, one;
 
 	if (getuid() != 0)
