@@ -113,7 +113,7 @@ int on_context_open(struct call *call)
 {
 	const struct kf_context_open *ask = packet_read(call->request);
 	struct kf_context_open *out = packet_body(&call->reply);
-	struct reader *reader;
+	struct reader *reader = NULL;
 	struct context *context;
 	int r;
 
