@@ -242,15 +242,17 @@ int usb_node(const struct usb_reader *usb, const struct usb_roots *roots)
 	return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
-/* The number is the device's as long as its directory in sysfs is alive, so that comes last. */
+/*
+ * The number is the device's as long as its directory in sysfs is alive. It can be read after the
+ * node was opened, so the node is that device's.
+ */
 static int same_device(const struct usb_reader *usb, int fd)
 {
 	uint8_t node[USB_DEVICE_DESC], known[USB_DEVICE_DESC];
 
-	if (sysfs_bytes(usb->dir, "descriptors", known, sizeof(known)) < 0 ||
-	    pread(fd, node, sizeof(node), 0) != sizeof(node))
-		return -ESTALE;
-	if (memcmp(node, known, sizeof(node)) != 0 || !usb_alive(usb))
+	if (pread(fd, node, sizeof(node), 0) != sizeof(node) ||
+	    sysfs_bytes(usb->dir, "descriptors", known, sizeof(known)) < 0 ||
+	    memcmp(node, known, sizeof(node)) != 0)
 		return -ESTALE;
 	return 0;
 }
