@@ -463,7 +463,7 @@ static int open_endpoints(struct bridge *b, const struct function *f)
 {
 	for (size_t i = 0; i < f->n_endpoints; i++) {
 		struct bridge_endpoint *ep = &b->ep[role_of(f->endpoints[i])];
-		char name[8];
+		char name[32];
 
 		(void)snprintf(name, sizeof(name), "ep%zu", i + 1);
 		if (ep->fd >= 0)
