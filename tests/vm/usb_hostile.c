@@ -762,7 +762,7 @@ static void expect_power_before_apdu(SELF, unsigned int power_ons)
 		if (r == 0)
 			ASSERT_EQ(0, packet_parse(frame, &answer));
 	} while (r == 0 && answer.header.kind == KF_KIND_EVENT);
-	if (r < 0) {
+	if (r < 0 || answer.header.result == -ENODEV) {
 		expect_it_leaves(self);
 		drop_driver(self);
 		start_driver(self, 0);
