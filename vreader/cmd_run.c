@@ -9,6 +9,7 @@
 #include "vreader/reader/listen.h"
 #include "vreader/reader/misbehave.h"
 #include "vreader/reader/vpcd.h"
+#include "vreader/reader/vscard.h"
 #include "vreader/vcard.h"
 
 #include <getopt.h>
@@ -35,6 +36,7 @@ struct run {
 	const char *listen_path;
 	char *vpcd_host;
 	const char *vpcd_service;
+	const char *vscard_path;
 	struct shape shape;
 	unsigned long max_message;
 	unsigned long latency_ms;
@@ -49,7 +51,7 @@ struct run {
 enum option_id {
 	OPT_STATE = 256, OPT_LISTEN, OPT_VPCD, OPT_LEVEL, OPT_LATENCY, OPT_MISBEHAVE, OPT_MESSAGE,
 	OPT_NO_INTERRUPT, OPT_MANUAL, OPT_EMPTY, OPT_USB_ID, OPT_MODE,
-	OPT_GADGET, OPT_UDC, OPT_CONFIGFS, OPT_FFS, OPT_NO_ZLP,
+	OPT_VSCARD, OPT_GADGET, OPT_UDC, OPT_CONFIGFS, OPT_FFS, OPT_NO_ZLP,
 	OPT_SLOTS, OPT_PINPAD, OPT_KEYPAD,
 };
 
@@ -69,6 +71,7 @@ static const struct option options[] = {
 	{ "pinpad", no_argument, NULL, OPT_PINPAD },
 	{ "keypad", required_argument, NULL, OPT_KEYPAD },
 	{ "socket-mode", required_argument, NULL, OPT_MODE },
+	{ "vscard", required_argument, NULL, OPT_VSCARD },
 	{ "gadget", no_argument, NULL, OPT_GADGET },
 	{ "udc", required_argument, NULL, OPT_UDC },
 	{ "configfs", required_argument, NULL, OPT_CONFIGFS },
@@ -233,6 +236,9 @@ static int parse_option(struct run *run, int id, const char *value)
 	case OPT_EMPTY:
 		run->empty = true;
 		return 0;
+	case OPT_VSCARD:
+		run->vscard_path = value;
+		return 0;
 	case OPT_GADGET:
 	case OPT_UDC:
 	case OPT_CONFIGFS:
@@ -244,6 +250,14 @@ static int parse_option(struct run *run, int id, const char *value)
 	}
 }
 
+/* The option by which the card goes into a reader that is not ours, or NULL. */
+static const char *foreign_reader(const struct run *run)
+{
+	if (run->vscard_path)
+		return "--vscard";
+	return run->vpcd_host ? "--vpcd" : NULL;
+}
+
 static int check(struct run *run)
 {
 	if (run->n_slots == 0)
@@ -251,20 +265,21 @@ static int check(struct run *run)
 	run->shape.n_slots = (uint8_t)run->n_slots;
 	if (run->n_states == 0)
 		return cmd_fail(CMD_USAGE, "--state is missing: the directory that personalise filled.");
-	if (!!run->listen_path + !!run->vpcd_host + run->usb != 1)
-		return cmd_fail(CMD_USAGE, "say one of --listen PATH, --gadget and --vpcd HOST:PORT.");
+	if (!!run->listen_path + !!run->vpcd_host + !!run->vscard_path + run->usb != 1)
+		return cmd_fail(CMD_USAGE, "say one of --listen PATH, --gadget, --vpcd HOST:PORT "
+				"and --vscard PATH.");
 	if (run->gadget.ffs && (run->gadget.udc || run->gadget.configfs))
 		return cmd_fail(CMD_USAGE, "--ffs: that device is somebody else's, who binds it to a "
 				"controller. Leave out --udc and --configfs.");
 	if (run->n_states > run->n_slots)
 		return cmd_fail(CMD_USAGE, "--slots %lu: there are more --state cards than slots.",
 				run->n_slots);
-	if (run->vpcd_host && (run->n_slots != 1 || run->shape.keypad))
-		return cmd_fail(CMD_USAGE, "slots and keypads are the reader's, and with --vpcd there is "
-				"none; use --listen.");
-	if (run->vpcd_host && run->misbehave.n_chosen != 0)
-		return cmd_fail(CMD_USAGE, "--misbehave is the reader's, and with --vpcd there is none; "
-				"use --listen.");
+	if (foreign_reader(run) && (run->n_slots != 1 || run->shape.keypad))
+		return cmd_fail(CMD_USAGE, "slots and keypads are the reader's, and with %s it is not "
+				"ours; use --listen or --gadget.", foreign_reader(run));
+	if (foreign_reader(run) && run->misbehave.n_chosen != 0)
+		return cmd_fail(CMD_USAGE, "--misbehave is the reader's, and with %s it is not ours; "
+				"use --listen.", foreign_reader(run));
 	if (run->shape.manual && !shape_is_tpdu(&run->shape))
 		return cmd_fail(CMD_USAGE, "--manual is for TPDU levels: a reader that takes whole APDUs "
 				"does the rest itself. Say --level tpdu-t0 or tpdu-t1.");
@@ -376,6 +391,39 @@ static int serve_vpcd(const struct run *run, struct vcard *card, int signal_fd)
 	return CMD_OK;
 }
 
+static int explain_vscard(const char *path, int r)
+{
+	switch (r) {
+	case -ENAMETOOLONG:
+		return cmd_fail(CMD_TRANSPORT, "%s: longer than the 107 bytes a socket path may have.",
+				path);
+	case -EREMOTEIO:
+		return cmd_fail(CMD_TRANSPORT, "%s: QEMU has no reader for this card: its "
+				"ccid-card-passthru is to be on a usb-ccid of its own.", path);
+	case -EPROTO:
+		return cmd_fail(CMD_TRANSPORT, "%s: what came is not what QEMU's ccid-card-passthru "
+				"says. See which device has this chardev.", path);
+	default:
+		return cmd_fail(CMD_TRANSPORT, "%s: %s. QEMU has to listen there: -chardev socket,"
+				"id=card,path=%s,server=on,wait=off -device usb-ccid -device "
+				"ccid-card-passthru,chardev=card", path, strerror(-r), path);
+	}
+}
+
+static int serve_vscard(const struct run *run, struct vcard *card, int signal_fd)
+{
+	const struct vscard vscard = {
+		.path = run->vscard_path,
+		.card = card,
+		.signal_fd = signal_fd,
+		.latency_ms = (unsigned int)run->latency_ms,
+		.empty = run->empty,
+	};
+	int r = vscard_serve(&vscard);
+
+	return r < 0 ? explain_vscard(vscard.path, r) : CMD_OK;
+}
+
 /* Made for a person who may type, and for nobody else; one that is there is used as it is. */
 static int make_keypad(const char *path)
 {
@@ -407,6 +455,8 @@ static int serve(struct run *run, struct vcard **cards)
 		return cmd_fail(CMD_FAILED, "cannot take signals: %s.", strerror(-signal_fd));
 	if (run->usb)
 		return serve_gadget(run, cards, signal_fd);
+	if (run->vscard_path)
+		return serve_vscard(run, cards[0], signal_fd);
 	return run->listen_path ? serve_socket(run, cards, signal_fd) :
 				  serve_vpcd(run, cards[0], signal_fd);
 }

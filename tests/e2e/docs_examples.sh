@@ -136,7 +136,7 @@ keyferry_seal_1_runs() {
 }
 
 # Its servers are stopped again; the line for OpenSC and pcscd has its own test, and the reader on USB
-# is tried in a virtual machine, tests/vm/gadget.sh.
+# is tried in a virtual machine, tests/vm/gadget.sh, and that of such a machine in tests/vm/qemu_reader.sh.
 keyferry_vreader_1_and_keyferryd_8_run() {
 	mkdir -p "$folder/tmp/kf"
 	cp mail/injector.pub.pem "$folder/server.pub.pem"
@@ -145,7 +145,7 @@ keyferry_vreader_1_and_keyferryd_8_run() {
 	trap 'kill $pids 2>/dev/null || :' EXIT
 	indented keyferry-vreader.1 EXAMPLES >all
 	cat all
-	grep -v -e vpcd -e opensc-tool -e modprobe -e --gadget all >lines
+	grep -v -e vpcd -e opensc-tool -e modprobe -e --gadget -e qemu -e vscard all >lines
 	[ "$(grep -c '^keyferry' lines)" = 4 ] || fail "$(cat lines)"
 	cd "$folder"
 	rm -rf card

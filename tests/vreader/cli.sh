@@ -65,6 +65,10 @@ wrong_command_lines_are_named() {
 	ends 2 "counts from 1" run --state x --listen a --misbehave silent=0
 	ends 2 "the reader's" run --state x --vpcd a:1 --misbehave silent
 	ends 2 "not HOST:PORT" run --state x --vpcd a
+	ends 2 "say one of" run --state x --vscard a --listen b
+	ends 2 "with --vscard it is not" run --state x --vscard a --misbehave silent
+	ends 2 "with --vscard it is not" run --state x --vscard a --keypad b
+	ends 2 "with --vscard it is not" run --state x --vscard a --slots 2
 	ends 2 "max-message 270" run --state x --listen a --max-message 270
 	ends 2 "latency -1" run --state x --listen a --latency -1
 	ends 2 "usb-id" run --state x --listen a --usb-id 1209-0001
@@ -160,6 +164,12 @@ a_usb_device_that_cannot_be_is_explained() {
 	ends 4 "FunctionFS does not take" run --state "$dir/usb" --ffs "$dir"
 }
 
+a_virtual_machine_that_is_not_there_is_explained() {
+	card vm
+	ends 4 "QEMU has to listen there: -chardev" run --state "$dir/vm" --vscard "$dir/none.sock"
+	ends 4 "longer than the 107 bytes" run --state "$dir/vm" --vscard "$dir/$(printf %0110d 0)"
+}
+
 the_process_leaves_no_core_and_gains_no_rights() {
 	card hard
 	start hard
@@ -216,7 +226,7 @@ a_card_killed_while_it_is_made_is_made_or_not() {
 	[ "$unmade" -gt 0 ]
 }
 
-plan 14
+plan 15
 t help_and_version_are_shown
 t wrong_command_lines_are_named
 t misbehaviours_are_listed
@@ -228,6 +238,7 @@ t a_state_that_cannot_be_used_is_explained
 t a_reader_stops_cleanly
 t one_state_and_one_socket_have_one_user
 t a_usb_device_that_cannot_be_is_explained
+t a_virtual_machine_that_is_not_there_is_explained
 t the_process_leaves_no_core_and_gains_no_rights
 t the_process_is_unreadable_to_its_own_user
 t a_card_killed_while_it_is_made_is_made_or_not
