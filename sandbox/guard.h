@@ -14,5 +14,8 @@ uint32_t guard_measure(void);
 /* %KF_GUARD_SECCOMP, or why not; the one question that filter_load() leaves possible. */
 uint32_t guard_seccomp(void);
 
+/* What a build with sanitizers must be told when this process is about to be held back; else nothing. */
+void guard_without_leak_check(void);
+
 /* Caps data and descriptors of this process, for good. Return: 0 or a negative errno. */
 int guard_limit(unsigned long n_files, unsigned long data_bytes);

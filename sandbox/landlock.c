@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "keyferry/proto.h"
+#include "sandbox/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,6 +127,7 @@ int landlock_enter(const struct landlock_path *paths, size_t n, unsigned int fla
 	}
 	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return -errno;
+	guard_without_leak_check();
 	r = see_it_refuse();
 	if (r < 0)
 		return r;
