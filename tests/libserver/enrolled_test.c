@@ -154,7 +154,9 @@ static char *pem_text(X509 *cert, X509 *and_then)
 	if (and_then)
 		ASSERT_EQ(1, PEM_write_bio_X509(bio, and_then));
 	n = BIO_get_mem_data(bio, &text);
-	copy = strndup(text, (size_t)n);
+	copy = calloc(1, (size_t)n + 1);	/* not strndup(): no zero ends what a BIO holds */
+	ASSERT_NOT_NULL(copy);
+	memcpy(copy, text, (size_t)n);
 	BIO_free(bio);
 	return copy;
 }

@@ -46,7 +46,7 @@ a_good_service_is_good_from_socket_to_pin() {
 }
 
 every_process_has_its_sandbox() {
-	! grep -q KF_SAN "$KF_BUILD/bin/keyferry-broker.cmd" ||
+	nm "$KF_BUILD/bin/keyferry-broker" | grep -q __asan_init &&
 		skip "builds with sanitizers have no system call filter"
 	doctor
 	says ok sandbox 'broker, pid [0-9]*: all in force'
@@ -140,7 +140,7 @@ a_user_whose_session_is_older_than_the_membership() {
 }
 
 a_kernel_without_landlock() {
-	! grep -q KF_SAN "$KF_BUILD/bin/keyferry-broker.cmd" ||
+	nm "$KF_BUILD/bin/keyferry-broker" | grep -q __asan_init &&
 		skip "builds with sanitizers have no system call filter"
 	tries=0
 	until doctor --socket "$stage/run/old.sock" && grep -q '^ok *service' "$stage/said"; do
