@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Reads what tests/run collected: "program NAME STATUS", then its lines, each behind "ktap" or
+# Reads what tests/run collected: "program NAME STATUS SECONDS", then its lines, each behind "ktap" or
 # "stderr". Says one line a program, all of a failed program's output, and the sum. A program that
 # breaks its plan, ends badly without a failed test, or speaks no KTAP counts as one more failure.
 
@@ -30,8 +30,8 @@ function finish(    bad, why) {
 	bad = p_failed + (why != "")
 	passed += p_passed; skipped += p_skipped; failed += bad
 
-	printf "%-4s %s: %d passed, %d failed, %d skipped\n", bad ? "FAIL" : "ok", program,
-		p_passed, bad, p_skipped
+	printf "%-4s %s: %d passed, %d failed, %d skipped, %d s\n", bad ? "FAIL" : "ok", program,
+		p_passed, bad, p_skipped, seconds
 	if (plan_reason != "")
 		print "     skipped: " plan_reason
 	if (bad || verbose)
@@ -45,7 +45,7 @@ function finish(    bad, why) {
 /^program / {
 	finish()
 	programs++
-	program = $2; status = $3
+	program = $2; status = $3; seconds = $4
 	if (index(program, build) == 1)
 		program = substr(program, length(build) + 1)
 	version = seen = misnumbered = p_passed = p_failed = p_skipped = 0
