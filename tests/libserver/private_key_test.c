@@ -105,6 +105,7 @@ TEST(an_ec_key_may_say_its_curve_and_point_in_any_way)
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	BIO *bio = BIO_new(BIO_s_mem()), *rest = NULL;
 	char *text;
+	long n;
 
 	ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &key));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -118,7 +119,8 @@ TEST(an_ec_key_may_say_its_curve_and_point_in_any_way)
 	rest = written(key, 1);
 	ASSERT_LT(0, BIO_puts(bio, "-----BEGIN EC PARAMETERS-----\r\nBggqhkjOPQMBBw==\r\n"
 				   "-----END EC PARAMETERS-----\r\n"));
-	ASSERT_LT(0, BIO_write(bio, text, (int)BIO_get_mem_data(rest, &text)));
+	n = BIO_get_mem_data(rest, &text);
+	ASSERT_LT(0, BIO_write(bio, text, (int)n));
 	BIO_free(rest);
 	expect_read(bio, key, false);
 }
