@@ -104,6 +104,7 @@ static const struct shape shapes[] = {
 	      STR_OUT(kf_drv_hello, product_name), STR_OUT(kf_drv_hello, driver_version)),
 	SHAPE(KF_DRV_DROP, kf_drv_drop, slot, FLAGS(kf_drv_drop, flags, 0)),
 	SHAPE(KF_DRV_POWER_CYCLE, kf_drv_power_cycle, atr, RES(kf_drv_power_cycle, reserved2)),
+	SHAPE(KF_DRV_WATCH, kf_drv_watch, behind, FLAGS(kf_drv_watch, flags, KF_DRV_WATCH_ON)),
 
 	SHAPE(KF_EVENT, kf_event, entry, RES(kf_event, reserved), RES(kf_event, entry.reserved),
 	      STR_OUT(kf_event, entry.name), STR_OUT(kf_event, entry.card),

@@ -9,6 +9,7 @@
 #include "daemon/broker/client.h"
 #include "daemon/broker/idle.h"
 #include "daemon/broker/reader.h"
+#include "daemon/broker/watch.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -122,6 +123,7 @@ static int told_policy(struct broker *broker, const struct spawn_msg *msg)
 	quota_limit(&broker->quota, &msg->limits);
 	list_each(client, &broker->clients, link)
 		client_reconsider(client);
+	watch_news(broker);
 	idle_look(broker);
 	if (first && broker->listener.fd >= 0)
 		r = loop_add(&broker->loop, &broker->listener);
@@ -213,6 +215,7 @@ int broker_init(struct broker *broker, int listen_fd, int monitor_fd)
 	broker->accept_again.fn = accept_resume;
 	broker->join = JOIN_INIT;
 	idle_init(broker);
+	watch_init(broker);
 	broker->listener = (struct source){ .fd = listen_fd, .events = EPOLLIN, .fn = on_listener };
 	broker->monitor = (struct source){ .fd = monitor_fd, .events = EPOLLIN, .fn = on_monitor };
 	broker->rx = malloc(KF_PACKET_MAX);
@@ -240,6 +243,7 @@ void broker_deinit(struct broker *broker)
 		handle_table_deinit(&broker->handles);
 	timer_disarm(&broker->loop, &broker->accept_again);
 	idle_deinit(broker);
+	watch_deinit(broker);
 	join_deinit(broker);
 	if (broker->loop.epoll >= 0)
 		loop_deinit(&broker->loop);

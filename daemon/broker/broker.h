@@ -28,6 +28,8 @@
  * @monitor_fd:	-1 in unit tests without a monitor
  * @join:	where the monitor is waited for, if it did not start us
  * @idle:	runs while there is no client, if we are to leave then
+ * @looks:	jobs that wait for readers to be looked at
+ * @news:	see watch_news()
  * @accept_again: when descriptors ran out, the listener is left alone until then
  * @guards:	KF_GUARD_ of this process; @monitor_guards of the monitor, as it said
  * @max_clients: %BROKER_CLIENTS, or what the limit on descriptors leaves for them
@@ -36,12 +38,12 @@ struct broker {
 	struct loop loop;
 	struct source listener, monitor;
 	struct join join;
-	struct timer accept_again, idle;
+	struct timer accept_again, idle, news;
 	struct handle_table handles;
 	struct policy policy;
 	struct quota quota;
 	struct log log;
-	struct list clients, devices, readers;
+	struct list clients, devices, readers, looks;
 	size_t n_clients, n_devices, n_readers, max_clients;
 	uint32_t next_client, next_reader;
 	uint32_t flags, idle_s, monitor_pid, monitor_uid;

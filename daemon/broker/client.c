@@ -14,6 +14,7 @@
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/watch.h"
 #include "proto/wire.h"
 
 #include <assert.h>
@@ -250,6 +251,7 @@ struct client *client_free(struct client *client)
 		list_drop(&client->link);
 		client->broker->n_clients--;
 		idle_look(client->broker);
+		watch_news(client->broker);
 	}
 	loop_remove(&client->broker->loop, &client->source);
 	if (client->user)

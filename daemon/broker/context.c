@@ -10,6 +10,7 @@
 #include "daemon/broker/client.h"
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
+#include "daemon/broker/watch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ int context_new(struct client *client, struct reader *reader, struct context **o
 	list_init(&context->keys);
 	list_push(&client->contexts, &context->in_client);
 	list_push(&reader->contexts, &context->in_reader);
+	watch_news(broker);
 	*out = context;
 	return 0;
 }
@@ -93,6 +95,7 @@ static void context_end(struct context *context, enum kf_reason reason)
 	quota_release(client->user, QUOTA_CONTEXTS, 1);
 	list_drop(&context->in_client);
 	list_drop(&context->in_reader);
+	watch_news(client->broker);
 	free(context);
 }
 

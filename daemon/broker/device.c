@@ -109,6 +109,16 @@ struct reader *device_slot(const struct device *device, uint32_t slot)
 	return NULL;
 }
 
+bool device_has_card(const struct device *device)
+{
+	const struct reader *reader;
+
+	list_each(reader, &device->slots, in_device)
+		if (reader->entry.state == KF_READER_CARD || reader->entry.state == KF_READER_MUTE)
+			return true;
+	return false;
+}
+
 int device_unserved(struct device *device, uint32_t state)
 {
 	struct reader *reader;
@@ -117,6 +127,7 @@ int device_unserved(struct device *device, uint32_t state)
 		return -EPROTO;
 	list_each(reader, &device->slots, in_device)
 		reader_unserved(reader, state);
+	watch_news(device->broker);
 	return 0;
 }
 
@@ -139,6 +150,7 @@ int device_driver(struct device *device, int fd, const struct spawn_msg *msg)
 	device->link.pid = msg->pid;
 	device->link.uid = msg->uid;
 	device->link.restarts = msg->restarts;
+	watch_reset(device);
 	list_each(reader, &device->slots, in_device)
 		reader_served(reader);
 	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
@@ -193,10 +205,15 @@ void device_said_hello(struct device *device, const struct packet *reply)
 int device_event(struct device *device, const struct kf_drv_event *event)
 {
 	struct reader *reader = device_slot(device, event->slot);
+	bool had_card = device_has_card(device);
+	int r;
 
 	if (device->link.step == LINK_HELLO || event->slot >= device->n_slots)
 		return -EPROTO;
-	return reader ? reader_event(reader, event) : 0;
+	r = reader ? reader_event(reader, event) : 0;
+	if (r == 0)
+		watch_event(device, event, had_card);
+	return r;
 }
 
 void device_kick(struct device *device)
@@ -204,6 +221,7 @@ void device_kick(struct device *device)
 	uint32_t last = device->link.last;
 	struct reader *reader;
 
+	watch_kick(device);
 	for (int behind = 1; behind >= 0; behind--)
 		list_each(reader, &device->slots, in_device)
 			if ((reader->slot > last) == behind)
@@ -225,6 +243,7 @@ void device_driver_lost(struct device *device, const char *why, uint32_t tell)
 	link_close(device);
 	list_each(reader, &device->slots, in_device)
 		reader_lost_driver(reader);
+	watch_reset(device);
 }
 
 void device_gone(struct device *device)
@@ -236,5 +255,6 @@ void device_gone(struct device *device)
 	link_close(device);
 	while ((reader = list_first(&device->slots, struct reader, in_device)))
 		reader_gone(reader);
+	watch_news(device->broker);	/* while it counts */
 	device_free(device);
 }

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "daemon/broker/link.h"
+#include "daemon/broker/watch.h"
 
 struct broker;
 struct reader;
@@ -20,6 +21,7 @@ struct spawn_msg;
  * @name:	the monitor's name; slot 0 bears it as it is, the others with " slot N"
  * @hello:	what the driver said, zero before
  * @link:	to the driver
+ * @watch:	whether what is known of its cards is current
  * @slots:	its readers, slot 0 first; that one is always there
  * @n_slots:	how many the driver speaks of; not all need have found room in @slots
  */
@@ -30,6 +32,7 @@ struct device {
 	char name[KF_NAME_MAX];
 	struct kf_drv_hello hello;
 	struct link link;
+	struct watch watch;
 	struct list slots;
 	uint32_t n_slots;
 };
@@ -41,6 +44,8 @@ struct device *device_free(struct device *device);
 struct device *device_by_key(struct broker *broker, uint32_t key);
 /* Return: NULL for a slot that it does not have, or that found no room. */
 struct reader *device_slot(const struct device *device, uint32_t slot);
+/* In any slot, if only a mute one. */
+bool device_has_card(const struct device *device);
 
 /* The monitor says it is gone: ends all contexts, announces, frees. */
 void device_gone(struct device *device);

@@ -7,6 +7,7 @@
 #include "daemon/broker/client.h"
 #include "daemon/broker/context.h"
 #include "daemon/broker/reader.h"
+#include "daemon/broker/watch.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -29,6 +30,10 @@ static void job_deadline(struct timer *timer)
 	struct context *context = job->context;
 	bool parked = job->state == JOB_PARKED;
 
+	if (job->state == JOB_LOOKS) {
+		watch_late(job);
+		return;
+	}
 	if (job->state == JOB_RUNNING) {	/* the driver has the same deadline, and a guard */
 		job->give_up = -ETIMEDOUT;
 		return;
@@ -71,8 +76,9 @@ int job_new(struct client *client, struct context *context, struct bytes frame,
 	r = packet_parse(BYTES(job->frame, frame.n), &job->request);
 	assert(r == 0);
 	job->client = client;
+	job->broker = broker;
 	job->context = context;
-	job->reader = context->reader;
+	job->reader = context ? context->reader : NULL;
 	job->charged = charge;
 	job->timer.fn = job_deadline;
 	list_init(&job->queued.link);
@@ -87,7 +93,7 @@ int job_new(struct client *client, struct context *context, struct bytes frame,
 	return r;
 }
 
-static void job_leave_client(struct job *job)
+void job_detach(struct job *job)
 {
 	struct client *client = job->client;
 
@@ -105,14 +111,16 @@ struct job *job_free(struct job *job)
 {
 	if (!job)
 		return NULL;
-	job_leave_client(job);
+	job_detach(job);
 	if (job->queued.lane)
 		queue_remove(&job->reader->queue, &job->queued);
 	else
 		list_drop(&job->queued.link);
-	if (job->reader->running == job)
+	if (job->reader && job->reader->running == job)
 		job->reader->running = NULL;
-	timer_disarm(&job->reader->broker->loop, &job->timer);
+	timer_disarm(&job->broker->loop, &job->timer);
+	if (job->state == JOB_LOOKS)
+		watch_news(job->broker);
 	wipe(job->frame, job->frame_len);
 	free(job);
 	return NULL;
@@ -173,7 +181,7 @@ void job_cancel(struct job *job)
 void job_orphan(struct job *job)
 {
 	if (job->state != JOB_RUNNING) {
-		job_leave_client(job);
+		job_detach(job);
 		job_free(job);
 		return;
 	}
@@ -183,7 +191,7 @@ void job_orphan(struct job *job)
 	job->pin_charged = false;
 	job->context = NULL;		/* goes next, and will not find us any more */
 	job->key = NULL;
-	job_leave_client(job);
+	job_detach(job);
 }
 
 void job_context_ended(struct job *job, int result, enum kf_reason reason)

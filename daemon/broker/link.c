@@ -49,7 +49,8 @@ void link_ask(struct device *device, struct reader *reader, enum link_step step,
 	link->last = reader->slot;
 	link->cancelled = false;
 	link->request = request->header.request;
-	if (r < 0)
+	/* One that has just left leaves by its own end, which is on the way: it failed no duty. */
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		link_break(device);
 }
 
@@ -120,6 +121,8 @@ static int link_take(struct device *device, struct bytes frame)
 	timer_disarm(&device->broker->loop, &link->timer);
 	if (step == LINK_HELLO)
 		device_said_hello(device, &packet);
+	else if (step == LINK_WATCH)
+		watch_reply(device, &packet);
 	else
 		card_reply(whose, step, &packet);
 	return 0;

@@ -23,6 +23,7 @@ enum link_step {
 	LINK_CHORE_DROP,
 	LINK_CHORE_DESTROY,
 	LINK_CHORE_RESET,
+	LINK_WATCH,		/* for the whole device, in the name of slot 0 */
 };
 
 struct device;

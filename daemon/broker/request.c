@@ -197,6 +197,16 @@ static int request_run(struct call *call)
 	return r < 0 ? r : rule->handler(call);
 }
 
+static void answer(struct call *call, int r)
+{
+	if (r == 0)
+		r = request_run(call);
+	if (r == 0)
+		client_send(call->client, &call->reply);
+	else if (r < 0)
+		client_fail(call->client, call->request, r, call->reason, call->detail);
+}
+
 int request_serve(struct client *client, struct bytes frame)
 {
 	struct packet request;
@@ -209,11 +219,20 @@ int request_serve(struct client *client, struct bytes frame)
 	    job_find(client, request.header.seq))
 		return -EPROTO;
 	call.reply = packet_reply(&request, 0);
-	if (r == 0)
-		r = request_run(&call);
-	if (r == 0)
-		client_send(client, &call.reply);
-	else if (r < 0)
-		client_fail(client, &request, r, call.reason, call.detail);
+	answer(&call, r);
 	return 0;
+}
+
+void request_again(struct client *client, struct bytes frame, uint64_t deadline_ns, bool looked)
+{
+	struct packet request;
+	struct call call = {
+		.broker = client->broker, .client = client, .request = &request, .frame = frame,
+		.deadline_ns = deadline_ns, .looked = looked,
+	};
+	int r = packet_parse(frame, &request);
+
+	assert(r == 0);
+	call.reply = packet_reply(&request, 0);
+	answer(&call, r);
 }

@@ -38,6 +38,8 @@ struct request_rule {
  * @frame:	the same as it came, for who has to keep it
  * @context:	looked up, for %HANDLE_CONTEXT and %HANDLE_KEY
  * @key:	looked up, for %HANDLE_KEY
+ * @looked:	it has waited long enough for readers to be looked at
+ * @deadline_ns: when its wait ends, if it waited before; else 0
  * @reply:	prepared with the request's number; sent if the handler returns 0
  * @reason:	sent with a negative result
  * @detail:	likewise
@@ -49,6 +51,8 @@ struct call {
 	struct bytes frame;
 	struct context *context;
 	struct key *key;
+	bool looked;
+	uint64_t deadline_ns;
 	struct packet reply;
 	uint16_t reason;
 	uint32_t detail;
@@ -60,6 +64,8 @@ const struct request_rule *request_at(size_t i);
 
 /* Return: 0, or -EPROTO: the client broke the framing and must be cut off. */
 int request_serve(struct client *client, struct bytes frame);
+/* The same for one that was taken and had to wait, until @deadline_ns; @looked as in the call. */
+void request_again(struct client *client, struct bytes frame, uint64_t deadline_ns, bool looked);
 
 /* Says that @right is missing. Return: -EACCES. */
 int call_refuse(struct call *call, enum kf_reason reason, uint32_t right);

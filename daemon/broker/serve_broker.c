@@ -6,6 +6,7 @@
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/watch.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -192,6 +193,7 @@ int on_events(struct call *call)
 	const struct kf_events *ask = packet_read(call->request);
 
 	call->client->events = ask->mask;
+	watch_news(call->broker);
 	*(struct kf_events *)packet_body(&call->reply) = *ask;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/watch.h"
 
 static bool may_look(const struct call *call, const struct reader *reader)
 {
@@ -19,7 +20,10 @@ int on_reader_list(struct call *call)
 	struct kf_reader_entry rows[BROKER_SLOTS];
 	struct reader *reader;
 	size_t n = 0;
+	int r = watch_wait(call, NULL);
 
+	if (r != 0)
+		return r;
 	list_each(reader, &call->broker->readers, link_broker)
 		if (may_look(call, reader))
 			rows[n++] = reader->entry;
@@ -71,7 +75,9 @@ int on_reader_info(struct call *call)
 	int r;
 
 	r = reader_find(call, ask->reader, ask->entry.name, &reader);
-	if (r < 0)
+	if (r == 0)
+		r = watch_wait(call, reader->device);
+	if (r != 0)
 		return r;
 	out->reader = reader->entry.reader;
 	out->entry = reader->entry;
@@ -95,6 +101,8 @@ static int open_wait(struct call *call, struct context *context)
 		context_happens(context, CONTEXT_CLOSED, KF_REASON_CLOSED);
 		return r;
 	}
+	if (call->deadline_ns)		/* it has been waiting for another thing; and it is armed */
+		(void)timer_arm(&call->broker->loop, &job->timer, call->deadline_ns);
 	job_park(job);
 	return CALL_LATER;
 }
@@ -118,7 +126,9 @@ int on_context_open(struct call *call)
 	int r;
 
 	r = reader_find(call, ask->reader, ask->name, &reader);
-	if (r < 0)
+	if (r == 0)
+		r = watch_wait(call, reader->device);
+	if (r != 0)
 		return r;
 	r = context_new(call->client, reader, &context);
 	if (r < 0) {

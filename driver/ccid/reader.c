@@ -21,10 +21,9 @@ static uint32_t all_slots(const struct reader *reader)
 	return (uint32_t)((1ull << reader->desc.n_slots) - 1);
 }
 
-static bool is_polled(const struct reader *reader)
+bool reader_is_silent(const struct reader *reader)
 {
-	return reader->watch && (reader->pipe->ep_interrupt == 0 ||
-				 quirk_has(reader->desc.quirks, QUIRK_POLL));
+	return reader->pipe->ep_interrupt == 0 || quirk_has(reader->desc.quirks, QUIRK_POLL);
 }
 
 /* --- names --- */
@@ -220,7 +219,8 @@ static uint64_t next_probe(const struct reader *reader)
 		return 0;
 	if (reader->wanted != 0)
 		return reader->probed_at + limits.notice_gap_ms;
-	return is_polled(reader) ? reader->probed_at + limits.poll_ms : UINT64_MAX;
+	return reader->watch && reader_is_silent(reader) ? reader->probed_at + limits.poll_ms :
+	       UINT64_MAX;
 }
 
 int reader_timeout_ms(const struct reader *reader)
@@ -268,6 +268,15 @@ int reader_dispatch(struct reader *reader, struct deadline deadline)
 	if (deadline_passed((struct deadline){ next_probe(reader) }))
 		return probe_wanted(reader, deadline);
 	return 0;
+}
+
+int reader_watch(struct reader *reader, bool on, struct deadline deadline)
+{
+	reader->watch = on;
+	if (!on)
+		return 0;
+	reader->wanted = all_slots(reader);
+	return reader_dispatch(reader, deadline);
 }
 
 struct slot *reader_take_change(struct reader *reader)

@@ -16,7 +16,7 @@
  * @desc:	parsed descriptors
  * @exchange:	shared by the slots
  * @slots:	desc.n_slots of them
- * @watch:	presence is of interest; false stops the polling of readers without interrupts
+ * @watch:	presence is of interest: set by reader_watch(), true at first
  * @wanted:	bit n: slot n is to be probed
  * @probed_at:	last probe, in ms of CLOCK_MONOTONIC
  * @name:	maker and product, printable ASCII without slashes; never empty
@@ -56,6 +56,15 @@ static inline int reader_fd(const struct reader *reader)
 
 /* For poll(2): -1 when only reader_fd() can bring news. */
 int reader_timeout_ms(const struct reader *reader);
+
+/* Whether cards show only when it is asked for them, as far as is known by now. */
+bool reader_is_silent(const struct reader *reader);
+
+/*
+ * Whether anybody wants to know of cards that come and go: a silent reader is asked only then.
+ * Switched on, it is asked at once, unless it just was. Return: as reader_dispatch().
+ */
+int reader_watch(struct reader *reader, bool on, struct deadline deadline);
 
 /*
  * Handles interrupts, due probes and an unfinished resynchronisation. Call it when reader_fd() is

@@ -98,6 +98,11 @@ static int on_hello(struct call *call)
 		.product = desc->product,
 		.guards = call->s->guards,
 	};
+	/* Whoever falls silent later is asked all the time: the broker knows only what this says. */
+	if (reader_is_silent(call->s->reader)) {
+		out->features |= KF_FEATURE_POLLED;
+		call->s->reader->watch = false;
+	}
 	packet_set_string(out->product_name, call->s->reader->name);
 	packet_set_string(out->driver_version, KF_VERSION);
 	out->n_slots = desc->n_slots;
@@ -119,6 +124,17 @@ static int on_power_cycle(struct call *call)
 	out->atr_len = (uint32_t)call->seat->card->atr.n;
 	memset(out->atr, 0, sizeof(out->atr));
 	memcpy(out->atr, call->seat->card->atr.p, call->seat->card->atr.n);
+	return 0;
+}
+
+static int on_watch(struct call *call)
+{
+	struct kf_drv_watch *out = OUT(call, kf_drv_watch);
+	int r = reader_watch(call->s->reader, out->flags & KF_DRV_WATCH_ON, call->deadline);
+
+	if (r < 0)
+		return r;
+	out->behind = service_behind(call->s);
 	return 0;
 }
 
@@ -443,6 +459,7 @@ static const struct rule rules[] = {
 	{ KF_DRV_HELLO,		NEEDS_NOTHING,	NO_VERB,		on_hello },
 	{ KF_DRV_POWER_CYCLE,	NEEDS_SLOT,	NO_VERB,		on_power_cycle },
 	{ KF_DRV_DROP,		NEEDS_CARD,	NO_VERB,		on_drop },
+	{ KF_DRV_WATCH,		NEEDS_NOTHING,	NO_VERB,		on_watch },
 	{ KF_APDU,		NEEDS_CARD,	NO_VERB,		on_apdu },
 
 	{ KF_CARD_INFO,		NEEDS_CARD,	VERB(info),		on_card_info },

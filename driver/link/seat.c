@@ -75,6 +75,7 @@ static int announce(struct seat *seat, enum kf_change change)
 	struct packet packet = packet_event(KF_DRV_EVENT);
 	struct kf_drv_event *event = packet_body(&packet);
 
+	seat->owes = false;
 	event->slot = seat->slot->index;
 	event->change = change;
 	if (seat->card && seat->card->driver) {
@@ -123,19 +124,49 @@ static int bring_up(struct seat *seat, enum kf_change change)
 	return announce(seat, r == 0 ? change : KF_CHANGE_CARD_MUTE);
 }
 
-int seat_follow(struct seat *seat)
+static bool is_good(const struct seat *seat)
 {
-	bool good = seat->card && !seat->card->lost && seat->slot->state == SLOT_READY;
-	bool moved = seat->moved;
+	return seat->card && !seat->card->lost && seat->slot->state == SLOT_READY;
+}
 
-	seat->moved = false;
+static bool has_left(const struct seat *seat)
+{
+	return !slot_has_card(seat->slot) || seat->moved;	/* moved, but not empty: swapped */
+}
+
+bool seat_owes(struct seat *seat)
+{
+	if (seat->holds == SEAT_EMPTY)
+		seat->owes |= slot_has_card(seat->slot);
+	else
+		seat->owes |= has_left(seat) || (seat->holds == SEAT_CARD && !is_good(seat));
+	return seat->owes;
+}
+
+static int follow(struct seat *seat)
+{
+	int r;
+
 	if (seat->holds == SEAT_EMPTY)
 		return slot_has_card(seat->slot) ? bring_up(seat, KF_CHANGE_CARD_INSERTED) : 0;
-	if (!slot_has_card(seat->slot) || moved)
-		return removed(seat);	/* moved, but not empty: it was swapped */
-	if (seat->holds == SEAT_MUTE)
+	if (has_left(seat)) {
+		r = removed(seat);
+		seat->service->leave |= slot_has_card(seat->slot);
+		return r;
+	}
+	if (seat->holds == SEAT_MUTE || is_good(seat))
 		return 0;
-	return good ? 0 : bring_up(seat, KF_CHANGE_CARD_RESET);
+	return bring_up(seat, KF_CHANGE_CARD_RESET);
+}
+
+int seat_follow(struct seat *seat)
+{
+	int r = follow(seat);
+
+	seat->moved = false;
+	if (r == 0 && seat->owes && seat->holds == SEAT_EMPTY && !seat->service->leave)
+		r = announce(seat, KF_CHANGE_CARD_REMOVED);	/* it came and went meanwhile */
+	return r;
 }
 
 int seat_first_look(struct seat *seat)

@@ -29,6 +29,7 @@ enum seat_holds { SEAT_EMPTY, SEAT_CARD, SEAT_MUTE };
  *		another seat
  * @holds:	what the broker was told last
  * @moved:	a card came or went since seat_follow()
+ * @owes:	the broker was promised that something will be told
  */
 struct seat {
 	struct service *service;
@@ -37,7 +38,7 @@ struct seat {
 	struct card *card;
 	uint64_t last_key;
 	enum seat_holds holds;
-	bool moved;
+	bool moved, owes;
 };
 
 void seat_init(struct seat *seat, struct service *service, struct slot *slot);
@@ -52,5 +53,7 @@ int seat_power_up(struct seat *seat, struct deadline deadline);
  * gone; -ECONNRESET the broker is; -ECANCELED; -ENOMEM.
  */
 int seat_follow(struct seat *seat);
+/* Whether seat_follow() has something to tell; if so it will, whatever happens until then. */
+bool seat_owes(struct seat *seat);
 /* The same after the greeting, when emptiness is told, too. */
 int seat_first_look(struct seat *seat);

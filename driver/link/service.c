@@ -70,6 +70,17 @@ static void take_changes(struct service *s)
 		s->seats[slot->index].moved = true;
 }
 
+uint32_t service_behind(struct service *s)
+{
+	uint32_t behind = 0;
+
+	take_changes(s);
+	for (unsigned int i = 0; i < s->reader->desc.n_slots; i++)
+		if (seat_owes(&s->seats[i]))
+			behind |= 1u << i;
+	return behind;
+}
+
 static bool has_a_card(const struct service *s)
 {
 	bool any = false;

@@ -56,6 +56,9 @@ void service_deinit(struct service *service);
 /* Listens to the broker in the waits to come; a packet that had to wait switched that off. */
 void service_watch(struct service *service);
 
+/* Bit n: seat n has news for the broker that it has not been told; from now on it is due. */
+uint32_t service_behind(struct service *service);
+
 /*
  * Serves until a card was removed and no other is there, the reader or the broker has gone.
  * Return: 0 for each of these; -EPROTO the broker broke the protocol; another errno when the

@@ -341,6 +341,7 @@ struct kf_client *kf_context_client(const struct kf_context *context);
 
 #define KF_FEATURE_PIN_VERIFY	0x1u	/* the reader has a keypad for kf_pin_pad_verify() */
 #define KF_FEATURE_PIN_CHANGE	0x2u	/* and for kf_pin_pad_change() */
+#define KF_FEATURE_POLLED	0x8u	/* it does not tell of cards by itself */
 
 /**
  * kf_context_features() - what the reader of a context has

@@ -513,6 +513,7 @@ static_assert(sizeof(struct kf_reader_list) == 16, "kf_reader_list");
 #define KF_FEATURE_PIN_VERIFY	0x1u	/* the reader has a keypad for kf_pin_pad_verify() */
 #define KF_FEATURE_PIN_CHANGE	0x2u	/* and for kf_pin_pad_change() */
 #define KF_FEATURE_DISPLAY	0x4u
+#define KF_FEATURE_POLLED	0x8u	/* it does not tell of cards by itself */
 
 enum kf_exchange {
 	KF_EXCHANGE_UNKNOWN = 0,
@@ -1336,6 +1337,24 @@ struct kf_drv_power_cycle {
 };
 static_assert(sizeof(struct kf_drv_power_cycle) == 44, "kf_drv_power_cycle");
 #define KF_DRV_POWER_CYCLE	_IOWR(KF_TYPE, 0xc2, struct kf_drv_power_cycle)
+
+/**
+ * struct kf_drv_watch - somebody is interested in what is in the slots, or nobody any more. Only for
+ *		a reader with %KF_FEATURE_POLLED, which is asked for its cards as long as this is
+ *		on, and starts off
+ * @flags:	[in] KF_DRV_WATCH_
+ * @behind:	[out] bit n: what was told of slot n is no longer so; an event follows that says how
+ *		it is, or the driver leaves
+ *
+ * Switched on, the reader has been asked when the reply comes.
+ */
+struct kf_drv_watch {
+	__u32 flags;
+	__u32 behind;
+};
+static_assert(sizeof(struct kf_drv_watch) == 8, "kf_drv_watch");
+#define KF_DRV_WATCH_ON		0x1u
+#define KF_DRV_WATCH		_IOWR(KF_TYPE, 0xc3, struct kf_drv_watch)
 
 /**
  * struct kf_drv_event - the driver's events

@@ -243,6 +243,8 @@ static void behave(struct scripted *s, const uint8_t *p, size_t n)
 		put(s, ok, sizeof(ok));
 	if (p[0] != 0x01 || n < 11)
 		return;
+	if (p[1] == CCID_GET_SLOT_STATUS)
+		s->n_status++;
 	switch (p[1]) {
 	case CCID_POWER_ON:
 		become_powered(s);
@@ -337,17 +339,23 @@ uint8_t *scripted_class(struct scripted *s, size_t at)
 	return s->descriptors + CLASS_AT + at;
 }
 
-int scripted_start(struct scripted *s, const struct scripted_step *steps, size_t n_steps)
+void scripted_play(struct scripted *s, int fd, const struct scripted_step *steps, size_t n_steps)
 {
 	const int sndbuf = SOCKET_SNDBUF;
-	int fds[2];
 
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
-	s->fd = fds[1];
+	s->fd = fd;
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	s->steps = steps;
 	s->n_steps = n_steps;
 	ASSERT_EQ(0, pthread_create(&s->thread, NULL, play, s));
+}
+
+int scripted_start(struct scripted *s, const struct scripted_step *steps, size_t n_steps)
+{
+	int fds[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+	scripted_play(s, fds[1], steps, n_steps);
 	return fds[0];
 }
 

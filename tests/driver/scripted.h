@@ -42,6 +42,7 @@ enum scripted_card { SCRIPTED_ECHO, SCRIPTED_APDU, SCRIPTED_T1, SCRIPTED_T0 };
  * @preface:	said behind the descriptors, unasked; NULL for nothing
  * @armed:	the script may begin; set by scripted_init()
  * @icc:	bStatus of the card, 0 active, 1 inactive, 2 absent
+ * @n_status:	how often GetSlotStatus came
  * @heard:	type bytes of bulk commands, 03 for control, 04 for endpoint, as hex, in order
  */
 struct scripted {
@@ -54,7 +55,9 @@ struct scripted {
 	size_t atr_n;
 	const char *preface;
 	atomic_bool armed, stopping;
-	uint8_t icc, slot, ns;
+	_Atomic uint8_t icc;
+	uint8_t slot, ns;
+	atomic_uint n_status;
 	uint8_t chain[16];	/* the first bytes of a T=1 chain of the host */
 	size_t chain_n;
 	uint8_t seq, seq_before;
@@ -70,6 +73,8 @@ void scripted_init(struct scripted *s, uint32_t features, uint32_t max_message);
 uint8_t *scripted_class(struct scripted *s, size_t at);
 /* Starts the thread. Return: the driver's end, to be closed by its owner. */
 int scripted_start(struct scripted *s, const struct scripted_step *steps, size_t n_steps);
+/* The same on a socket that somebody has made already, taken over. */
+void scripted_play(struct scripted *s, int fd, const struct scripted_step *steps, size_t n_steps);
 /* Waits for the far end to see the hang-up. Close the driver's end first. */
 void scripted_stop(struct scripted *s);
 /* All in one: a reader on a scripted far end; fails the test if that does not work. */

@@ -32,6 +32,9 @@ struct peer {
  * @hold:	the fake driver takes requests but does not answer
  * @asked:	numbers (nr) of what the driver was asked, in order
  * @n_slots:	how many it says its reader has
+ * @features:	what it says its reader can
+ * @behind:	what it says to KF_DRV_WATCH
+ * @watched:	what it was told by that
  * @tries:	what it says to KF_PIN_STATUS
  * @target:	what it says to KF_SESSION_IMPORT: which container the sid is for
  * @fail:	nr that it refuses with @fail_result
@@ -44,6 +47,8 @@ struct rig {
 	uint32_t asked[256];
 	size_t n_asked;
 	uint32_t n_slots;
+	uint32_t features, behind;
+	bool watched;
 	uint32_t tries;
 	uint32_t target;
 	uint32_t fail;
@@ -113,6 +118,11 @@ static inline void driver_answer(struct rig *rig, const struct packet *ask)
 	case KF_DRV_HELLO:
 		((struct kf_drv_hello *)packet_body(&reply))->version = KF_PROTO_VERSION;
 		((struct kf_drv_hello *)packet_body(&reply))->n_slots = rig->n_slots;
+		((struct kf_drv_hello *)packet_body(&reply))->features = rig->features;
+		break;
+	case KF_DRV_WATCH:
+		((struct kf_drv_watch *)packet_body(&reply))->behind = rig->behind;
+		rig->watched = ((const struct kf_drv_watch *)packet_read(ask))->flags & KF_DRV_WATCH_ON;
 		break;
 	case KF_PIN_STATUS:
 		((struct kf_pin_status *)packet_body(&reply))->tries_left = rig->tries;

@@ -222,11 +222,18 @@ TEST(d13_without_an_interrupt_endpoint_the_reader_is_polled_while_watched)
 	EXPECT_GE(reader_timeout_ms(reader), 0);
 	EXPECT_LE(reader_timeout_ms(reader), limits.poll_ms);
 	EXPECT_EQ(0, run(reader, 700));
-	reader->watch = false;
+	EXPECT_EQ(0, reader_watch(reader, false, deadline_in(2000)));
 	EXPECT_EQ(-1, reader_timeout_ms(reader));
+	EXPECT_EQ(0, run(reader, 700));
+	EXPECT_EQ(3, count(s.heard, "65"));
+	/* Whoever begins to watch knows at once, but nobody can make us ask without end. */
+	EXPECT_EQ(0, reader_watch(reader, true, deadline_in(2000)));
+	EXPECT_EQ(4, count(s.heard, "65"));
+	for (int i = 0; i < 100; i++)
+		EXPECT_EQ(0, reader_watch(reader, true, deadline_in(2000)));
 	(void)reader_free(reader);
 	scripted_stop(&s);
-	EXPECT_EQ(3, count(s.heard, "65"));
+	EXPECT_LE(count(s.heard, "65"), 20);
 }
 
 TEST(a_pipe_out_of_step_is_brought_back_when_idle)

@@ -91,7 +91,9 @@ static void apdu(const uint8_t *command, struct bytes c)
 		answer(0x80, command, 1, 0xfe, BYTES_NONE);
 		return;
 	case FAKE_INSERT:
+	case FAKE_SWAP:
 		fake.card[!slot] = FAKE_OURS;
+		fake.powered[!slot] = false;
 		fake.notice[0] = 0x50;
 		fake.notice[1] = 0x0f;
 		break;
@@ -178,10 +180,10 @@ static int bulk_in(struct pipe *pipe, uint8_t *buf, size_t cap, struct deadline 
 
 static int interrupt_in(struct pipe *pipe, uint8_t *buf, size_t cap, size_t *n)
 {
-	(void)pipe, (void)cap;
+	(void)cap;
 	if (fake.unplugged)
 		return -ENODEV;
-	if (fake.notice[0] == 0)
+	if (fake.notice[0] == 0 || pipe->ep_interrupt == 0)
 		return -EAGAIN;
 	memcpy(buf, fake.notice, sizeof(fake.notice));
 	*n = sizeof(fake.notice);
@@ -238,13 +240,26 @@ struct reader *fake_reader(enum fake_card card)
 	return reader;
 }
 
-struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second)
+static struct reader *two_slots(enum fake_card first, enum fake_card second, bool silent)
 {
 	static uint8_t two[sizeof(config)];
 	struct reader *reader = NULL;
+	size_t n = sizeof(two) - (silent ? 7 : 0);
 
 	memcpy(two, config, sizeof(two));
+	two[2] = (uint8_t)n;		/* wTotalLength */
+	two[9 + 4] = silent ? 2 : 3;	/* bNumEndpoints */
 	two[9 + 9 + 4] = 1;		/* bMaxSlotIndex */
-	ASSERT_EQ(0, make(BYTES_OF(two), first, second, &reader));
+	ASSERT_EQ(0, make(BYTES(two, n), first, second, &reader));
 	return reader;
+}
+
+struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second)
+{
+	return two_slots(first, second, false);
+}
+
+struct reader *fake_reader_silent(enum fake_card first, enum fake_card second)
+{
+	return two_slots(first, second, true);
 }

@@ -21,10 +21,13 @@ enum fake_card {
 #define FAKE_UNPLUG	0xed	/* the reader is */
 
 #define FAKE_INSERT	0xee	/* a card of ours comes into the other slot */
+#define FAKE_SWAP	0xef	/* the card in the other slot is replaced by one of ours */
 
 int fake_reader_new(enum fake_card card, struct reader **out);
 /* The same where it must not fail. */
 struct reader *fake_reader(enum fake_card card);
 struct reader *fake_reader_of_two(enum fake_card first, enum fake_card second);
+/* The same without an interrupt endpoint. */
+struct reader *fake_reader_silent(enum fake_card first, enum fake_card second);
 /* How often the card was powered on. */
 unsigned int fake_power_ons(void);

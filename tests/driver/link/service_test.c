@@ -23,13 +23,14 @@ FIXTURE(service) {
 	struct kf_drv_event second;	/* what was told of the other slot */
 	uint8_t frame[KF_PACKET_MAX];
 };
-FIXTURE_VARIANT(service) { enum fake_card card; enum kf_change first; bool two; enum fake_card second; };
-FIXTURE_VARIANT_ADD(service, empty) { FAKE_EMPTY, KF_CHANGE_CARD_REMOVED, false, FAKE_EMPTY };
-FIXTURE_VARIANT_ADD(service, mute) { FAKE_MUTE, KF_CHANGE_CARD_MUTE, false, FAKE_EMPTY };
-FIXTURE_VARIANT_ADD(service, unknown) { FAKE_UNKNOWN, KF_CHANGE_CARD_INSERTED, false, FAKE_EMPTY };
-FIXTURE_VARIANT_ADD(service, ours) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, false, FAKE_EMPTY };
-FIXTURE_VARIANT_ADD(service, two) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_UNKNOWN };
-FIXTURE_VARIANT_ADD(service, half) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_EMPTY };
+FIXTURE_VARIANT(service) { enum fake_card card; enum kf_change first; bool two; enum fake_card second; bool silent; };
+FIXTURE_VARIANT_ADD(service, empty) { FAKE_EMPTY, KF_CHANGE_CARD_REMOVED, false, FAKE_EMPTY, false };
+FIXTURE_VARIANT_ADD(service, mute) { FAKE_MUTE, KF_CHANGE_CARD_MUTE, false, FAKE_EMPTY, false };
+FIXTURE_VARIANT_ADD(service, unknown) { FAKE_UNKNOWN, KF_CHANGE_CARD_INSERTED, false, FAKE_EMPTY, false };
+FIXTURE_VARIANT_ADD(service, ours) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, false, FAKE_EMPTY, false };
+FIXTURE_VARIANT_ADD(service, two) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_UNKNOWN, false };
+FIXTURE_VARIANT_ADD(service, half) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_EMPTY, false };
+FIXTURE_VARIANT_ADD(service, silent) { FAKE_OURS, KF_CHANGE_CARD_INSERTED, true, FAKE_EMPTY, true };
 
 static int serve(int fd, struct reader *reader)
 {
@@ -54,7 +55,9 @@ FIXTURE_SETUP(service)
 	ASSERT_GE(self->child, 0);
 	if (self->child == 0) {
 		(void)close(ends[1]);
-		_exit(serve(ends[0], variant->two ?
+		_exit(serve(ends[0], variant->silent ?
+			    fake_reader_silent(variant->card, variant->second) :
+			    variant->two ?
 			    fake_reader_of_two(variant->card, variant->second) :
 			    fake_reader(variant->card)));
 	}
@@ -163,7 +166,10 @@ static int apdu(SELF, uint8_t ins, struct packet *reply)
 }
 
 #define ONLY(kind) do { if (variant->card != (kind) || variant->two) return; } while (0)
-#define ONLY_TWO(kind) do { if (!variant->two || variant->second != (kind)) return; } while (0)
+#define ONLY_TWO(kind) do { \
+		if (!variant->two || variant->silent || variant->second != (kind)) \
+			return; \
+	} while (0)
 
 TEST_F(service, greeting_tells_reader_and_card)
 {
@@ -484,4 +490,84 @@ TEST_F(service, a_card_that_comes_beside_another_is_served)
 	EXPECT_EQ(1, event.slot);
 	EXPECT_STREQ("keyferry", event.card);
 	EXPECT_EQ(0, apdu_to(self, 1, 0x84, &reply));
+}
+
+/* Another card is not the one that was there, and nothing more would tell of it. */
+TEST_F(service, a_driver_leaves_when_a_card_was_swapped_beside_another)
+{
+	struct kf_drv_event event;
+	struct packet reply;
+	char byte;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	(void)greet(self);
+	EXPECT_EQ(0, apdu(self, FAKE_SWAP, &reply));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, event.change);
+	EXPECT_EQ(1, event.slot);
+	EXPECT_EQ(0, left_with(self));
+	EXPECT_EQ((ssize_t)0, recv(self->broker, &byte, 1, 0));
+}
+
+/* --- a reader that does not tell of its cards --- */
+
+static uint32_t features_of(SELF)
+{
+	struct packet hello = ask(self, KF_DRV_HELLO), reply;
+
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	ASSERT_EQ(0, call(self, &hello, &reply));
+	return ((const struct kf_drv_hello *)packet_read(&reply))->features;
+}
+
+TEST_F(service, a_reader_without_interrupts_says_so)
+{
+	EXPECT_EQ(variant->silent ? KF_FEATURE_POLLED : 0u,
+		  features_of(self) & KF_FEATURE_POLLED);
+}
+
+static uint32_t watch(SELF, uint32_t flags)
+{
+	struct packet request = ask(self, KF_DRV_WATCH), reply;
+
+	((struct kf_drv_watch *)packet_body(&request))->flags = flags;
+	EXPECT_EQ(0, call(self, &request, &reply));
+	return ((const struct kf_drv_watch *)packet_read(&reply))->behind;
+}
+
+static bool hears_nothing(SELF, int ms)
+{
+	struct pollfd fd = { .fd = self->broker, .events = POLLIN };
+
+	return poll(&fd, 1, ms) == 0;
+}
+
+TEST_F(service, what_came_while_nobody_watched_is_told_when_somebody_does)
+{
+	struct packet reply;
+	struct kf_drv_event event;
+
+	if (!variant->silent)
+		return;
+	(void)greet(self);
+	EXPECT_EQ(0u, watch(self, 0));
+	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &reply));
+	EXPECT_TRUE(hears_nothing(self, 3 * (int)limits.poll_ms));
+	EXPECT_EQ(2u, watch(self, KF_DRV_WATCH_ON));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, event.change);
+	EXPECT_EQ(1, event.slot);
+	EXPECT_EQ(0u, watch(self, KF_DRV_WATCH_ON));
+}
+
+TEST_F(service, while_somebody_watches_a_silent_reader_is_asked)
+{
+	struct packet reply;
+
+	if (!variant->silent)
+		return;
+	(void)greet(self);
+	EXPECT_EQ(0u, watch(self, KF_DRV_WATCH_ON));
+	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &reply));
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, next_event(self).change);
 }
