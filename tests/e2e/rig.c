@@ -349,7 +349,14 @@ static bool service_is_up(void *data)
 	return o.status == 0 && strstr(o.out, "virtual:") != NULL;
 }
 
-void rig_start_service(struct rig *rig)
+static bool socket_is_there(void *data)
+{
+	struct rig *rig = data;
+
+	return access(rig_path(rig, "run/broker.sock"), F_OK) == 0;
+}
+
+static void launch_service(struct rig *rig)
 {
 	const char *const *a = rig->service_args;
 	char grant[64];
@@ -361,6 +368,12 @@ void rig_start_service(struct rig *rig)
 				 "--socket", rig_path(rig, "run/broker.sock"), "--virtual",
 				 rig_path(rig, "run/reader.sock"), "--grant", grant, a[0], a[1],
 				 a[2], a[3], a[4], a[5], a[6], a[7], NULL);
+	ASSERT_TRUE(rig_until(socket_is_there, rig, 10000));
+}
+
+void rig_start_service(struct rig *rig)
+{
+	launch_service(rig);
 	ASSERT_TRUE(rig_until(service_is_up, rig, 10000));
 }
 
@@ -387,24 +400,18 @@ void rig_stop_service(struct rig *rig)
 	stop(&rig->service);
 }
 
-static bool card_is_seen(void *data)
-{
-	struct rig *rig = data;
-	static struct outcome o;
-
-	rig_client(rig, NULL, &o, "card", "show", NULL);
-	return o.status == 0;
-}
-
 void rig_wait_card(struct rig *rig)
 {
-	ASSERT_TRUE(rig_until(card_is_seen, rig, 10000));
+	static struct outcome o;
+
+	rig_client(rig, NULL, &o, "reader", "wait", NULL);
+	ASSERT_OK(&o);
 }
 
 void rig_start(struct rig *rig)
 {
 	rig_start_reader(rig);
-	rig_start_service(rig);
+	launch_service(rig);
 	rig_wait_card(rig);
 }
 

@@ -119,9 +119,11 @@ stage_up() {
 		--virtual "$stage/run/reader.sock" $stage_more \
 		--grant "$uid_client:look,use,inject,create,delete" >mail/service.log 2>&1
 	stage_tries=0
-	until as client keyferry card show >mail/show.log 2>&1; do
+	until [ -S run/broker.sock ]; do
 		stage_tries=$((stage_tries + 1))
-		[ "$stage_tries" -lt 200 ] || stage_fail "the card never showed"
-		sleep 0.1
+		[ "$stage_tries" -lt 1000 ] || stage_fail "the service never came up"
+		sleep 0.02
 	done
+	as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1 ||
+		stage_fail "the card never showed"
 }

@@ -5,8 +5,8 @@
  * state. Afterwards the container is old or new, never half, and the same inject again finishes
  * it or returns the stored receipt. Keys and cargo are made once; each cut starts from a copy.
  *
- * A build with sanitizers cuts at every fifth place. $KF_SWEEP_FULL adds the boundary behind each answer to those before the command and before the
- * answer.
+ * A build with sanitizers cuts at every fifth place. $KF_SWEEP_FULL adds the boundary behind each
+ * answer to those before the command and before the answer.
  */
 #include "tests/e2e/rig.h"
 
@@ -247,8 +247,7 @@ static bool cut_state(struct rig *rig, const char *call, int n)
 	shell(rig, script);
 	rig->reader_program = "cut-reader";
 	use_reader(rig, NULL);
-	rig_start_reader(rig);
-	rig_start_service(rig);
+	rig_start(rig);
 	inject = start_inject(rig);
 	status = rig_reap(inject, 30000);
 	(void)snprintf(where, sizeof(where), "card killed at %s %d", call, n);
