@@ -53,7 +53,7 @@ TEST(the_same_word_counts_once)
 
 TEST(what_cannot_be_masked_whole_is_not_given_out)
 {
-	char longer[MASK_WORD_MAX + 1], word[16];
+	char longer[MASK_WORD_MAX + 1], word[32];
 
 	for (int i = 0; i <= MASK_WORDS; i++) {
 		(void)snprintf(word, sizeof(word), "serial%04d", i);
