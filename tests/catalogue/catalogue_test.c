@@ -814,12 +814,25 @@ FIXTURE_TEARDOWN(stand) { stand_end(&self->stand); }
 
 TEST_F_TIMEOUT(stand, d13_without_interrupts_the_slot_is_asked_about_now_and_then, 60)
 {
+	struct packet watch = packet_request(KF_DRV_WATCH, 100, 20000), reply;
+
 	no_interrupt(&self->stand.s);
 	serve(&self->stand, STAND_DRIVER, NULL, 0);
+	((struct kf_drv_watch *)packet_body(&watch))->flags = KF_DRV_WATCH_ON;
+	ASSERT_EQ(0, stand_call(&self->stand, &watch, &reply));
 	(void)usleep(1500000);
 	stand_end(&self->stand);
-	/* At least one question behind the SELECT that found no application. */
-	EXPECT_NOT_NULL(strstr(self->stand.s.heard, "6f 65 "));
+	/* One question at once, and at least one more, behind the SELECT that found no application. */
+	EXPECT_NOT_NULL(strstr(self->stand.s.heard, "6f 65 65 "));
+}
+
+TEST_F_TIMEOUT(stand, d13_without_interrupts_and_without_anybody_who_cares_it_is_not, 60)
+{
+	no_interrupt(&self->stand.s);
+	serve(&self->stand, STAND_DRIVER, NULL, 0);
+	(void)usleep(700000);
+	stand_end(&self->stand);
+	EXPECT_NULL(strstr(self->stand.s.heard, "6f 65 "));
 }
 
 TEST_F_TIMEOUT(stand, d13_with_interrupts_it_is_not, 60)

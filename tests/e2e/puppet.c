@@ -429,13 +429,24 @@ static pid_t parent_of(pid_t pid)
 	return parent;
 }
 
-/* Monitor, broker and the other drivers: our parent and its other children. */
+static void nap_ms(long ms)
+{
+	struct timespec t = { 0, ms * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
+
+/*
+ * Monitor, broker and the other drivers: our parent and its other children. From its exec until it
+ * says otherwise a process of ours can be looked into, with nothing in it yet; so not just now.
+ */
 static void prowl(const struct packet *ask)
 {
 	struct packet reply = answer(ask);
 	DIR *proc = opendir("/proc");
 	int n_seen = 0, n_fds = 0;
 
+	nap_ms(1000);
 	for (int fd = 0; fd < 256; fd++)
 		n_fds += (!proc || fd != dirfd(proc)) && fcntl(fd, F_GETFD) >= 0;
 	for (struct dirent *d = proc ? readdir(proc) : NULL; d; d = readdir(proc)) {
@@ -468,13 +479,6 @@ static const struct {
 	{ "descriptor", with_descriptor }, { "silent", silent }, { "dies", dies },
 	{ "prowler", prowl },
 };
-
-static void nap_ms(long ms)
-{
-	struct timespec t = { 0, ms * 1000000 };
-
-	(void)nanosleep(&t, NULL);
-}
 
 static void record(const struct packet *ask)
 {

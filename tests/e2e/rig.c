@@ -400,12 +400,19 @@ void rig_stop_service(struct rig *rig)
 	stop(&rig->service);
 }
 
-void rig_wait_card(struct rig *rig)
+/* It waits by itself once it is connected; the socket may be one that a killed service left. */
+static bool card_is_seen(void *data)
 {
+	struct rig *rig = data;
 	static struct outcome o;
 
 	rig_client(rig, NULL, &o, "reader", "wait", NULL);
-	ASSERT_OK(&o);
+	return o.status == 0;
+}
+
+void rig_wait_card(struct rig *rig)
+{
+	ASSERT_TRUE(rig_until(card_is_seen, rig, 10000));
 }
 
 void rig_start(struct rig *rig)
