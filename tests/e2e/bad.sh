@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # from stage.sh
 # shellcheck disable=SC2119,SC2120 # options are optional
+# shellcheck disable=SC2015,SC3013 # A && B || C as meant; POSIX has test -nt since 2024, dash for long
 #
 # For the e2e scripts on bad input, after tests/ktap.sh and tests/e2e/stage.sh. Every row of them
 # says the same four things: the exit status; that the error has its four parts, and the words in
@@ -11,21 +12,31 @@
 # that leaves anything else behind is followed by a return to that, so the next one starts from what
 # it was written for, whatever the product did wrong. The test goes on, and fails at its end.
 #
+# There are hundreds of rows, and most of what one costs is the programs it starts. So one Python does
+# all the editing, one awk judges the words of a whole test, and whether a row has touched anything is
+# asked by test -nt: the product replaces files, so the folder of a changed one is newer. unchanged,
+# behind the rows, looks at every file.
+#
+#	bad_up				stage_up, a standing exchange key and the editor
 #	refused STATUS WHY [RULE [NEXT]] -- COMMAND...	the error; patterns are awk's
 #	answers STATUS COMMAND...	the exit status, and that nothing changed
 #	before				from here on nothing may change
 #	in_sequence=1			rows that follow from each other: only a failed one is undone
 #	may_change=1			rows that are refused too late, as documented
+#	row_is=WORDS			which one of many alike, for the reader of a failure
 #	rows TEST			t; if it fails, the next one starts from what keep base kept
 #	edit IN OUT PYTHON		a JSON file with something changed: d is the object,
-#					b(text) and t(bytes) are base64url, flip(text, bit) flips
+#					b(text) and t(bytes) are base64url, flip(text, bit) flips,
+#					load(name) is another file; what it defines stays defined
+#	python CODE			the same without a file
 #	server / card COMMAND...	keyferry as that party
 #	new_offer CONTAINER		challenge and offer, by a standing exchange key: quick
 #	new_cargo CONTAINER [SEAL OPTIONS]
 #	inject CARGO OUT		with the right PIN
 
+# Reads IN, OUT and code, each ended by a NUL, and answers each three with a line.
 edit_py='
-import base64, json, sys
+import base64, json, os, sys, traceback
 def b(s): return base64.urlsafe_b64decode(s + "=" * (-len(s) % 4))
 def t(x): return base64.urlsafe_b64encode(x).decode().rstrip("=")
 def flip(s, bit):
@@ -33,18 +44,49 @@ def flip(s, bit):
     x[bit // 8] ^= 0x80 >> bit % 8
     return t(bytes(x))
 def load(name): return json.load(open(name))
-d = load(sys.argv[1])
-exec(sys.argv[3])
-json.dump(d, open(sys.argv[2], "w"), indent=2)
+def save(d, name):
+    if os.path.exists(name): os.unlink(name)
+    with open(name, "w") as f: json.dump(d, f, indent=2)
+def words():
+    left = b""
+    while got := sys.stdin.buffer.read1():
+        *whole, left = (left + got).split(b"\0")
+        yield from (w.decode() for w in whole)
+w = words()
+for name in w:
+    out, code, answer = next(w), next(w), "edited"
+    try:
+        if name: d = load(name)
+        exec(code, globals())
+        if out: save(d, out)
+    except Exception:
+        traceback.print_exc()
+        answer = "failed"
+    print(answer, flush=True)
 '
 # The system one: others may be wrapped and slow.
 python='/usr/bin/python3 -IS'
 [ -x /usr/bin/python3 ] || python='python3 -IS'
 
-edit() {
-	rm -f "$2"
+editor_up() {
+	mkfifo edit.in edit.out
 	# shellcheck disable=SC2086 # a command and its options
-	$python -c "$edit_py" "$1" "$2" "$3"
+	$python -c "$edit_py" <edit.in >edit.out &
+	stage_pids="$stage_pids $!"
+	exec 7>edit.in 8<edit.out
+}
+
+edit() {
+	printf '%s\0%s\0%s\0' "$1" "$2" "$3" >&7
+	read -r edited <&8 && [ "$edited" = edited ]
+}
+python() { edit '' '' "$1"; }
+
+bad_up() {
+	stage_up "$@"
+	mkdir said keys
+	editor_up
+	make_exchange || stage_fail "no exchange key"
 }
 
 server() { as server keyferry "$@"; }
@@ -59,26 +101,23 @@ card_with_pin() {
 
 inject() { card_with_pin "$stage_pin" inject "$1" -o "$2"; }
 
-said() {
-	echo "--- it said:"
-	cat mail/said.out mail/said.err mail/bit 2>/dev/null || :
-}
-
 wrong() {
-	echo "row failed: $1"
-	said
+	echo "row failed: $1${row_is:+ ($row_is)}"
+	cat "said/$row_n.out" "said/$row_n.err"
 	echo x >>failed
 }
 
 # row STATUS COMMAND...: whether a row's command ends so, and changes nothing
+row_n=0
 row() {
 	want=$1 got=0
 	shift
-	"$@" >mail/said.out 2>mail/said.err || got=$?
+	row_n=$((row_n + 1))
+	"$@" >"said/$row_n.out" 2>"said/$row_n.err" || got=$?
 	[ "$got" = "$want" ] || wrong "exit status $got instead of $want: $*"
-	if ! untouched && [ -z "${may_change:-}" ]; then
+	if ! seems_untouched && [ -z "${may_change:-}" ]; then
 		nothing_changed || wrong "something changed: $*"
-		[ -n "${in_sequence:-}" ] && [ ! -e failed ] || rewind row
+		[ -n "${in_sequence:-}" ] && [ ! -s failed ] || rewind row
 	fi
 	[ "$got" = "$want" ]
 }
@@ -92,23 +131,38 @@ refused() {
 	[ "$1" = -- ] || { next=$1 && shift; }
 	shift
 	row "$want" "$@" || return 0
-	# keyferry COMMAND: WHAT: WHY, then the rule, then what to do next; and that is all.
-	awk -v why="$why" -v rule="$rule" -v next_="$next" '
-		NR == 1 { ok = /^keyferry [a-z ]+: .+: ./ && $0 ~ why }
-		NR == 2 { ok = ok && /^  rule: ./ && $0 ~ rule }
-		NR == 3 { ok = ok && /^  next: ./ && $0 ~ next_ }
-		END { exit !(ok && NR == 3) }' mail/said.err ||
-		wrong "not the four parts, or not these: why $why, rule $rule, next $next"
-	[ ! -s mail/said.out ] || wrong "an error, and something on standard output"
+	[ ! -s "said/$row_n.out" ] || wrong "an error, and something on standard output"
+	printf '%s\t%s\t%s\t%s\t%s\n' "$row_n" "$why" "$rule" "$next" "$* ${row_is:-}" >>said/wanted
+}
+
+# keyferry COMMAND: WHAT: WHY, then the rule, then what to do next; and that is all.
+judge() {
+	[ -s said/wanted ] || return 0
+	awk -F '\t' '{
+		file = "said/" $1 ".err"
+		for (n = 0; (getline line[n + 1] < file) > 0;)
+			n++
+		close(file)
+		if (n == 3 && line[1] ~ /^keyferry [a-z ]+: .+: ./ && line[1] ~ $2 &&
+		    line[2] ~ /^  rule: ./ && line[2] ~ $3 && line[3] ~ /^  next: ./ && line[3] ~ $4)
+			next
+		print "row failed: not the four parts, or not these: " $5
+		print "wanted: why " $2 ", rule " $3 ", next " $4
+		for (i = 1; i <= n; i++)
+			print line[i]
+		print "x" >>"failed"
+	}' said/wanted
+	: >said/wanted
 }
 
 t_ends() {
-	[ ! -e failed ] || fail "$(wc -l <failed) rows failed"
+	judge
+	[ ! -s failed ] || fail "$(wc -l <failed) rows failed"
 }
 
 # --- what there was before ---
 
-folders() { echo card server; [ ! -d second ] || echo second; }
+folders='card server'
 socket_of() { [ "$1" = card ] && echo reader || echo "$1"; }
 
 # Owners and modes count too: the states' own rules are about them.
@@ -117,46 +171,60 @@ print_of() {
 }
 
 # folder_differs NAME FOLDER
-folder_differs() { ! print_of "$2" | cmp -s "kept/$1/$2.print" -; }
+folder_differs() {
+	[ -f "kept/$1/$2.print" ] || (cd "kept/$1" && print_of "$2" >"$2.print")
+	print_of "$2" | cmp -s "kept/$1/$2.print" -
+	[ $? = 1 ]
+}
 
-# keys_in FOLDER: asked of the card, but only if its state is not the one they are known of
-keys_in() {
-	if [ -f kept/base/stamp ] && ! folder_differs base "$1"; then
-		cat "kept/base/$1.keys"
-	else
-		reader=$(socket_of "$1") card container list --all --json
-	fi
+# know_keys: keys/FOLDER is what the card in it says, asked again only if its state was written since
+know_keys() {
+	for folder in $folders; do
+		[ "$folder" != server ] || continue
+		[ -s "keys/$folder" ] && [ ! "$folder" -nt "keys/$folder" ] ||
+			reader=$(socket_of "$folder") card container list --all --json \
+				>"keys/$folder"
+	done
 }
 
 # keep NAME: cards, server and mail as they are now
 keep() {
+	know_keys
 	rm -rf "kept/$1"
 	mkdir -p "kept/$1/mail"
-	for folder in $(folders); do
-		cp -a "$folder" "kept/$1/"
-		print_of "$folder" >"kept/$1/$folder.print"
-		[ "$folder" = server ] || keys_in "$folder" >"kept/$1/$folder.keys"
-	done
-	find mail -maxdepth 1 -type f ! -name '*.log' -exec cp -a {} "kept/$1/mail/" \;
-	touch "kept/$1/stamp"
+	# shellcheck disable=SC2086 # a list
+	cp -a $folders keys "kept/$1"
+	[ "$1" = row ] || find mail -maxdepth 1 -type f ! -name '*.log' -exec cp -at "kept/$1/mail" {} +
+	: >"kept/$1/stamp"
 }
 
 before() { keep row; }
 
-# Nothing was touched since; only then it is worth to look closer.
+# No folder is newer; and nothing that must not be written is there.
+seems_untouched() {
+	for place in $folders server/nonces server/nonces/used server/tickets server/devices; do
+		[ ! "$place" -nt kept/row/stamp ] || return 1
+	done
+	for place in mail/nothing* server/nothing*; do
+		[ ! -e "$place" ] || return 1
+	done
+}
+
+# The same of each file, and its owner and mode.
 untouched() {
-	# shellcheck disable=SC2046 # a list of names
-	[ -z "$(find $(folders) mail -name 'nothing*' -print -quit -o ! -path 'mail*' ! -name lock \
+	# shellcheck disable=SC2086 # a list of names
+	[ -z "$(find $folders mail -name 'nothing*' -print -quit -o ! -path 'mail*' ! -name lock \
 		-cnewer kept/row/stamp -print -quit)" ]
 }
 
 # A failed try costs a card one, and that is written down; what may not change are its keys.
 nothing_changed() {
 	! untouched || return 0
-	for folder in $(folders); do
-		folder_differs row "$folder" || continue
-		[ "$folder" != server ] || return 1
-		keys_in "$folder" | diff "kept/row/$folder.keys" - || return 1
+	! folder_differs row server || return 1
+	know_keys
+	for folder in $folders; do
+		[ "$folder" != server ] && [ "keys/$folder" -nt kept/row/stamp ] || continue
+		diff "kept/row/keys/$folder" "keys/$folder" || return 1
 	done
 	[ -z "$(find server mail -name 'nothing*')" ]
 }
@@ -167,7 +235,12 @@ unchanged() { nothing_changed || fail "something changed"; }
 replug() {
 	socket=$(socket_of "$1")
 	stage_unplug "$1"
-	while card reader list | grep -q "^virtual:$socket .*KF-STAGE"; do :; done
+	while :; do
+		case $(card reader list) in
+		*"virtual:$socket "*KF-STAGE*) sleep 0.01 ;;
+		*) break ;;
+		esac
+	done
 	rm -rf "$1"
 	cp -a "$2" "$1"
 	stage_reader "$1" "$socket"
@@ -176,21 +249,25 @@ replug() {
 
 # rewind NAME: to what keep NAME has kept
 rewind() {
-	for folder in $(folders); do
+	for folder in $folders; do
+		# Of a card there is one file.
+		[ "$folder" = server ] || [ "$folder" -nt "kept/$1/stamp" ] || continue
 		folder_differs "$1" "$folder" || continue
 		if [ "$folder" = server ]; then
 			rm -rf server
 			cp -a "kept/$1/server" server
 		else
 			replug "$folder" "kept/$1/$folder"
+			cat "kept/$1/keys/$folder" >"keys/$folder"
 		fi
 	done
 	find server mail -name 'nothing*' -delete
-	touch "kept/$1/stamp"
+	: >"kept/$1/stamp"
 }
 
 rows() {
-	rm -f failed
+	: >failed
+	: >said/wanted
 	rows_failed=$ktap_failed ktap_failed=0
 	t "$1"
 	[ "$ktap_failed" = 0 ] || {
@@ -208,14 +285,12 @@ make_exchange() {
 }
 
 new_challenge() {
-	rm -f mail/challenge
 	server challenge --state server --device "${device:-$stage_serial}" -o mail/challenge \
 		"$@" >mail/log
 }
 
 new_offer() {
 	new_challenge
-	rm -f mail/offer
 	card_with_pin "$stage_pin" offer --challenge mail/challenge --container "$1" \
 		--exchange-container "$exchange_container" -o mail/offer >mail/log
 }
@@ -230,7 +305,6 @@ new_cargo() {
 	container=$1
 	shift
 	new_offer "$container"
-	rm -f mail/cargo
 	seal mail/offer mail/cargo "$@" >mail/log
 }
 
@@ -252,5 +326,6 @@ second_card() {
 	cp second/root.pem mail/second-root.pem
 	chmod 644 mail/second*.pem
 	stage_reader second second
+	folders='card server second'
 	reader=second card reader wait >mail/log
 }

@@ -11,8 +11,7 @@
 . "$KF_SRC/tests/e2e/bad.sh"
 
 stage_readers=second
-stage_up
-make_exchange || stage_fail "no exchange key"
+bad_up
 make_key
 
 # bad WHY [RULE [NEXT]]: mail/bad is refused, and nothing has changed
@@ -143,49 +142,47 @@ a_replay_returns_the_stored_receipt_and_installs_nothing() {
 	card inject mail/cargo -o mail/again </dev/null >mail/log
 	cmp mail/receipt mail/again
 	unchanged
-	card container list --json | $python -c 'import json, sys
-assert 3 not in [c["container"] for c in json.load(sys.stdin)["containers"]]'
+	card container list --json >mail/list
+	python "assert 3 not in [c['container'] for c in load('mail/list')['containers']]"
 	server receipt verify --state server mail/again >mail/log
 }
 
 # resign SENDER: mail/bad is mail/cargo signed by mail/other.key, under its own name or the real one
 resign() {
-	$python - "$1" <<-'EOF2'
-		import base64, hashlib, json, subprocess, sys
-		def t(x): return base64.urlsafe_b64encode(x).decode().rstrip("=")
-		def b(s): return base64.urlsafe_b64decode(s + "==")
-		def tlv(x):                 # tag, content, rest
-		    n, at = x[1], 2
-		    if n & 0x80:
-		        at += n & 0x7f
-		        n = int.from_bytes(x[2:at], "big")
-		    return x[0], x[at:at + n], x[at + n:]
-		def der(tag, x):
-		    n = len(x)
-		    size = bytes([n]) if n < 128 else (lambda l: bytes([0x80 | len(l)]) + l)(
-		        n.to_bytes((n.bit_length() + 7) // 8, "big"))
-		    return bytes([tag]) + size + x
-		d = json.load(open("mail/cargo"))
-		i = d["items"][0]
-		_, item, _ = tlv(b(i["item"]))
-		_, body, rest = tlv(item)
-		_, mac, _ = tlv(rest)
-		sender = b""
-		if sys.argv[1] != "none":
-		    pub = subprocess.run(["openssl", "pkey", "-in", "mail/other.key", "-pubout",
-		        "-outform", "DER"], capture_output=True, check=True).stdout
-		    sender = hashlib.sha256(pub).digest()
-		real = bytes.fromhex(d["sender"])
-		if sys.argv[1] != "real":
-		    body = body.replace(der(4, real), der(4, sender))
-		    d["sender"] = sender.hex() or None
-		signed = der(0x30, body) + der(4, mac)
-		signature = b"" if sys.argv[1] == "none" else subprocess.run(["openssl", "dgst",
-		    "-sha256", "-sign", "mail/other.key"], input=signed, capture_output=True,
-		    check=True).stdout
-		i["item"] = t(der(0x30, signed + der(4, signature)))
-		json.dump(d, open("mail/bad", "w"))
-	EOF2
+	python "
+import hashlib, subprocess
+who = '$1'"'
+def tlv(x):                 # tag, content, rest
+    n, at = x[1], 2
+    if n & 0x80:
+        at += n & 0x7f
+        n = int.from_bytes(x[2:at], "big")
+    return x[0], x[at:at + n], x[at + n:]
+def der(tag, x):
+    n = len(x)
+    size = bytes([n]) if n < 128 else (lambda l: bytes([0x80 | len(l)]) + l)(
+        n.to_bytes((n.bit_length() + 7) // 8, "big"))
+    return bytes([tag]) + size + x
+d = load("mail/cargo")
+i = d["items"][0]
+_, item, _ = tlv(b(i["item"]))
+_, body, rest = tlv(item)
+_, mac, _ = tlv(rest)
+sender = b""
+if who != "none":
+    pub = subprocess.run(["openssl", "pkey", "-in", "mail/other.key", "-pubout",
+        "-outform", "DER"], capture_output=True, check=True).stdout
+    sender = hashlib.sha256(pub).digest()
+real = bytes.fromhex(d["sender"])
+if who != "real":
+    body = body.replace(der(4, real), der(4, sender))
+    d["sender"] = sender.hex() or None
+signed = der(0x30, body) + der(4, mac)
+signature = b"" if who == "none" else subprocess.run(["openssl", "dgst",
+    "-sha256", "-sign", "mail/other.key"], input=signed, capture_output=True,
+    check=True).stdout
+i["item"] = t(der(0x30, signed + der(4, signature)))
+save(d, "mail/bad")'
 }
 
 an_unsigned_cargo_or_one_of_another_injector_is_refused() {
@@ -310,11 +307,9 @@ the_replacement_goes_in() {
 	the_good_one_still_works
 }
 
-# flips OF: mail/flips/BATCH.BIT from mail/cargo. What people read follows, so that the card judges.
+# For the editor: bits() lists what to flip as "item.7", flips() makes mail/flip.N of such a list from
+# mail/cargo. What people read follows, so that the card judges.
 flip_py='
-import base64, json, sys
-def t(x): return base64.urlsafe_b64encode(x).decode().rstrip("=")
-def b(s): return base64.urlsafe_b64decode(s + "=" * (-len(s) % 4))
 def fields(x, at=0, end=None):
     end = len(x) if end is None else end
     while at < end:
@@ -338,64 +333,64 @@ def refresh(d, i, x):
     i["purpose"] = {6: "sign", 7: "decrypt", 8: "derive"}[f[14][0]]
     d["sender"] = f[16].hex() or None
     i["iv"] = t(f[17])
-def bits(what, full):
-    d = json.load(open("mail/cargo"))
-    raw = b(d["session_key"]["wrapped"] if what == "wrapped" else d["items"][0]["item"])
-    n = len(raw) * 8
-    if full: return range(n)
-    some = set(range(0, n, 401)) | {n - 1}
-    if what == "item":      # a bit of the content of every field
-        for _, s, e in parts(raw):
-            if e > s: some.add(8 * e - 1)
-    return sorted(some)
-def flip(what, bit, out):
-    d = json.load(open("mail/cargo"))
-    i = d["items"][0]
-    x = bytearray(b(d["session_key"]["wrapped"] if what == "wrapped" else i["item"]))
-    if bit >= len(x) * 8: return            # signatures vary in length
-    x[bit // 8] ^= 0x80 >> bit % 8
-    if what == "wrapped":
-        d["session_key"]["wrapped"] = t(x)
-    else:
-        i["item"] = t(x)
-        try: refresh(d, i, bytes(x))
-        except Exception: pass
-    json.dump(d, open(out, "w"))
-if sys.argv[1] == "bits":
-    for what in "item", "wrapped":
-        for bit in bits(what, sys.argv[2] == "full"): print(what, bit)
-else:
-    for n, arg in enumerate(sys.argv[2:]):
-        what, bit = arg.split(".")
-        flip(what, int(bit), "mail/flip.%d" % n)
+def bits(full):
+    d = load("mail/cargo")
+    for what, raw in ("item", b(d["items"][0]["item"])), ("wrapped", b(d["session_key"]["wrapped"])):
+        n = len(raw) * 8
+        some = set(range(n) if full else [*range(0, n, 401), n - 1])
+        if what == "item":      # a bit of the content of every field
+            some |= {8 * e - 1 for _, s, e in parts(raw) if e > s}
+        yield from (f"{what}.{bit}" for bit in sorted(some))
+def flips(which):
+    for n, (what, bit) in enumerate(w.split(".") for w in which.split()):
+        d = load("mail/cargo")
+        i = d["items"][0]
+        x = bytearray(b(d["session_key"]["wrapped"] if what == "wrapped" else i["item"]))
+        bit = min(int(bit), len(x) * 8 - 1)     # signatures vary in length
+        x[bit // 8] ^= 0x80 >> bit % 8
+        if what == "wrapped":
+            d["session_key"]["wrapped"] = t(x)
+        else:
+            i["item"] = t(x)
+            try: refresh(d, i, bytes(x))
+            except Exception: pass
+        save(d, f"mail/flip.{n}")
 '
+
+# four WHICH...: each refused, and nothing changed but the count of tries
+four() {
+	new_cargo 3
+	before
+	python "flips('$*')"
+	n=0
+	for row_is; do
+		refused 1 . . . -- inject "mail/flip.$n" mail/nothing
+		case $(cat "said/$row_n.err") in *"$uniform"*) judged=$((judged + 1)) ;; esac
+		n=$((n + 1))
+	done
+	row_is=
+	unchanged
+}
 
 # tests/vreader/card/item_test.c flips each bit at the card; here is one of each field and some of
 # all, through everything that is in front of the card. Each failed item spends one of the offer's
-# five tries, so after four the card is put back; the good cargo shows that nothing else was in the
-# way of the last four.
+# five tries, so four have an offer; its good cargo shows that nothing else was in their way.
 each_bit_of_item_and_wrapped_key_counts() {
+	in_sequence=1 may_change=1 judged=0 flipped=0
 	new_cargo 3
-	before
-	$python -c "$flip_py" bits "${KF_FULL:+full}" | tr ' ' . >mail/bits
-	n=0 in_sequence=1
-	while [ "$n" -lt "$(wc -l <mail/bits)" ]; do
-		[ "$n" = 0 ] || rewind row
-		rm -f mail/flip.*
-		# shellcheck disable=SC2046 # one word a line
-		$python -c "$flip_py" flip $(tail -n +$((n + 1)) mail/bits | head -n 4)
-		for f in mail/flip.*; do
-			sed -n $((n + 1 + ${f##*.}))p mail/bits >mail/bit
-			refused 1 . . . -- inject "$f" mail/nothing
-			! grep -q "$uniform" mail/said.err || echo judged >>mail/judged
-		done
-		n=$((n + 4))
+	python "$flip_py"
+	python "open('mail/bits', 'w').write('\n'.join(bits(bool('${KF_FULL:-}'))))"
+	# shellcheck disable=SC2046 # one word a line
+	set -- $(cat mail/bits)
+	while [ $# -gt 0 ]; do
+		flipped=$((flipped + ($# < 4 ? $# : 4)))
+		four "$1" ${2:+"$2"} ${3:+"$3"} ${4:+"$4"}
+		shift $(($# < 4 ? $# : 4))
+		the_good_one_still_works
 	done
-	rm mail/bit
 	# Most must have reached the card: a check in front of it is no substitute.
-	echo "$(wc -l <mail/bits) bits, $(wc -l <mail/judged) judged by the card"
-	[ $(($(wc -l <mail/judged) * 2)) -gt "$(wc -l <mail/bits)" ]
-	the_good_one_still_works
+	echo "$flipped bits, $judged judged by the card"
+	[ $((judged * 2)) -gt "$flipped" ]
 }
 
 plan 13

@@ -8,8 +8,7 @@
 . "$KF_SRC/tests/e2e/stage.sh"
 . "$KF_SRC/tests/e2e/bad.sh"
 
-stage_up
-make_exchange || stage_fail "no exchange key"
+bad_up
 
 # in server/: readable by the server, written by us
 as_server() { as server sh -c "$1"; }
@@ -20,8 +19,10 @@ ec() { key "$1" "-algorithm EC -pkeyopt ec_paramgen_curve:$2"; }
 # changed, which is one of WHAT
 bend() {
 	openssl pkey -in "server/$1.key" -outform DER -traditional -out bent.der 2>openssl.log
-	$python -c "x = bytearray(open('bent.der','rb').read()); x[-$2] ^= 1
-open('bent.der','wb').write(x)"
+	python "
+x = bytearray(open('bent.der', 'rb').read())
+x[-$2] ^= 1
+open('bent.der', 'wb').write(x)"
 	{
 		echo "-----BEGIN $3 PRIVATE KEY-----"
 		base64 bent.der
@@ -50,23 +51,19 @@ prepare() {
 		openssl pkcs8 -topk8 -in server/p256.key -passout file:server/words -out server/sealed.key
 		openssl pkey -in server/p256.key -pubout -out server/public.key
 		: >server/empty.key; head -c 70000 /dev/zero >server/long.key'
-	for cert in good:rsa:2048:keyEncipherment:30 sign:rsa:2048:digitalSignature:30 \
-		short:rsa:1024:keyEncipherment:30 root:rsa:2048:keyCertSign:30; do
+	for cert in good:rsa2048:keyEncipherment sign:rsa2048:digitalSignature \
+		short:rsa1024:keyEncipherment root:rsa2048:keyCertSign ec:p256:keyEncipherment; do
 		echo "$cert" | {
-			IFS=: read -r name alg size usage days
-			as_server "openssl req -x509 -newkey $alg:$size -noenc \
-				-keyout server/$name.archive -out server/$name.crt -subj /CN=$name \
-				-days $days -addext keyUsage=critical,$usage 2>/dev/null"
+			IFS=: read -r name key usage
+			as_server "openssl req -x509 -key server/$key.key -out server/$name.crt \
+				-subj /CN=$name -days 30 -addext keyUsage=critical,$usage 2>/dev/null"
 		}
 	done
-	as_server 'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc \
-		-keyout server/ec.archive -out server/ec.crt -subj /CN=ec -days 30 \
-		-addext keyUsage=critical,keyEncipherment 2>/dev/null
-		openssl req -newkey rsa:2048 -noenc -keyout server/leaf.archive -subj /CN=leaf \
+	as_server 'openssl req -new -key server/rsa2048.key -subj /CN=leaf \
 		-addext keyUsage=critical,keyEncipherment -out server/leaf.csr 2>/dev/null
-		openssl x509 -req -in server/leaf.csr -CA server/root.crt -CAkey server/root.archive \
+		openssl x509 -req -in server/leaf.csr -CA server/root.crt -CAkey server/rsa2048.key \
 		-copy_extensions copy -days 30 -out server/leaf.crt 2>/dev/null
-		openssl x509 -in server/good.crt -signkey server/good.archive -days -1 \
+		openssl x509 -in server/good.crt -signkey server/rsa2048.key -days -1 \
 		-out server/late.crt 2>/dev/null'
 	new_offer 3
 }
@@ -157,7 +154,7 @@ an_archive_is_neither_overwritten_nor_lost() {
 	refused 1 'only signs makes its signatures deniable' 'signing keys' '--archive-signing-key' -- \
 		seal_key p256 --archive-cert server/good.crt --archive-out server/nothing.p7m
 	good_seal --archive-cert server/good.crt --archive-out server/a.p7m --archive-signing-key
-	as_server 'openssl cms -decrypt -inform DER -in server/a.p7m -inkey server/good.archive |
+	as_server 'openssl cms -decrypt -inform DER -in server/a.p7m -inkey server/rsa2048.key |
 		openssl pkey' | cmp - server/p256.key
 	new_offer 3
 }

@@ -11,8 +11,7 @@
 
 stage_maker=1
 stage_readers=second
-stage_up
-make_exchange || stage_fail "no exchange key"
+bad_up
 make_key
 new_offer 3
 cp mail/offer mail/first	# for what only looks at the form
@@ -89,20 +88,14 @@ each_bit_of_what_is_signed_or_signs_counts() {
 	before
 	if [ -n "${KF_FULL:-}" ]; then step=1; else step=197; fi
 	rm -rf mail/flips && mkdir mail/flips
-	$python - "$step" <<-'EOF2'
-		import base64, json, sys
-		d, n = json.load(open("mail/offer")), 0
-		for name in "statement", "signature", "exchange_key", "device_certificate":
-		    raw = base64.urlsafe_b64decode(d[name] + "==")
-		    # The last bit of each, whatever the step.
-		    for bit in sorted({*range(n % 8, len(raw) * 8, int(sys.argv[1])), len(raw) * 8 - 1}):
-		        x = bytearray(raw)
-		        x[bit // 8] ^= 0x80 >> bit % 8
-		        e = dict(d)
-		        e[name] = base64.urlsafe_b64encode(bytes(x)).decode().rstrip("=")
-		        json.dump(e, open(f"mail/flips/{name}.{bit}", "w"))
-		    n += 3
-	EOF2
+	python "
+d, n = load('mail/offer'), 0
+for name in 'statement', 'signature', 'exchange_key', 'device_certificate':
+    bits = len(b(d[name])) * 8
+    # The last bit of each, whatever the step.
+    for bit in sorted({*range(n % 8, bits, $step), bits - 1}):
+        save(dict(d, **{name: flip(d[name], bit)}), f'mail/flips/{name}.{bit}')
+    n += 3"
 	for bad in mail/flips/*; do
 		case $bad in
 		*/statement.* | */signature.*) why="the card's signature on the statement does not hold" ;;
@@ -151,7 +144,7 @@ what_is_no_offer_is_refused() {
 		edit mail/first mail/bad "del d['$member']"
 		bad "\"$member\" is missing" "$format"
 	done
-	$python -c "print(' ' * 1048577)" >mail/bad
+	python "open('mail/bad', 'w').write(' ' * 1048577)"
 	bad 'longer than 1048576 bytes' "$format"
 	refused 1 'No such file' 'file system' 'check the path' -- seal mail/absent mail/nothing
 	unchanged
@@ -188,8 +181,8 @@ foreign_offer() {
 	edit mail/challenge mail/bent \
 		"d['serial'] = 'KF-STAGE-0002'; d['device'] = '$fingerprint'"
 	rm -f mail/bad
-	reader=second card offer --challenge mail/bent --container 3 --exchange-type rsa3072 \
-		-o mail/bad >mail/log
+	reader=second card_with_pin "$stage_pin" offer --challenge mail/bent --container 3 \
+		--exchange-container "$exchange_container" -o mail/bad >mail/log
 }
 
 a_foreign_card_is_refused() {
@@ -228,7 +221,8 @@ a_nonce_issued_for_another_card_is_refused() {
 	refused 1 'certificate is not the one the challenge is for' formats.md 'enroll this card' -- \
 		card offer --challenge mail/bent -o mail/nothing --exchange-type rsa2048
 	edit mail/bent mail/bent2 "d['device'] = '$fingerprint'"
-	card offer --challenge mail/bent2 --container 3 --exchange-type rsa3072 -o mail/offer2 >mail/log
+	card_with_pin "$stage_pin" offer --challenge mail/bent2 --container 3 \
+		--exchange-container "$exchange_container" -o mail/offer2 >mail/log
 	cp mail/offer2 mail/bad
 	bad 'another card than KF-STAGE-0002' 'the right card, not just a genuine one'
 	refused 1 "made for another card than $stage_serial" 'the right card' 'name the card' -- \
@@ -273,8 +267,8 @@ a_bad_challenge_makes_no_offer() {
 	refused 4 'no such' -- as client keyferry --reader virtual:nowhere offer \
 		--challenge mail/challenge -o mail/nothing
 	unchanged
-	card offer --challenge mail/challenge --container 3 --exchange-type rsa2048 -o mail/good.offer \
-		>mail/log
+	card_with_pin "$stage_pin" offer --challenge mail/challenge --container 3 \
+		--exchange-container "$exchange_container" -o mail/good.offer >mail/log
 }
 
 # crl OUT INDEX-LINE DAYS: a list of the stage's maker, by the openssl command
@@ -322,8 +316,10 @@ a_bad_revocation_list_is_refused() {
 	new_offer 3
 	before
 	openssl crl -in mail/good.crl -outform DER -out mail/good.der
-	$python -c "x = bytearray(open('mail/good.der','rb').read()); x[-1] ^= 1
-open('mail/bent.der','wb').write(x)"
+	python "
+x = bytearray(open('mail/good.der', 'rb').read())
+x[-1] ^= 1
+open('mail/bent.der', 'wb').write(x)"
 	refused 1 'no enrolled root has issued it' 'signed by an enrolled root' -- \
 		server server crl --state server --crl mail/bent.der
 	refused 1 'the revocation list cannot be read' 'X.509' 'right file' -- \
@@ -352,6 +348,7 @@ rows each_bit_of_what_is_signed_or_signs_counts
 rows what_is_no_offer_is_refused
 rows base64url_is_strict
 second_card || stage_fail "no second card"
+reader=second make_exchange || stage_fail "no exchange key in the second card"
 keep base
 rows a_foreign_card_is_refused
 rows an_enrolled_foreign_card_is_refused_too

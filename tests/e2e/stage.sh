@@ -17,10 +17,11 @@ stage_puk=battery-staple-77
 stage_serial=KF-STAGE-0001
 stage_pids=
 
-if [ "$(id -u)" = 0 ]; then
+uid_here=$(id -u)
+if [ "$uid_here" = 0 ]; then
 	uid_service=61001 uid_client=61002 uid_server=61003
 else
-	uid_service=$(id -u) uid_client=$uid_service uid_server=$uid_service
+	uid_service=$uid_here uid_client=$uid_here uid_server=$uid_here
 fi
 
 as() {
@@ -30,7 +31,7 @@ as() {
 	server) as_uid=$uid_server ;;
 	esac
 	shift
-	[ "$as_uid" = "$(id -u)" ] ||
+	[ "$as_uid" = "$uid_here" ] ||
 		set -- setpriv --reuid "$as_uid" --regid "$as_uid" --clear-groups "$@"
 	"$@"
 }
@@ -43,7 +44,7 @@ as_background() {
 	server) as_uid=$uid_server ;;
 	esac
 	shift
-	[ "$as_uid" = "$(id -u)" ] ||
+	[ "$as_uid" = "$uid_here" ] ||
 		set -- setpriv --reuid "$as_uid" --regid "$as_uid" --clear-groups "$@"
 	"$@" &
 	stage_pids="$stage_pids $!"
@@ -61,7 +62,8 @@ stage_reader() {
 stage_unplug() {
 	stage_pid=$(cat "pids/$1")
 	kill "$stage_pid"
-	while grep -qs '^State:.[^ZX]' "/proc/$stage_pid/status"; do sleep 0.01; done
+	while read -r _ _ stage_state _ <"/proc/$stage_pid/stat" &&
+		[ "$stage_state" != Z ] && [ "$stage_state" != X ]; do sleep 0.01; done 2>/dev/null
 }
 
 stage_down() {
