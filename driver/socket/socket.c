@@ -136,18 +136,25 @@ static int receive(struct socket_pipe *s, struct packet *out)
 	return 0;
 }
 
-static void keep_bulk(struct socket_pipe *s, struct bytes body)
+/*
+ * What the reader sends beyond the queue is its own loss. What we have no memory for is ours: with a
+ * transfer missing the connection is no pipe any more, so it ends.
+ */
+static int keep_bulk(struct socket_pipe *s, struct bytes body)
 {
 	uint8_t *copy;
 
 	if (s->n_bulk == N_BULK || (s->pipe.halted & PIPE_HALTED_IN))
-		return;
+		return 0;
 	copy = malloc(body.n + 1);	/* never 0 bytes: a ZLP is a transfer as well */
-	if (!copy)
-		return;
+	if (!copy) {
+		s->gone = true;
+		return -ENOMEM;
+	}
 	if (body.n != 0)
 		memcpy(copy, body.p, body.n);
 	s->bulk[s->n_bulk++] = (struct transfer){ copy, body.n };
+	return 0;
 }
 
 static void forget_bulk(struct socket_pipe *s)
@@ -197,8 +204,7 @@ static int sort(struct socket_pipe *s, const struct packet *packet)
 		return packet->kind == SOCKET_BULK ? 0 : gone(s);
 	switch (packet->kind) {
 	case SOCKET_BULK:
-		keep_bulk(s, packet->body);
-		return 0;
+		return keep_bulk(s, packet->body);
 	case SOCKET_INTERRUPT:
 		keep_interrupt(s, packet->body);
 		return 0;

@@ -3,6 +3,7 @@
 #include "driver/socket/socket.h"
 #include "tests/driver/scripted.h"
 #include "tests/harness.h"
+#include "tests/oom.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -139,6 +140,23 @@ TEST_F(pipe, what_comes_while_another_kind_is_awaited_is_kept)
 	EXPECT_EQ(-EAGAIN, pipe_interrupt_in(self->pipe, buf, sizeof(buf), &n));
 	ASSERT_EQ(0, in(self->pipe, 100, buf, sizeof(buf), &n));
 	EXPECT_EQ(0xbb, buf[0]);
+}
+
+/* An answer that came at a bad moment must not be missing later, in silence. */
+TEST_F(pipe, what_cannot_be_kept_ends_the_connection)
+{
+	const struct usb_setup setup = { .type = 0xa1, .request = 3, .length = 2 };
+	uint8_t buf[16];
+	long tries = 0;
+	size_t n;
+
+	put(self->far, "01 aabb");
+	put(self->far, "03 00 0102");
+	oom_begin(0);
+	EXPECT_EQ(-ENOMEM, pipe_control(self->pipe, &setup, BYTES_NONE, buf, sizeof(buf),
+					deadline_in(1000), &n));
+	(void)oom_end(&tries);
+	EXPECT_EQ(-ENODEV, in(self->pipe, 100, buf, sizeof(buf), &n));
 }
 
 TEST_F(pipe, a_control_request_brings_data_or_a_stall)
