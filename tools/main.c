@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 		return UI_FAILED;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	ui_json_whole();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("keyferry " KF_VERSION);
 		return UI_OK;

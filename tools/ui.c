@@ -99,6 +99,25 @@ void ui_progress(const struct ui *ui, const char *format, ...)
 	fputc('\n', stderr);
 }
 
+static void *json_malloc(size_t n)
+{
+	static const char sorry[] = "keyferry: no memory for JSON, so nothing further is done\n"
+				    "  rule: a document is read or written whole, or not at all\n"
+				    "  next: free some memory and run it again\n";
+	void *p = malloc(n);
+
+	if (!p) {
+		(void)!write(STDERR_FILENO, sorry, sizeof(sorry) - 1);
+		_exit(UI_FAILED);
+	}
+	return p;
+}
+
+void ui_json_whole(void)
+{
+	json_set_alloc_funcs(json_malloc, free);
+}
+
 int ui_json(const struct ui *ui, json_t *object)
 {
 	int r = UI_OK;

@@ -52,6 +52,12 @@ void ui_say(const struct ui *ui, const char *format, ...) __attribute__((format(
 /* Something that takes long, on stderr when that is a terminal; nothing under --json. */
 void ui_progress(const struct ui *ui, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * Up to 2.14 jansson drops bytes of a text, in silence, when a token cannot grow. From here on a
+ * process without memory for JSON ends, with its words, instead of taking a part for the whole.
+ */
+void ui_json_whole(void);
+
 /* Prints @object (which it takes) under --json, else only releases it. Return: UI_OK, UI_FAILED. */
 int ui_json(const struct ui *ui, json_t *object);
 

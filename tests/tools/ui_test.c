@@ -2,9 +2,12 @@
 #include "tools/ui.h"
 #include "base/cleanup.h"
 #include "tests/harness.h"
+#include "tests/oom.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 TEST(durations_have_units)
 {
@@ -72,4 +75,40 @@ TEST(a_file_is_written_whole_and_read_bounded)
 	EXPECT_EQ(-ENOENT, ui_file_read(path, 4, &data, &n, &e));
 	EXPECT_NE(0, strlen(e.what));
 	EXPECT_EQ(0, rmdir(dir));
+}
+
+/* In a child: reads a document while the @n-th allocation fails. */
+static void read_without_memory(long n)
+{
+	static const char text[] =
+		"{ \"item\": \"a token that has to grow several times before it is read, more than "
+		"sixteen bytes, more than thirty-two, more than sixty-four, more than a hundred\" }";
+	json_t *object;
+	bool whole;
+
+	ui_json_whole();
+	oom_begin(n);
+	object = json_loadb(text, sizeof(text) - 1, 0, NULL);
+	whole = object && strlen(json_string_value(json_object_get(object, "item"))) ==
+		strlen(strchr(text, ':')) - 6;
+	_exit(!whole ? 3 : oom_end(&n) ? 77 : 4);
+}
+
+TEST(without_memory_no_document_is_read_in_part)
+{
+	int status = 0;
+	long n = 0;
+
+	for (; n < 1000; n++) {
+		pid_t child = fork();
+
+		ASSERT_LE(0, child);
+		if (child == 0)
+			read_without_memory(n);
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		if (status != UI_FAILED << 8)
+			break;
+	}
+	EXPECT_EQ(77 << 8, status);	/* enough memory, and whole */
+	EXPECT_LT(5, n);
 }
