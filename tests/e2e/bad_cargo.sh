@@ -260,6 +260,46 @@ a_container_occupied_meanwhile_stays_as_it_is() {
 	the_good_one_still_works
 }
 
+# inject_json CARGO OUT: out and err are what it says, its exit status is in $got
+inject_json() {
+	got=0
+	card_with_pin "$stage_pin" inject "$1" -o "$2" --json >out 2>err || got=$?
+}
+
+# Two items are two moments at which it may end, and each says what it has to say in one document.
+of_two_items_a_bad_second_costs_nobody_the_first_receipt() {
+	new_offer 3
+	as server tests/e2e/two_items server mail/offer server/key.pem >mail/two
+	edit mail/two mail/bad "i = d['items'][1]; i['item'] = flip(i['item'], len(b(i['item'])) * 8 - 1)"
+	inject_json mail/bad mail/half
+	[ "$got" = 1 ] || fail "exit status $got: $(cat out err)"
+	[ ! -s err ] || fail "and on standard error: $(cat err)"
+	python "
+assert '$uniform' in load('out')['error']['why'], load('out')
+assert [r['number'] for r in load('mail/half')['receipts']] == [1]"
+	# Again: the first is stored, the second as bad as before, and now nothing can be kept.
+	inject_json mail/bad mail/absent/half
+	[ "$got" = 1 ] || fail "exit status $got: $(cat out err)"
+	[ ! -s err ] || fail "and on standard error: $(cat err)"
+	python "
+why = load('out')['error']['why']
+assert '$uniform' in why and 'cannot write mail/absent/half' in why, why"
+	# The receipt has standard output to itself.
+	inject_json mail/bad -
+	[ "$got" = 1 ] || fail "exit status $got: $(cat out err)"
+	python "
+assert load('out') == load('mail/half')
+assert '$uniform' in load('err')['error']['why']"
+	# And the offer is not used up: with the true second item it comes to its end.
+	inject_json mail/two mail/whole
+	[ "$got" = 0 ] || fail "exit status $got: $(cat out err)"
+	python "
+assert [i['outcome'] for i in load('out')['items']] == ['installed before', 'installed']
+assert [r['number'] for r in load('mail/whole')['receipts']] == [1, 2]
+assert load('mail/whole')['receipts'][0] == load('mail/half')['receipts'][0]"
+	delete_key 3
+}
+
 key_hash() {
 	card container show "$1" --pubkey -o mail/pub.pem >/dev/null
 	openssl pkey -pubin -in mail/pub.pem -outform DER | sha256sum | cut -d' ' -f1
@@ -393,7 +433,9 @@ each_bit_of_item_and_wrapped_key_counts() {
 	[ $((judged * 2)) -gt "$flipped" ]
 }
 
-plan 13
+plan 14
+# It looks for the library in ../../lib.
+mkdir -p tests/e2e && cp "$KF_BUILD/tests/e2e/two_items" tests/e2e/
 second_card || stage_fail "no second card"
 keep base
 rows a_cargo_for_another_card_is_refused
@@ -407,6 +449,7 @@ rows a_server_the_card_does_not_know_does_not_seal
 rows an_offer_that_the_card_has_forgotten_is_refused
 rows tries_run_out_and_a_new_offer_helps
 rows a_container_occupied_meanwhile_stays_as_it_is
+rows of_two_items_a_bad_second_costs_nobody_the_first_receipt
 rows only_the_key_that_is_named_is_replaced
 rows each_bit_of_item_and_wrapped_key_counts
 finish
