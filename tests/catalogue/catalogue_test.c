@@ -920,3 +920,31 @@ TEST_F_TIMEOUT(stand, eight_malformed_answers_in_a_minute_end_the_driver, 60)
 	}
 	EXPECT_EQ(0, stand_left(&self->stand));
 }
+
+/* The quarantine is for the eighth in a minute, and a refusal for descriptors: one may be noise. */
+TEST_F_TIMEOUT(stand, a_first_answer_that_is_malformed_bars_no_reader, 60)
+{
+	static const struct scripted_step steps[] = {
+		HEAR("01 65 00000000", "01 81 ffffffff 00 ss 01 00 00"),
+	};
+	struct kf_drv_hello hello;
+	struct kf_drv_event event;
+
+	stand_start(&self->stand, STAND_DRIVER, steps, 1, true);
+	EXPECT_EQ(0, stand_greet(&self->stand, &hello));
+	EXPECT_EQ(0, stand_event(&self->stand, 20000, &event));
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, event.change);
+	EXPECT_EQ(0u, self->stand.s.n_steps);
+}
+
+TEST_F_TIMEOUT(stand, first_answers_that_are_all_malformed_are_no_refusal_either, 60)
+{
+	static const struct scripted_step steps[] = {
+		ALWAYS("01", "01 81 ffffffff 00 ss 01 00 00"),
+	};
+	struct kf_drv_hello hello;
+
+	stand_start(&self->stand, STAND_HASTY, steps, 1, true);
+	(void)stand_greet(&self->stand, &hello);
+	EXPECT_NE(DRIVER_EXIT_REFUSED, stand_left(&self->stand));
+}
