@@ -190,6 +190,7 @@ static int open_pipe(const struct options *o, struct deadline deadline, struct p
 	return r;
 }
 
+/* What a reader says of itself does not change; all else may be better the next time. */
 static int exit_status(int r)
 {
 	switch (r) {
@@ -203,6 +204,7 @@ static int exit_status(int r)
 	}
 }
 
+/* Return: enum driver_exit; DRIVER_EXIT_DONE with *@out. */
 static int open_reader(const struct options *o, struct reader **out, uint32_t *guards)
 {
 	struct deadline deadline = deadline_in(START_MS);
@@ -211,18 +213,18 @@ static int open_reader(const struct options *o, struct reader **out, uint32_t *g
 	int r = open_pipe(o, deadline, &pipe);
 
 	if (r < 0)
-		return r;
+		return exit_status(r);
 	r = driver_sandbox(guards);
 	if (r < 0) {
 		complain("this process cannot be closed in", r);
 		pipe = pipe_close(pipe);
-		return r;
+		return DRIVER_EXIT_FAILED;	/* whatever it was, it is no fault of the reader */
 	}
 	r = reader_new(pipe, o->interface, deadline, out, &why);
 	if (r < 0)
 		fprintf(stderr, "keyferry-driver: reader=%s: reader refused: %s\n", reader_name,
 			why);
-	return r;
+	return r < 0 ? exit_status(r) : DRIVER_EXIT_DONE;
 }
 
 static int serve(const struct options *o, struct reader *reader, uint32_t guards)
@@ -271,8 +273,8 @@ int main(int argc, char **argv)
 		return DRIVER_EXIT_FAILED;
 	}
 	r = open_reader(&options, &reader, &guards);
-	if (r < 0)
-		return exit_status(r);
+	if (r != DRIVER_EXIT_DONE)
+		return r;
 	r = serve(&options, reader, guards);
 	reader = reader_free(reader);
 	return r < 0 ? DRIVER_EXIT_FAILED : DRIVER_EXIT_DONE;
