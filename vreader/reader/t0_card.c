@@ -14,6 +14,7 @@ enum {
 	SW_WRONG_LENGTH = 0x6700,
 	SW_CONDITIONS = 0x6985,
 	SW_WRONG_LE = 0x6c00,
+	SW_MORE = 0x6100,
 	P3 = 4,
 };
 
@@ -46,7 +47,7 @@ static size_t wanted(const uint8_t *header)
 	return header[P3] != 0 ? header[P3] : 256;
 }
 
-/* What was held back, if it is now asked for as 6Cxx said. */
+/* What was held back, if it is now asked for as 6Cxx or 61xx said. */
 static bool fits_kept(const struct t0_card *t0, struct bytes tpdu)
 {
 	return t0->kept.n != 0 && tpdu.n == T0_HEADER_LEN &&
@@ -107,6 +108,7 @@ enum t0_next t0_card_tpdu(struct t0_card *t0, struct bytes tpdu)
 	if (kept)
 		return give_kept(t0);
 	t0->kept = BYTES_NONE;
+	t0->brought_data = data.n != 0 || t0->header[1] == INS_ENVELOPE;
 	if (u.bad || (data.n != 0 && data.n != t0->header[P3])) {
 		drop_command(t0);
 		return refuse(t0, SW_WRONG_LENGTH);
@@ -118,19 +120,30 @@ enum t0_next t0_card_tpdu(struct t0_card *t0, struct bytes tpdu)
 	return T0_RUN;
 }
 
+/* Until it is asked for by the header that goes with @sw1, or by anything else. */
+static void hold(struct t0_card *t0, struct bytes response, unsigned int sw1)
+{
+	t0->kept = response;
+	say(t0, BYTES_NONE, sw1 | ((response.n - 2) & 0xff));
+}
+
 void t0_card_answer(struct t0_card *t0, struct bytes response)
 {
 	size_t data = response.n - 2;
 
 	assert(response.n >= 2);
-	if (data != 0 && data < wanted(t0->header) && t0->header[1] != INS_ENVELOPE) {
-		t0->kept = response;
-		say(t0, BYTES_NONE, (unsigned int)(SW_WRONG_LE | data));
+	if (data > 256) {	/* more than any T=0 command can fetch at once */
+		say(t0, BYTES_NONE, SW_CONDITIONS);
 		return;
 	}
-	/* No card of ours says more than it was asked for; one that did would break T=0. */
-	if (data > 256) {
-		say(t0, BYTES_NONE, SW_CONDITIONS);
+	if (data != 0 && t0->brought_data) {
+		t0->header[1] = INS_GET_RESPONSE;	/* in the same class */
+		t0->header[2] = t0->header[3] = 0;
+		hold(t0, response, SW_MORE);
+		return;
+	}
+	if (data != 0 && data != wanted(t0->header)) {
+		hold(t0, response, SW_WRONG_LE);
 		return;
 	}
 	t0->kept = response;

@@ -5,7 +5,7 @@
  * clock, no allocation.
  *
  * A TPDU says P3 and nothing else about lengths. Five bytes ask for P3 bytes (0: 256), and T=0 cannot
- * send fewer: the card says 6Cxx, keeps its answer, and gives it to whoever asks again as told. A
+ * send other than that: the card says 6Cxx, keeps its answer, and gives it to whoever asks again as told. A
  * TPDU with data gets a status word, 61xx if there is data to fetch. ENVELOPEs are gathered until
  * one is shorter than 255 and the command in them is whole.
  */
@@ -29,14 +29,15 @@ enum t0_next {
  * @header:	of the TPDU that is being answered
  * @command:	the APDU made of it, or of ENVELOPEs; borrowed buffer
  * @enveloping:	in the middle of ENVELOPEs
- * @kept:	an answer that 6Cxx held back, for @header with another P3; borrowed from
+ * @brought_data: the TPDU that is being answered did, so it can take none home
+ * @kept:	an answer that 6Cxx or 61xx held back, for @header with that P3; borrowed from
  *		t0_card_answer()
  * @out:	what the reader hands on
  */
 struct t0_card {
 	uint8_t header[T0_HEADER_LEN];
 	struct packer command;
-	bool enveloping;
+	bool enveloping, brought_data;
 	struct bytes kept;
 	uint8_t out[T0_ANSWER_MAX];
 	size_t out_len;

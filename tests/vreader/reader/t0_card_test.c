@@ -41,6 +41,36 @@ TEST_F(t0, less_than_p3_is_held_back_until_it_is_asked_for_by_its_length)
 	EXPECT_EQ(T0_RUN, TPDU("\x00\xb0\x00\x02\x01"));	/* another command */
 }
 
+TEST_F(t0, more_than_p3_is_held_back_like_less)
+{
+	EXPECT_EQ(T0_RUN, TPDU("\x00\xb0\x00\x01\x02"));
+	ANSWER("abc\x90\x00");
+	EXPECT_OUT("\x6c\x03");
+	EXPECT_EQ(T0_SEND, TPDU("\x00\xb0\x00\x01\x03"));
+	EXPECT_OUT("abc\x90\x00");
+}
+
+/* However P3, which was the length of the other way, compares with that of the answer. */
+TEST_F(t0, a_tpdu_that_brought_data_is_told_how_much_there_is_to_fetch)
+{
+	EXPECT_EQ(T0_RUN, TPDU("\x00\xa4\x04\x00\x03" "aid"));
+	ANSWER("abc\x90\x00");
+	EXPECT_OUT("\x61\x03");
+	EXPECT_EQ(T0_SEND, TPDU("\x00\xc0\x00\x00\x03"));
+	EXPECT_OUT("abc\x90\x00");
+	EXPECT_EQ(T0_RUN, TPDU("\x00\xa4\x04\x00\x03" "aid"));
+	ANSWER("a\x90\x00");
+	EXPECT_OUT("\x61\x01");
+	EXPECT_EQ(T0_SEND, TPDU("\x00\xc0\x00\x00\x01"));
+	EXPECT_OUT("a\x90\x00");
+	EXPECT_EQ(T0_RUN, TPDU("\x00\xc2\x00\x00\x05" "\x00\xb0\x00\x00\x02"));
+	ANSWER("abcdef\x90\x00");
+	EXPECT_OUT("\x61\x06");
+	EXPECT_EQ(T0_RUN, TPDU("\x00\xb0\x00\x00\x06"));	/* what was not fetched is gone */
+	ANSWER("\x90\x00");
+	EXPECT_EQ(T0_RUN, TPDU("\x00\xc0\x00\x00\x06"));
+}
+
 TEST_F(t0, a_status_word_alone_needs_no_length)
 {
 	EXPECT_EQ(T0_RUN, TPDU("\x00\xb0\x00\x00\x10"));
