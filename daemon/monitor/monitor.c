@@ -10,9 +10,9 @@
 #include "base/list.h"
 #include "daemon/monitor/grant.h"
 #include "daemon/monitor/listen.h"
+#include "daemon/monitor/sandbox.h"
 #include "daemon/monitor/vpath.h"
 #include "daemon/shared/activate.h"
-#include "sandbox/guard.h"
 
 #include <libgen.h>
 #include <signal.h>
@@ -156,7 +156,7 @@ static int send_policy(struct monitor *monitor, const struct conf *conf)
 	policy.version = ++monitor->policy_version;
 	policy.pid = (uint32_t)getpid();
 	policy.uid = getuid();
-	policy.guards = guard_measure() | guard_seccomp();
+	policy.guards = monitor->guards;
 	monitor_tell(monitor, &policy, -1);
 	return 0;
 }
@@ -374,6 +374,11 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 		r = port_new_virtual(monitor, config->virtuals[i]);
 	if (r < 0)
 		return r;
+	r = monitor_sandbox(monitor, &monitor->guards);
+	if (r < 0) {
+		monitor_say("cannot close itself in: %s", strerror(-r));
+		return r;
+	}
 	return config->join ? join_broker(monitor) : start_broker(monitor);
 }
 

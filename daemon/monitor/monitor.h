@@ -58,6 +58,7 @@ struct monitor {
 	char driver_path[PATH_MAX], broker_path[PATH_MAX];
 	struct conf conf;	/* in force */
 	uint32_t policy_version;
+	uint32_t guards;	/* KF_GUARD_ of this process */
 	bool listening;		/* the socket's name is ours to remove */
 	bool ending;
 };

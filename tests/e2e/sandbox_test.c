@@ -4,7 +4,7 @@
  * process and makes it do one system call that no line of ours does, as somebody who took it over
  * would. And what the programs say about themselves.
  *
- * Faces: daemon/broker/sandbox.c driver/sandbox.c
+ * Faces: daemon/broker/sandbox.c daemon/monitor/sandbox.c driver/sandbox.c
  */
 #include "tests/e2e/stage.h"
 
@@ -13,8 +13,10 @@
 #include <keyferry/keyferry.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -27,7 +29,7 @@ struct forced {
 	const char *name;
 	long nr;
 	uint64_t args[3];
-	bool path;		/* args[0] stands for the address of "/etc/passwd" plus args[0] */
+	const char *path;	/* whose address becomes the argument that is a path; NULL: none is */
 };
 
 #ifdef __x86_64__
@@ -72,7 +74,7 @@ static long force(pid_t pid, const struct forced *forced)
 	if (forced->path) {
 		uint64_t at = saved.rsp - 1024;
 
-		poke(pid, at, "/etc/passwd");
+		poke(pid, at, forced->path);
 		if (forced->nr == SYS_openat)
 			regs.rsi = at;
 		else
@@ -111,6 +113,7 @@ FIXTURE_VARIANT(sandbox)
 
 FIXTURE_VARIANT_ADD(sandbox, broker) { .program = "keyferry-broker" };
 FIXTURE_VARIANT_ADD(sandbox, driver) { .program = "keyferry-driver" };
+FIXTURE_VARIANT_ADD(sandbox, monitor) { .program = "keyferryd" };
 
 FIXTURE_SETUP(sandbox)
 {
@@ -132,11 +135,18 @@ FIXTURE_TEARDOWN(sandbox)
 	rig_close(&self->stage.rig);
 }
 
+static bool is_monitor(const char *program)
+{
+	return strcmp(program, "keyferryd") == 0;
+}
+
 /* The driver is started anew each time it dies. */
 static pid_t victim(struct rig *rig, const char *program)
 {
 	pid_t pid = 0;
 
+	if (is_monitor(program))
+		return rig->service;
 	for (int i = 0; i < 200 && pid <= 0; i++) {
 		pid = rig_pid_of(rig, program);
 		if (pid <= 0)
@@ -148,21 +158,38 @@ static pid_t victim(struct rig *rig, const char *program)
 
 TEST_F_TIMEOUT(sandbox, a_call_that_is_allowed_returns, 60)
 {
-	static const struct forced ask = { "getpid", SYS_getpid, { 0 }, false };
+	static const struct forced ask = { "getpid", SYS_getpid, { 0 }, NULL };
 	pid_t pid = victim(&self->stage.rig, variant->program);
 
 	EXPECT_EQ(pid, force(pid, &ask));
 	rig_wait_card(&self->stage.rig);	/* and it works on */
-	EXPECT_EQ(pid, rig_pid_of(&self->stage.rig, variant->program));
+	EXPECT_EQ(pid, victim(&self->stage.rig, variant->program));
 }
 
+#define SOME_FILE "/etc/passwd"
+
+static const struct forced forbidden_open = {
+	"open", SYS_openat, { (uint64_t)AT_FDCWD, 0, O_RDONLY }, SOME_FILE
+};
+
 static const struct forced forbidden[] = {
-	{ "open", SYS_openat, { (uint64_t)AT_FDCWD, 0, O_RDONLY }, true },
-	{ "exec", SYS_execve, { 0, 0, 0 }, true },
-	{ "fork", SYS_clone, { SIGCHLD, 0, 0 }, false },
-	{ "socket", SYS_socket, { AF_UNIX, SOCK_STREAM, 0 }, false },
-	{ "ptrace", SYS_ptrace, { PTRACE_TRACEME, 0, 0 }, false },
-	{ "kill", SYS_kill, { 1, 0, 0 }, false },
+	{ "exec", SYS_execve, { 0, 0, 0 }, SOME_FILE },
+	{ "fork", SYS_clone, { SIGCHLD, 0, 0 }, NULL },
+	{ "socket", SYS_socket, { AF_UNIX, SOCK_STREAM, 0 }, NULL },
+	{ "ptrace", SYS_ptrace, { PTRACE_TRACEME, 0, 0 }, NULL },
+	{ "kill", SYS_kill, { 1, 0, 0 }, NULL },
+	{ NULL, 0, { 0 }, NULL },
+};
+
+/* It opens, connects and forks, but not like this. */
+static const struct forced forbidden_to_monitor[] = {
+	{ "fork into namespaces", SYS_clone, { CLONE_NEWUSER | SIGCHLD, 0, 0 }, NULL },
+	{ "internet socket", SYS_socket, { AF_INET, SOCK_STREAM, 0 }, NULL },
+	{ "ptrace", SYS_ptrace, { PTRACE_TRACEME, 0, 0 }, NULL },
+	{ "another's memory", SYS_process_vm_readv, { 1, 0, 0 }, NULL },
+	{ "unshare", SYS_unshare, { CLONE_NEWUSER, 0, 0 }, NULL },
+	{ "chmod", SYS_chmod, { 0, 0777, 0 }, SOME_FILE },
+	{ NULL, 0, { 0 }, NULL },
 };
 
 static void expect_death(struct rig *rig, const char *program, const struct forced *forced)
@@ -173,19 +200,50 @@ static void expect_death(struct rig *rig, const char *program, const struct forc
 	TEST_LOG("%s: forced %s: %s", program, forced->name,
 		 r == -1000 - SIGSYS ? "killed" : "it lives");
 	EXPECT_EQ(-1000 - SIGSYS, r);
+	if (is_monitor(program) && r <= -1000)
+		rig->service = 0;		/* who traces it has reaped it */
 }
 
-TEST_F_TIMEOUT(sandbox, a_forbidden_open_kills_it, 60)
+static void expect_refusal(struct rig *rig, long nr, const char *name, uint64_t flags)
 {
-	expect_death(&self->stage.rig, variant->program, &forbidden[0]);
+	const struct forced forced = { name, nr, { (uint64_t)AT_FDCWD, 0, flags },
+				       rig_path(rig, name) };
+	const struct forced exec = { name, nr, { 0 }, forced.path };
+	long r = force(rig->service, nr == SYS_execve ? &exec : &forced);
+
+	TEST_LOG("keyferryd: forced %s, %#lx: %s", name, (unsigned long)flags,
+		 r < 0 ? strerror((int)-r) : "done");
+	EXPECT_EQ(-EACCES, r);
+}
+
+/* All of it belongs to the user it runs as, or to everybody. */
+TEST_F_TIMEOUT(sandbox, a_forbidden_open_fails_or_kills_it, 60)
+{
+	struct rig *rig = &self->stage.rig;
+	char copy[300];
+
+	if (!is_monitor(variant->program)) {
+		expect_death(rig, variant->program, &forbidden_open);
+		return;
+	}
+	(void)snprintf(copy, sizeof(copy), "cp /bin/true '%s/mail/'", rig->dir);
+	ASSERT_EQ(0, system(copy));
+	expect_refusal(rig, SYS_openat, "card", O_RDONLY | O_DIRECTORY);
+	expect_refusal(rig, SYS_openat, "../..", O_RDONLY | O_DIRECTORY);
+	expect_refusal(rig, SYS_openat, "run/made", O_WRONLY | O_CREAT);
+	expect_refusal(rig, SYS_unlink, "mail/true", 0);
+	expect_refusal(rig, SYS_execve, "mail/true", 0);
+	EXPECT_EQ(0, access(rig_path(rig, "mail/true"), X_OK));
+	rig_wait_card(rig);
 }
 
 TEST_F_TIMEOUT(sandbox, a_forbidden_call_kills_it, 120)
 {
 	struct rig *rig = &self->stage.rig;
 
-	for (size_t i = 1; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-		expect_death(rig, variant->program, &forbidden[i]);
+	for (const struct forced *call = is_monitor(variant->program) ? forbidden_to_monitor :
+	     forbidden; call->name; call++) {
+		expect_death(rig, variant->program, call);
 		rig_stop_service(rig);		/* no broker outlives this; a driver would have to wait */
 		rig_start_service(rig);
 		rig_wait_card(rig);
@@ -200,7 +258,8 @@ TEST_F_TIMEOUT(sandbox, status_says_what_is_in_force, 60)
 
 	rig_client(rig, NULL, &o, "status", NULL);
 	ASSERT_OK(&o);
-	line = strstr(o.out, strcmp(variant->program, "keyferry-broker") == 0 ?
+	line = strstr(o.out, is_monitor(variant->program) ? "process      monitor" :
+		      strcmp(variant->program, "keyferry-broker") == 0 ?
 		      "process      broker" : "process      driver");
 	ASSERT_NOT_NULL(line);
 	line = strstr(line, "guards       ");
@@ -209,7 +268,7 @@ TEST_F_TIMEOUT(sandbox, status_says_what_is_in_force, 60)
 	     "no-capabilities", "seccomp", "landlock", NULL }; *word; word++) {
 		const char *at = strstr(line, *word);
 
-		if (!at || at > strchr(line, '\n'))
+		if (!at || at > strchr(line, '\n') || at[-1] == '!')
 			TEST_FAIL("%s is not in force: %.*s", *word, (int)strcspn(line, "\n"), line);
 	}
 }

@@ -47,15 +47,12 @@ static void check_process(const struct kf_service *service, size_t i, struct led
 		{ KF_GUARD_LANDLOCK, KF_GUARD_LACKS_LANDLOCK, "landlock" },
 	};
 	uint32_t guards = kf_process_guards(service, i);
-	/* The monitor opens nodes and starts programs: its filter is its unit's. */
-	uint32_t not_its_own = kf_process_role(service, i) == KF_ROLE_MONITOR ?
-			       KF_GUARD_SECCOMP | KF_GUARD_LANDLOCK : 0;
 	const char *role = role_name(kf_process_role(service, i));
 	unsigned int pid = kf_process_pid(service, i);
 	bool trouble = false;
 
 	for (size_t k = 0; k < sizeof(wanted) / sizeof(wanted[0]); k++) {
-		if ((guards | not_its_own) & wanted[k].bit)
+		if (guards & wanted[k].bit)
 			continue;
 		trouble = true;
 		if (guards & wanted[k].lacking)

@@ -49,6 +49,7 @@ every_process_has_its_sandbox() {
 	nm "$KF_BUILD/bin/keyferry-broker" | grep -q __asan_init &&
 		skip "builds with sanitizers have no system call filter"
 	doctor
+	says ok sandbox 'monitor, pid [0-9]*: all in force'
 	says ok sandbox 'broker, pid [0-9]*: all in force'
 	says ok sandbox 'driver, pid [0-9]*: all in force'
 }
@@ -148,6 +149,7 @@ a_kernel_without_landlock() {
 		[ "$tries" -lt 100 ] || fail "it never came up: $(cat "$stage/said")"
 		sleep 0.1
 	done
+	says warn sandbox 'monitor, pid .*: landlock is off: this kernel lacks it'
 	says warn sandbox 'broker, pid .*: landlock is off: this kernel lacks it'
 }
 
