@@ -87,7 +87,7 @@ TEST(base64_of_every_length_and_digit_is_decoded)
 TEST(base64_has_one_form_only)
 {
 	static const char *const rows[] = {
-		"Z", "Zm", "Zm9", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zm9v=", "Zg==Zg==", "Zm8=v",
+		"Z", "Zm", "Zm9", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zm9v=", "Zg==Zg==", "Zm8=v", "Zg=w",
 		"Zm-v", "Zm_v", "Zm9v:", "Zm@v", "Zm[v", "Zm`v", "Zm{v", "Zm.v", "Zm,v", "Zm\x80v", "Zm9v*",
 	};
 

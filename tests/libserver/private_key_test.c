@@ -125,6 +125,25 @@ TEST(an_ec_key_may_say_its_curve_and_point_in_any_way)
 	expect_read(bio, key, false);
 }
 
+#define PKCS8_P256(whole, octets, inner) "\x30" whole "\x02\x01\x00\x30\x13" \
+	"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" P256 "\x04" octets "\x30" inner \
+	"\x02\x01\x01\x04\x20" "0123456789abcdef0123456789abcdef"
+#define P256 "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
+#define P384 "\x06\x05\x2b\x81\x04\x00\x22"
+
+TEST(a_curve_said_twice_is_the_same_twice)
+{
+	static const char agrees[] = PKCS8_P256("\x4d", "\x33", "\x31") "\xa0\x0a" P256;
+	static const char differs[] = PKCS8_P256("\x4a", "\x30", "\x2e") "\xa0\x07" P384;
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL, *none = NULL;
+
+	EXPECT_EQ(0, private_key_parse(BYTES(agrees, sizeof(agrees) - 1), PRIVATE_KEY_PKCS8, &key,
+				       NULL));
+	EXPECT_EQ(-EBADMSG, private_key_parse(BYTES(differs, sizeof(differs) - 1), PRIVATE_KEY_PKCS8,
+					      &none, NULL));
+	EXPECT_NULL(none);
+}
+
 static int der_of(EVP_PKEY *key, uint8_t **der)
 {
 	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
