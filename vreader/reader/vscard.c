@@ -93,7 +93,7 @@ static int insert(struct session *s)
 	s->inserted = true;
 	t0_card_init(&s->t0, s->gather, sizeof(s->gather));
 	vcard_power_on(s->vscard->card);
-	return send_message(s, VSCARD_ATR, s->reader, BYTES_OF(vcard_atr_t0));
+	return send_message(s, VSCARD_ATR, s->reader, BYTES_OF(vscard_atr));
 }
 
 static int pull(struct session *s)

@@ -2,6 +2,7 @@
 /* Faces vreader/reader/vscard.c: QEMU's side is played on a socket pair. */
 #include "vreader/reader/vscard.h"
 
+#include "driver/iso7816/atr.h"
 #include "tests/harness.h"
 
 #include <pthread.h>
@@ -9,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-enum { NOBODY = 0xffffffff, READER = 7 };
+enum { NOBODY = 0xffffffff, READER = 7, QEMU_KHZ = 3580, RSA_3072_MS = 20000 };
 
 FIXTURE(vscard)
 {
@@ -113,7 +114,7 @@ static void agree(struct fixture_vscard *self)
 static void insert(struct fixture_vscard *self)
 {
 	agree(self);
-	EXPECT_BYTES_EQ(BYTES_OF(vcard_atr_t0), hear(self, VSCARD_ATR, READER));
+	EXPECT_BYTES_EQ(BYTES_OF(vscard_atr), hear(self, VSCARD_ATR, READER));
 	say(self, VSCARD_ERROR, READER, "\0\0\0\0", 4);
 }
 
@@ -121,6 +122,20 @@ TEST_F(vscard, the_card_is_inserted_once_qemu_has_given_its_reader_a_number)
 {
 	insert(self);
 	EXPECT_EQ(0, hang_up(self));
+}
+
+/* QEMU's card has no way to ask for more while it makes a key. */
+TEST(the_atr_gives_the_card_time_for_a_key)
+{
+	struct atr atr, t0;
+
+	ASSERT_EQ(0, atr_parse(BYTES_OF(vscard_atr), &atr));
+	ASSERT_EQ(0, atr_parse(BYTES_OF(vcard_atr_t0), &t0));
+	EXPECT_LT((uint32_t)RSA_3072_MS, atr_wwt_ms(&atr, atr.fidi, QEMU_KHZ));
+	EXPECT_EQ(0u, atr.warnings);
+	EXPECT_EQ(t0.protocols, atr.protocols);
+	EXPECT_BYTES_EQ(BYTES(t0.historical, t0.historical_n),
+			BYTES(atr.historical, atr.historical_n));
 }
 
 TEST_F(vscard, tpdus_are_answered_as_t0_has_it)
@@ -153,7 +168,7 @@ TEST_F(vscard, the_card_is_pulled_and_put_back_by_signals)
 	say(self, VSCARD_FLUSH, READER, "", 0);
 	EXPECT_EQ(0u, hear(self, VSCARD_FLUSH_COMPLETE, READER).n);
 	ASSERT_EQ(0, kill(getpid(), SIGUSR2));
-	EXPECT_BYTES_EQ(BYTES_OF(vcard_atr_t0), hear(self, VSCARD_ATR, READER));
+	EXPECT_BYTES_EQ(BYTES_OF(vscard_atr), hear(self, VSCARD_ATR, READER));
 	say(self, VSCARD_APDU, READER, "\x00\xc9\x00\x00\x04", 5);
 	EXPECT_BYTES_EQ(BYTES("\0\0\0\1\x90\0", 6), hear(self, VSCARD_APDU, READER));
 }
