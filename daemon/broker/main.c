@@ -62,8 +62,9 @@ static int run(const struct start *start)
 	if (r == 0 && start->join_fd >= 0) {
 		r = join_wait(&broker, start->join_fd, start->monitor_uid);
 		/* Not yet serving, but what we were asked to do is under way: the monitor, whom
-		 * the manager starts after us, says when clients are served. */
-		activate_notify("READY=1\nSTATUS=Waiting for keyferryd.");
+		 * the manager starts after us, says when clients are served. No STATUS=: from
+		 * inside the sandbox it could never be replaced. */
+		activate_notify("READY=1");
 	}
 	if (r == 0)
 		r = broker_sandbox(&broker.guards);
