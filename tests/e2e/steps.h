@@ -44,6 +44,20 @@ static inline void steps_report(int step, bool ok, const char *format, ...)
 		exit(1);
 }
 
+/* What is no step, as a comment. */
+__attribute__((format(printf, 1, 2)))
+static inline void steps_remark(const char *format, ...)
+{
+	va_list ap;
+
+	printf("# ");
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+}
+
 static inline void steps_send(int fd, enum steps_tag tag, const void *data, size_t n)
 {
 	static uint8_t packet[1 + STEPS_MESSAGE_MAX];
