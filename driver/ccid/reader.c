@@ -223,8 +223,14 @@ static uint64_t next_probe(const struct reader *reader)
 	       UINT64_MAX;
 }
 
-int reader_timeout_ms(const struct reader *reader)
+/*
+ * A notice that came while we waited for an answer was taken from the descriptor then, which has
+ * nothing more to say of it; and until it is read, the transport may ask for no other.
+ */
+int reader_timeout_ms(struct reader *reader)
 {
+	if (read_interrupts(reader) == -ENODEV)
+		return 0;
 	return deadline_poll_ms((struct deadline){ next_probe(reader) });
 }
 

@@ -54,8 +54,8 @@ static inline int reader_fd(const struct reader *reader)
 	return reader->pipe->fd;
 }
 
-/* For poll(2): -1 when only reader_fd() can bring news. */
-int reader_timeout_ms(const struct reader *reader);
+/* For poll(2), right before it: -1 when only reader_fd() can bring news. */
+int reader_timeout_ms(struct reader *reader);
 
 /* Whether cards show only when it is asked for them, as far as is known by now. */
 bool reader_is_silent(const struct reader *reader);

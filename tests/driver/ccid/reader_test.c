@@ -29,8 +29,10 @@ static int run(struct reader *reader, int ms)
 		struct pollfd fd = { .fd = reader_fd(reader), .events = POLLIN };
 		int wait = deadline_poll_ms(end), due = reader_timeout_ms(reader);
 
-		(void)poll(&fd, 1, due >= 0 && due < wait ? due : wait);
-		r = reader_dispatch(reader, deadline_in(2000));
+		bool is_due = due >= 0 && due < wait;
+
+		if (poll(&fd, 1, is_due ? due : wait) > 0 || is_due)
+			r = reader_dispatch(reader, deadline_in(2000));
 	}
 	return r;
 }
@@ -88,6 +90,27 @@ TEST(i1_notices_are_confirmed_by_a_question)
 	EXPECT_NOT_NULL(reader_take_change(reader));
 	EXPECT_EQ(SLOT_EMPTY, reader->slots[0].state);
 	EXPECT_EQ(-1, reader_timeout_ms(reader));	/* idle means no wake-ups */
+	(void)reader_free(reader);
+	scripted_stop(&s);
+	EXPECT_STREQ("65 65 65 ", s.heard);
+}
+
+/* The descriptor is silent on a notice that came with an answer. */
+TEST(i1_a_notice_that_comes_during_a_question_is_a_question_too)
+{
+	static const struct scripted_step steps[] = {
+		HEAR("0165", "01 81 00000000 00 ss 02 00 00", "02 50 03"),
+		HEAR("0165", "02 50 03", "01 81 00000000 00 ss 02 00 00"),
+		HEAR("0165", "01 81 00000000 00 ss 01 00 00"),
+	};
+	struct scripted s;
+	struct reader *reader;
+
+	scripted_init(&s, SCRIPTED_EXTENDED, 65554);
+	reader = SCRIPTED_READER(&s, steps);
+	EXPECT_EQ(0, run(reader, 400));
+	EXPECT_NOT_NULL(reader_take_change(reader));
+	EXPECT_EQ(-1, reader_timeout_ms(reader));
 	(void)reader_free(reader);
 	scripted_stop(&s);
 	EXPECT_STREQ("65 65 65 ", s.heard);
