@@ -20,13 +20,17 @@ enum {
 	VSCARD_PAYLOAD_MAX = 1024,	/* a TPDU has 5 + 255 + 1 bytes */
 };
 
-/* vcard_atr_t0 but for TC2, the work waiting time [7816-3 8.3]: at QEMU's clock 25 s instead of 1 s. */
+/*
+ * vcard_atr_t0 but for TC2, the work waiting time [7816-3 8.3]: at QEMU's clock 14 s instead of 1 s. No
+ * longer one: QEMU 7.2 takes the byte behind a TD for the next TD, and must count no more bytes by it than
+ * there are, or it takes the whole for cut short and no card is in.
+ */
 static const uint8_t vscard_atr[] = {
 	0x3b,
 	0x9f,				/* T0: TA1, TD1 follow; 15 historical bytes */
 	0x18,
 	0x40,				/* TD1: T=0; TC2 follows */
-	0xff,				/* TC2: WI 255 */
+	0x8f,				/* TC2: WI 143 */
 	0x80, 0x31, 0x81, 0x73, 0x80, 0x01, 0xc0, 0x57, 'k', 'e', 'y', 'f', 'e', 'r', 'r',
 };
 
