@@ -223,6 +223,12 @@ static void pause_before(int step)
 		(void)raise(SIGSTOP);
 }
 
+/* Card, bus, reader, or what we had opened of it: which is missed first is a matter of time. */
+static bool is_broken_off(int r)
+{
+	return r == -ENOMEDIUM || r == -EIO || r == -ENODEV || r == -ESTALE;
+}
+
 static void wait_for_the_card(int step)
 {
 	int r = -ENOENT;
@@ -275,7 +281,7 @@ static void process_k2(int fd, kf_key_handle s1, const uint8_t *wrapped, size_t 
 	pause_before(27);
 	r = kf_process(context, s1, KF_FUNCTION_IMPORT_KEYPAIR, message + KF_IV_SIZE,
 		       n - KF_IV_SIZE, &blob);
-	if (r == -ENODEV) {
+	if (is_broken_off(r)) {
 		steps_remark("27 broken off: %s", kf_client_error(client)->why);
 		bring_again(wrapped, wrapped_len, message, message + KF_IV_SIZE, n - KF_IV_SIZE,
 			    &again);
