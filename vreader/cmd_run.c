@@ -403,6 +403,9 @@ static int explain_vscard(const char *path, int r)
 	case -EPROTO:
 		return cmd_fail(CMD_TRANSPORT, "%s: what came is not what QEMU's ccid-card-passthru "
 				"says. See which device has this chardev.", path);
+	case -ETIMEDOUT:
+		return cmd_fail(CMD_TRANSPORT, "%s: QEMU stalled in the midst of a message. See whether "
+				"it was stopped, and start this again.", path);
 	default:
 		return cmd_fail(CMD_TRANSPORT, "%s: %s. QEMU has to listen there: -chardev socket,"
 				"id=card,path=%s,server=on,wait=off -device usb-ccid -device "

@@ -60,3 +60,12 @@ static inline int deadline_poll_ms(struct deadline d)
 		return 0;
 	return d.at_ms - now < INT_MAX ? (int)(d.at_ms - now) : INT_MAX;
 }
+
+/* For a process that has nothing else to heed meanwhile; a signal cuts it short. */
+static inline void sleep_for_ms(unsigned int ms)
+{
+	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	if (ms != 0)
+		(void)nanosleep(&t, NULL);
+}

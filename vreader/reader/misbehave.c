@@ -6,12 +6,12 @@
  */
 #include "vreader/reader/misbehave.h"
 
+#include "base/deadline.h"
 #include "vreader/reader/line.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* --- helpers: a changed copy of the honest message --- */
 
@@ -60,19 +60,13 @@ static bool send_failure(struct line *line, struct bytes message, uint8_t status
 	return send_spoilt(line, &p);
 }
 
-static void pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&t, NULL);
-}
-
 /* Cuts the message every @step bytes, @gap_ms between the pieces. */
-static bool send_cut(struct line *line, struct bytes message, size_t step, long gap_ms)
+static bool send_cut(struct line *line, struct bytes message, size_t step,
+		     unsigned int gap_ms)
 {
 	for (size_t at = 0; at < message.n; at += step) {
-		if (at != 0 && gap_ms != 0)
-			pause_ms(gap_ms);
+		if (at != 0)
+			sleep_for_ms(gap_ms);
 		line_send(line, LINE_BULK, bytes_slice(message, at, step));
 	}
 	return true;

@@ -9,6 +9,8 @@
  */
 #include "vreader/reader/vpcd.h"
 
+#include "base/deadline.h"
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,7 +18,6 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
 	REQUEST_OFF = 0x00,
@@ -137,14 +138,6 @@ static int answer(struct stream *s, struct bytes payload)
 	return send_all(s, BYTES(s->out, 2 + payload.n));
 }
 
-static void sleep_ms(unsigned int ms)
-{
-	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
-
-	if (ms != 0)
-		(void)nanosleep(&t, NULL);
-}
-
 /*
  * A card that fails to store is mute; vpcd knows no such answer, so the card leaves its slot. A
  * response that 16 bits cannot count (65534 bytes and more of data) is SW 6700 here: "wrong Le".
@@ -156,7 +149,7 @@ static int on_apdu(struct stream *s, struct bytes command)
 
 	if (r < 0)
 		return r;
-	sleep_ms(s->vpcd->latency_ms);
+	sleep_for_ms(s->vpcd->latency_ms);
 	if (response.n > PAYLOAD_MAX) {
 		wipe(response.p, response.n);
 		return answer(s, BYTES("\x67\x00", 2));

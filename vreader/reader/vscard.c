@@ -7,6 +7,7 @@
 #include "vreader/reader/vscard.h"
 
 #include "base/cleanup.h"
+#include "base/deadline.h"
 #include "base/secret.h"
 #include "vreader/reader/t0_card.h"
 
@@ -16,7 +17,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 enum {
 	HEADER_LEN = 12,
@@ -61,10 +61,22 @@ static struct session *session_free(struct session *s)
 
 DEFINE_CLEANUP(struct session *, session_free);
 
+/* In the midst of a message QEMU has VSCARD_STALL_MS to go on. Return: 0, -ETIMEDOUT. */
+static int wait_for(const struct session *s, short events, struct deadline deadline)
+{
+	struct pollfd p = { s->fd, events, 0 };
+	int n = poll(&p, 1, deadline_poll_ms(deadline));
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	return n <= 0 && deadline_passed(deadline) ? -ETIMEDOUT : 0;
+}
+
 static int send_message(struct session *s, enum vscard_type type, uint32_t reader,
 			struct bytes payload)
 {
 	struct packer p = pack_begin(s->out, sizeof(s->out));
+	struct deadline deadline = deadline_in(VSCARD_STALL_MS);
 	struct bytes left;
 	int r = 0;
 
@@ -75,10 +87,12 @@ static int send_message(struct session *s, enum vscard_type type, uint32_t reade
 	assert(pack_end(&p) == 0);
 	left = pack_done(&p);
 	while (r == 0 && left.n != 0) {
-		ssize_t n = send(s->fd, left.p, left.n, MSG_NOSIGNAL);
+		ssize_t n = send(s->fd, left.p, left.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0)
 			left = bytes_slice(left, (size_t)n, left.n);
+		else if (errno == EAGAIN)
+			r = wait_for(s, POLLOUT, deadline);
 		else if (errno != EINTR)
 			r = -EPIPE;
 	}
@@ -122,45 +136,43 @@ static int take_signals(struct session *s)
 	return r;
 }
 
-/* Fills @to. Between messages, which is when @first, signals are heeded. */
-static int receive(struct session *s, uint8_t *to, size_t n, bool first)
+/* Between messages there is no hurry, and signals are heeded. */
+static int await_message(struct session *s)
 {
-	struct pollfd p[2] = { { s->fd, POLLIN, 0 }, { -1, POLLIN, 0 } };
+	struct pollfd p[2] = { { s->fd, POLLIN, 0 }, { s->vscard->signal_fd, POLLIN, 0 } };
+	int r = 0;
 
-	while (n != 0) {
-		ssize_t got;
-
-		p[1].fd = first ? s->vscard->signal_fd : -1;
+	while (r == 0 && p[0].revents == 0) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return -errno;
-		if (p[1].revents != 0) {
-			int r = take_signals(s);
+		if (p[1].revents != 0)
+			r = take_signals(s);
+	}
+	return r;
+}
 
-			if (r < 0)
-				return r;
-		}
-		if (p[0].revents == 0)
-			continue;
-		got = recv(s->fd, to, n, MSG_DONTWAIT);
+static int receive(struct session *s, uint8_t *to, size_t n)
+{
+	struct deadline deadline = deadline_in(VSCARD_STALL_MS);
+
+	while (n != 0) {
+		ssize_t got = recv(s->fd, to, n, MSG_DONTWAIT);
+		int r = 0;
+
 		if (got == 0 || (got < 0 && errno == ECONNRESET))
 			return -EPIPE;
-		if (got < 0 && errno != EAGAIN && errno != EINTR)
-			return -errno;
 		if (got > 0) {
 			to += got;
 			n -= (size_t)got;
-			first = false;
+		} else if (errno == EAGAIN) {
+			r = wait_for(s, POLLIN, deadline);
+		} else if (errno != EINTR) {
+			return -errno;
 		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
-}
-
-static void sleep_ms(unsigned int ms)
-{
-	struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
-
-	if (ms != 0)
-		(void)nanosleep(&t, NULL);
 }
 
 /* A card that fails to store is mute; QEMU knows no such answer, so the card leaves its slot. */
@@ -171,7 +183,7 @@ static int on_tpdu(struct session *s, struct bytes tpdu)
 
 	if (!s->inserted)
 		return 0;		/* pulled while it was on its way */
-	sleep_ms(s->vscard->latency_ms);
+	sleep_for_ms(s->vscard->latency_ms);
 	if (t0_card_tpdu(&s->t0, tpdu) == T0_RUN) {
 		r = vcard_process(s->vscard->card, t0_card_command(&s->t0), &response);
 		if (r < 0)
@@ -226,8 +238,10 @@ static int serve_message(struct session *s)
 {
 	struct unpacker u = unpack_begin(BYTES(s->in, HEADER_LEN));
 	struct header h;
-	int r = receive(s, s->in, HEADER_LEN, true);
+	int r = await_message(s);
 
+	if (r == 0)
+		r = receive(s, s->in, HEADER_LEN);
 	if (r < 0)
 		return r;
 	h.type = unpack_be32(&u);
@@ -235,7 +249,7 @@ static int serve_message(struct session *s)
 	h.len = unpack_be32(&u);
 	if (h.len > VSCARD_PAYLOAD_MAX)
 		return -EPROTO;
-	r = receive(s, s->in + HEADER_LEN, h.len, false);
+	r = receive(s, s->in + HEADER_LEN, h.len);
 	if (r == 0)
 		r = on_message(s, &h, BYTES(s->in + HEADER_LEN, h.len));
 	wipe(s->in, sizeof(s->in));	/* it may have carried a PIN */
@@ -282,9 +296,10 @@ static int connect_once(const char *path)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* ENOENT: not yet; EAGAIN: others wait there, too. */
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return errno == ENOENT ? -ECONNREFUSED : -errno;
+		return errno == ENOENT || errno == EAGAIN ? -ECONNREFUSED : -errno;
 	return take_fd(&fd);
 }
 

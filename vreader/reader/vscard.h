@@ -17,6 +17,7 @@
 enum {
 	VSCARD_WAIT_MS = 5000,		/* for QEMU to listen, at the start */
 	VSCARD_RETRY_MS = 100,
+	VSCARD_STALL_MS = 2000,		/* in the midst of a message, either way */
 	VSCARD_PAYLOAD_MAX = 1024,	/* a TPDU has 5 + 255 + 1 bytes */
 };
 
@@ -67,7 +68,8 @@ struct vscard {
  * Serves until QEMU hangs up or a signal stops us.
  *
  * Return: 0, -ECONNREFUSED nobody listened for VSCARD_WAIT_MS, -ENAMETOOLONG, -EPROTO what came is not
- * the protocol, -EREMOTEIO QEMU has no room for a card, or the system's error.
+ * the protocol, -EREMOTEIO QEMU has no room for a card, -ETIMEDOUT it stalled in the midst of a message, or
+ * the system's error.
  */
 int vscard_serve(const struct vscard *vscard);
 

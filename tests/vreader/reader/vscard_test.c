@@ -2,6 +2,7 @@
 /* Faces vreader/reader/vscard.c: QEMU's side is played on a socket pair. */
 #include "vreader/reader/vscard.h"
 
+#include "base/deadline.h"
 #include "driver/iso7816/atr.h"
 #include "tests/harness.h"
 
@@ -230,4 +231,21 @@ TEST_F(vscard, an_unknown_type_ends_it)
 	insert(self);
 	say(self, 99, READER, "", 0);
 	EXPECT_EQ(-EPROTO, ended(self));
+}
+
+TEST_F(vscard, a_message_that_is_never_finished_ends_it)
+{
+	insert(self);
+	ASSERT_EQ(6, send(self->qemu, "\0\0\0\7\0\0", 6, MSG_NOSIGNAL));
+	EXPECT_EQ(-ETIMEDOUT, ended(self));
+}
+
+TEST_F(vscard, a_qemu_that_no_longer_listens_ends_it)
+{
+	static const char flush[12] = { 0, 0, 0, VSCARD_FLUSH };
+
+	insert(self);
+	for (struct deadline end = deadline_in(500); !deadline_passed(end);)
+		(void)send(self->qemu, flush, sizeof(flush), MSG_NOSIGNAL | MSG_DONTWAIT);
+	EXPECT_EQ(-ETIMEDOUT, ended(self));
 }
