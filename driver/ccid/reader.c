@@ -227,7 +227,7 @@ static uint64_t next_probe(const struct reader *reader)
  * A notice that came while we waited for an answer was taken from the descriptor then, which has
  * nothing more to say of it; and until it is read, the transport may ask for no other.
  */
-int reader_timeout_ms(struct reader *reader)
+int reader_prepare_poll(struct reader *reader)
 {
 	if (read_interrupts(reader) == -ENODEV)
 		return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * driver/ccid/reader.h - One reader: its descriptors, its pipes, its slots, its name. Whoever owns
- * it polls reader_fd() with reader_timeout_ms() when idle, calls reader_dispatch(), and asks
- * reader_take_change() which slots moved.
+ * it polls reader_fd() for as long as reader_prepare_poll() says when idle, calls reader_dispatch(),
+ * and asks reader_take_change() which slots moved.
  */
 #pragma once
 
@@ -54,8 +54,11 @@ static inline int reader_fd(const struct reader *reader)
 	return reader->pipe->fd;
 }
 
-/* For poll(2), right before it: -1 when only reader_fd() can bring news. */
-int reader_timeout_ms(struct reader *reader);
+/*
+ * For poll(2), right before it: takes what notices there are, so that the transport asks for the next.
+ * Return: how long to wait in ms, -1 when only reader_fd() can bring news.
+ */
+int reader_prepare_poll(struct reader *reader);
 
 /* Whether cards show only when it is asked for them, as far as is known by now. */
 bool reader_is_silent(const struct reader *reader);
@@ -68,7 +71,7 @@ int reader_watch(struct reader *reader, bool on, struct deadline deadline);
 
 /*
  * Handles interrupts, due probes and an unfinished resynchronisation. Call it when reader_fd() is
- * readable, when reader_timeout_ms() ran out, and after each operation, which may have put
+ * readable, when reader_prepare_poll() ran out, and after each operation, which may have put
  * interrupts aside. Return: 0; -ENODEV the reader is gone: free it.
  */
 int reader_dispatch(struct reader *reader, struct deadline deadline);

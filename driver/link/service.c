@@ -148,7 +148,7 @@ static int wait_for_news(struct service *s, bool *reader_news)
 		{ .fd = s->link.fd, .events = POLLIN },
 		{ .fd = reader_fd(s->reader), .events = POLLIN },
 	};
-	int timeout_ms = s->greeted ? reader_timeout_ms(s->reader) : -1;
+	int timeout_ms = s->greeted ? reader_prepare_poll(s->reader) : -1;
 	int n = poll(fds, 2, timeout_ms);
 
 	if (n < 0)

@@ -27,7 +27,7 @@ static int run(struct reader *reader, int ms)
 
 	while (r == 0 && !deadline_passed(end)) {
 		struct pollfd fd = { .fd = reader_fd(reader), .events = POLLIN };
-		int wait = deadline_poll_ms(end), due = reader_timeout_ms(reader);
+		int wait = deadline_poll_ms(end), due = reader_prepare_poll(reader);
 
 		bool is_due = due >= 0 && due < wait;
 
@@ -89,7 +89,7 @@ TEST(i1_notices_are_confirmed_by_a_question)
 	EXPECT_EQ(0, run(reader, 250));
 	EXPECT_NOT_NULL(reader_take_change(reader));
 	EXPECT_EQ(SLOT_EMPTY, reader->slots[0].state);
-	EXPECT_EQ(-1, reader_timeout_ms(reader));	/* idle means no wake-ups */
+	EXPECT_EQ(-1, reader_prepare_poll(reader));	/* idle means no wake-ups */
 	(void)reader_free(reader);
 	scripted_stop(&s);
 	EXPECT_STREQ("65 65 65 ", s.heard);
@@ -110,7 +110,7 @@ TEST(i1_a_notice_that_comes_during_a_question_is_a_question_too)
 	reader = SCRIPTED_READER(&s, steps);
 	EXPECT_EQ(0, run(reader, 400));
 	EXPECT_NOT_NULL(reader_take_change(reader));
-	EXPECT_EQ(-1, reader_timeout_ms(reader));
+	EXPECT_EQ(-1, reader_prepare_poll(reader));
 	(void)reader_free(reader);
 	scripted_stop(&s);
 	EXPECT_STREQ("65 65 65 ", s.heard);
@@ -242,11 +242,11 @@ TEST(d13_without_an_interrupt_endpoint_the_reader_is_polled_while_watched)
 	s.descriptors_n -= 7;
 	s.descriptors[18 + 2] -= 7;
 	reader = scripted_reader(&s, NULL, 0);
-	EXPECT_GE(reader_timeout_ms(reader), 0);
-	EXPECT_LE(reader_timeout_ms(reader), limits.poll_ms);
+	EXPECT_GE(reader_prepare_poll(reader), 0);
+	EXPECT_LE(reader_prepare_poll(reader), limits.poll_ms);
 	EXPECT_EQ(0, run(reader, 700));
 	EXPECT_EQ(0, reader_watch(reader, false, deadline_in(2000)));
-	EXPECT_EQ(-1, reader_timeout_ms(reader));
+	EXPECT_EQ(-1, reader_prepare_poll(reader));
 	EXPECT_EQ(0, run(reader, 700));
 	EXPECT_EQ(3, count(s.heard, "65"));
 	/* Whoever begins to watch knows at once, but nobody can make us ask without end. */
@@ -271,7 +271,7 @@ TEST(a_pipe_out_of_step_is_brought_back_when_idle)
 	reader = SCRIPTED_READER(&s, steps);
 	EXPECT_EQ(-ETIMEDOUT, exchange_run(&reader->exchange, 0, &xfr, 0, deadline_in(50), &reply));
 	EXPECT_TRUE(reader->exchange.lost);
-	EXPECT_EQ(0, reader_timeout_ms(reader));
+	EXPECT_EQ(0, reader_prepare_poll(reader));
 	EXPECT_EQ(0, reader_dispatch(reader, deadline_in(3000)));
 	EXPECT_FALSE(reader->exchange.lost);
 	(void)reader_free(reader);
