@@ -315,9 +315,8 @@ make_key() {
 		-out server/key.pem
 }
 
-# A second card of another maker, in a reader of its own; the server does not know it yet. Wants
-# stage_readers=second.
-second_card() {
+# A second card of another maker, in no reader yet.
+make_second_card() {
 	mkdir -m 700 second
 	[ "$(id -u)" != 0 ] || chown "$uid_service:$uid_service" second
 	as service keyferry-vreader personalise --state second --serial KF-STAGE-0002 \
@@ -325,6 +324,11 @@ second_card() {
 	cp second/card.pem mail/second.pem
 	cp second/root.pem mail/second-root.pem
 	chmod 644 mail/second*.pem
+}
+
+# It, in a reader of its own; the server does not know it yet. Wants stage_readers=second.
+second_card() {
+	make_second_card
 	stage_reader second second
 	folders='card server second'
 	reader=second card reader wait >mail/log

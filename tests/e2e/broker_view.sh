@@ -31,14 +31,8 @@ replug() {
 
 # The second card behind a reader that lies, as virtual:second; the honest one stays virtual:reader.
 hostile_reader() {
-	mkdir -m 700 second
+	make_second_card
 	mkdir -m 777 lies
-	[ "$uid_here" != 0 ] || chown "$uid_service:$uid_service" second
-	as service keyferry-vreader personalise --state second --serial KF-STAGE-0002 \
-		--injector mail/injector.pub.pem --pin "$stage_pin" --puk "$stage_puk" >mail/log
-	cp second/card.pem mail/second.pem
-	cp second/root.pem mail/second-root.pem
-	chmod 644 mail/second*.pem
 	behind
 	cp "$KF_SRC/tests/e2e/hostile_reader.py" .
 	# shellcheck disable=SC2086 # a command and its options

@@ -49,13 +49,10 @@ static bool is_quiet(void *data)
 FIXTURE_SETUP(idle)
 {
 	struct rig *rig = &self->stage.rig;
-	static struct outcome o;
 
 	self->stage = (struct stage){ 0 };
 	rig_open(rig);
-	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
-		"--serial", RIG_SERIAL, "--pin", RIG_PIN, "--puk", RIG_PUK, NULL);
-	ASSERT_OK(&o);
+	rig_make_card(rig);
 	rig_start(rig);
 	self->pids[0] = rig->service;
 	self->pids[1] = rig_pid_of(rig, programs[1]);

@@ -92,15 +92,12 @@ FIXTURE_SETUP(pin)
 {
 	struct rig *rig = &self->stage.rig;
 	struct kf_container *made = NULL;
-	static struct outcome o;
 
 	self->stage = (struct stage){ 0 };
 	rig_open(rig);
 	if (!rig_has_uids(rig))
 		SKIP("needs root, to be several uids");
-	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
-		"--serial", RIG_SERIAL, "--pin", RIG_PIN, "--puk", RIG_PUK, NULL);
-	ASSERT_OK(&o);
+	rig_make_card(rig);
 	(void)snprintf(self->grants[0], sizeof(self->grants[0]), "%u:look,use",
 		       (unsigned)rig->uid[RIG_STRANGER]);
 	(void)snprintf(self->grants[1], sizeof(self->grants[1]), "%u:look,raw",

@@ -33,13 +33,10 @@ FIXTURE(process)
 FIXTURE_SETUP(process)
 {
 	struct rig *rig = &self->stage.rig;
-	static struct outcome o;
 
 	self->stage = (struct stage){ 0 };
 	rig_open(rig);
-	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
-		"--serial", RIG_SERIAL, "--pin", RIG_PIN, "--puk", RIG_PUK, NULL);
-	ASSERT_OK(&o);
+	rig_make_card(rig);
 	rig_start(rig);
 	self->monitor = rig->service;
 	self->broker = rig_pid_of(rig, "keyferry-broker");

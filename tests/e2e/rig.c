@@ -311,6 +311,15 @@ static void copy_file(struct rig *rig, const char *from, const char *to)
 	ASSERT_EQ(0, system(command));
 }
 
+void rig_make_card(struct rig *rig)
+{
+	static struct outcome o;
+
+	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
+		"--serial", RIG_SERIAL, "--pin", RIG_PIN, "--puk", RIG_PUK, NULL);
+	ASSERT_OK(&o);
+}
+
 void rig_personalise(struct rig *rig)
 {
 	static struct outcome o;

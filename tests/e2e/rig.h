@@ -65,6 +65,7 @@ int rig_reap(pid_t pid, int patience_ms);	/* status as in struct outcome; -ETIME
 void rig_client(struct rig *rig, const char *pin, struct outcome *out, ...);
 void rig_server(struct rig *rig, struct outcome *out, ...);
 
+void rig_make_card(struct rig *rig);		/* alone, without a server */
 void rig_personalise(struct rig *rig);		/* server init, card with its injector, enrolled */
 void rig_start_reader(struct rig *rig);
 void rig_start_service(struct rig *rig);

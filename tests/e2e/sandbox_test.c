@@ -118,15 +118,12 @@ FIXTURE_VARIANT_ADD(sandbox, monitor) { .program = "keyferryd" };
 FIXTURE_SETUP(sandbox)
 {
 	struct rig *rig = &self->stage.rig;
-	static struct outcome o;
 
 	if (HARNESS_SANITIZED)
 		SKIP("builds with sanitizers have no system call filter");
 	self->stage = (struct stage){ 0 };
 	rig_open(rig);
-	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
-		"--serial", RIG_SERIAL, "--pin", RIG_PIN, "--puk", RIG_PUK, NULL);
-	ASSERT_OK(&o);
+	rig_make_card(rig);
 	rig_start(rig);
 }
 

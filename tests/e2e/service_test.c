@@ -48,7 +48,6 @@ static void configure(struct fixture_service *self, const char *service, const c
 FIXTURE_SETUP(service)
 {
 	struct rig *rig = &self->stage.rig;
-	static struct outcome o;
 
 	if (getuid() != 0)
 		SKIP("needs root to start programs as two other users");
@@ -56,9 +55,7 @@ FIXTURE_SETUP(service)
 	rig_open(rig);
 	/* To a monitor that only has its own uid, others' folders are no place for a socket. */
 	(void)snprintf(self->conf, sizeof(self->conf), "%s", rig_path(rig, "keyferryd.conf"));
-	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
-		"--serial", RIG_SERIAL, "--pin", RIG_PIN, "--puk", RIG_PUK, NULL);
-	ASSERT_OK(&o);
+	rig_make_card(rig);
 	rig_start_reader(rig);
 }
 

@@ -6,27 +6,11 @@
  *	steps_server SOCKET CARD.pem ROOT.pem INJECTOR.pem K2.pem ARCHIVE.cert.pem ARCHIVE.out
  */
 #include "tests/e2e/steps.h"
+#include "tests/e2e/text_file.h"
 
 #include <keyferry/server.h>
 #include <sys/random.h>
 #include <time.h>
-
-struct file {
-	char *data;
-	size_t n;
-};
-
-static struct file read_file(const char *path)
-{
-	struct file file = { calloc(1, 65536), 0 };
-	FILE *f = fopen(path, "re");
-
-	if (!file.data || !f)
-		exit(2);
-	file.n = fread(file.data, 1, 65535, f);
-	(void)fclose(f);
-	return file;
-}
 
 static void write_file(const char *path, const uint8_t *data, size_t n)
 {
