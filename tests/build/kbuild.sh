@@ -8,7 +8,7 @@
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 cd "$tree" || exit 1
-unset MAKEFLAGS MAKELEVEL MFLAGS O SAN FUZZ
+unset MAKEFLAGS MAKELEVEL MFLAGS O SAN FUZZ ARGS
 
 make_tree() {
 	cp -r "$KF_SRC/Makefile" "$KF_SRC/scripts" .
@@ -56,6 +56,13 @@ a_tree_is_built_and_its_program_runs() {
 an_unchanged_tree_rebuilds_nothing() {
 	run_make
 	[ ! -s make.log ] || fail "$(cat make.log)"
+}
+
+the_build_directory_has_many_spellings() {
+	for dir in out/ ./out "$tree/out" "$tree/../${tree##*/}/out"; do
+		run_make O="$dir"
+		[ ! -s make.log ] || fail "O=$dir: $(cat make.log)"
+	done
 }
 
 a_header_rebuilds_those_who_include_it() {
@@ -173,9 +180,10 @@ compile_commands_are_json_for_every_source() {
 }
 
 make_tree
-plan 16
+plan 17
 t a_tree_is_built_and_its_program_runs
 t an_unchanged_tree_rebuilds_nothing
+t the_build_directory_has_many_spellings
 t a_header_rebuilds_those_who_include_it
 t a_deleted_header_does_not_break_the_build
 t a_flag_of_one_folder_rebuilds_that_folder_alone

@@ -40,12 +40,8 @@ prepare() {
 	openssl req -x509 -newkey rsa:2048 -noenc -keyout "$dir/archive.key.pem" \
 		-out "$dir/server/archive.pem" -subj /CN=archive -days 30 \
 		-addext keyUsage=critical,keyEncipherment
-	# The build is there already, with the compiler it was made with: nothing is compiled here.
-	(
-		unset MAKEFLAGS MAKELEVEL MFLAGS
-		cc=$(sed -n 's/^made@[^ ]* := \([^ ]*\) .*/\1/p' "$(built tests/harness.o.cmd)")
-		make -C "$KF_SRC" O="${KF_BUILD:-build}" CC="$cc" install DESTDIR="$dir/dest" PREFIX=/usr
-	)
+	. "$KF_SRC/tests/make_install.sh"
+	make_install "$dir/dest"
 }
 
 if outside; then
