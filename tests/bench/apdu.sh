@@ -28,7 +28,8 @@ if [ "${1:-}" = --peer ]; then
 	as_background service "$2/bin/keyferry-vreader" run --state "$2/peer" \
 		--vpcd 127.0.0.1:35963 >"$2/mail/vpcd.log" 2>&1
 	card=$!
-	for n in 1 1 1 1 1 16; do
+	# One round for each number of clients that is asked for, one line of figures each.
+	while read -r n; do
 		"$3/pcsc_bench" "$n" "$calls" || {
 			tail -n 3 "$2/mail/vpcd.log" "$2/mail/pcscd.log" >&2
 			break
@@ -55,18 +56,34 @@ ratio() {
 helpers=$KF_BUILD/tests/bench
 stage_up --level extended
 cp -a card peer
+ask=
+if [ "$(id -u)" = 0 ] && [ -x "$helpers/pcsc_bench" ] && command -v pcscd >/dev/null; then
+	mkfifo mail/ask mail/figure
+	KF_BUILD=$KF_BUILD unshare -n -m sh "$KF_SRC/tests/bench/apdu.sh" --peer "$stage" "$helpers" \
+		<mail/ask >mail/figure &
+	ask=mail/ask
+	exec 8>mail/ask 9<mail/figure
+fi
+
+# peer N: a round of pcscd with N clients, if there is one.
+peer() {
+	[ -n "$ask" ] || return 0
+	echo "$1" >&8
+	read -r figure <&9 && echo "$figure" || ask=
+}
+
+# Interleaved, so that what the machine does meanwhile is done to all of them.
 i=0
 while [ $i -lt $rounds ]; do
 	"$helpers/floor_bench" "$calls"
 	as client "$helpers/keyferry_bench" run/broker.sock 1 "$calls"
+	peer 1
 	as client "$helpers/keyferry_bench" run/broker.sock 16 "$calls"
+	peer 16
 	i=$((i + 1))
-done | tee mail/figures
-
-if [ "$(id -u)" = 0 ] && [ -x "$helpers/pcsc_bench" ] && command -v pcscd >/dev/null; then
-	KF_BUILD=$KF_BUILD unshare -n -m sh "$KF_SRC/tests/bench/apdu.sh" --peer "$stage" "$helpers" |
-		tee -a mail/figures
-fi
+done >mail/figures
+cat mail/figures
+[ -z "$ask" ] || exec 8>&- 9<&-
 
 ours=$(median keyferry 1 p50) floor=$(median floor 1 p50) peer=$(median pcscd 1 p50)
 echo "p50 of one APDU: keyferry $ours us, floor $floor us: $(ratio "$ours" "$floor") of the floor (aim 1.35)"
