@@ -40,6 +40,9 @@ function finish(    bad, why) {
 		printf "%s", skips
 	if (why != "")
 		print "     " program " " why
+	# Said again at the end, where a log that was cut still has it.
+	if (bad)
+		again = again "failed: " program (why != "" ? " " why : "") "\n" faults
 }
 
 /^program / {
@@ -49,7 +52,7 @@ function finish(    bad, why) {
 	if (index(program, build) == 1)
 		program = substr(program, length(build) + 1)
 	version = seen = misnumbered = p_passed = p_failed = p_skipped = 0
-	plan = plan_reason = text = skips = ""
+	plan = plan_reason = text = skips = faults = ""
 	next
 }
 /^stderr / { text = text "     | " substr($0, 8) "\n"; next }
@@ -66,9 +69,10 @@ function finish(    bad, why) {
 	number = $1 == "not" ? $3 : $2
 	if (number + 0 != seen)
 		misnumbered = 1
-	if ($1 == "not")
+	if ($1 == "not") {
 		p_failed++
-	else if ($0 ~ /# *SKIP/) {
+		faults = faults "failed:   " $0 "\n"
+	} else if ($0 ~ /# *SKIP/) {
 		p_skipped++
 		skips = skips "     " $0 "\n"
 	} else
@@ -83,6 +87,6 @@ END {
 		print "no test ran"
 	else if (passed + failed == 0)
 		print "every test was skipped"
-	printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+	printf "%s%d passed, %d failed, %d skipped\n", again, passed, failed, skipped
 	exit failed > 0 || (passed == 0 && !(zero_is_fine && programs == 0))
 }

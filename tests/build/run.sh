@@ -47,6 +47,15 @@ a_failed_test_is_shown() {
 		'# want 1'
 }
 
+what_failed_is_said_again_before_the_sum() {
+	program bad 'echo "KTAP version 1"; echo "1..2"; echo "not ok 1 a"; echo "ok 2 b"; exit 1'
+	program dead 'exit 3'
+	run 1 "2 passed, 2 failed, 1 skipped" "$dir/bad" "$dir/dead" "$dir/good"
+	tail -n 4 "$dir/out" | head -n 3 >"$dir/again"
+	printf 'failed: %s\nfailed:   not ok 1 a\nfailed: %s does not speak KTAP (exit status 3)\n' bad dead |
+		diff - "$dir/again"
+}
+
 a_crash_after_good_results_fails() {
 	# shellcheck disable=SC2016 # for the program's shell
 	program bad 'echo "KTAP version 1"; echo "1..1"; echo "ok 1 a"; kill -SEGV $$'
@@ -109,10 +118,11 @@ parts_choose_and_leave_out() {
 	run 0 "1 passed, 0 failed, 1 skipped" -x other "$dir/good" "$dir/other"
 }
 
-plan 15
+plan 16
 t a_good_program_is_green
 t sums_go_over_all_programs
 t a_failed_test_is_shown
+t what_failed_is_said_again_before_the_sum
 t a_crash_after_good_results_fails
 t a_crash_before_the_end_fails
 t too_many_results_fail
