@@ -142,7 +142,7 @@ static void child(struct rig *rig, enum rig_who who, const char *pin, int out_fd
 	static char path_env[] = "PATH=/usr/bin:/bin", lang_env[] = "LC_ALL=C.UTF-8";
 	char san_env[256], asan_env[256], home_env[160];
 	char *env[] = { path_env, lang_env, home_env, san_env, asan_env, NULL };
-	const char *ubsan = getenv("UBSAN_OPTIONS"), *asan = getenv("ASAN_OPTIONS");
+	const char *ubsan = getenv("UBSAN_OPTIONS"), *asan = getenv("KF_ASAN_STARTED");
 	int pin_fd = pin ? text_fd(pin) : -1;
 
 	(void)snprintf(home_env, sizeof(home_env), "HOME=%s/mail", rig->dir);
