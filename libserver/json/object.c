@@ -69,17 +69,20 @@ void json_in_fail(struct json_in *in, const char *name, const char *why)
 {
 	if (in->r < 0)
 		return;
-	in->r = error_why(in->e, -EBADMSG, RULE, NEXT, "the %s's \"%s\" %s", in->what, name, why);
+	in->r = error_why(in->e, -EBADMSG, in->rule, in->next, "the %s's \"%s\" %s", in->what,
+			  name, why);
 }
 
-struct json_in json_in_begin(struct bytes text, const char *format, const char *what,
-			     struct kf_error *e)
+struct json_in json_in_open(struct bytes text, const struct json_kind *kind, struct kf_error *e)
 {
-	struct json_in in = { .what = what, .e = e };
+	struct json_in in = {
+		.what = kind->what, .rule = kind->rule, .next = kind->next, .e = e,
+	};
 	json_error_t why;
 
-	if (text.n > JSON_TEXT_MAX) {
-		in.r = error_why(e, -EBADMSG, RULE, NEXT, "the %s is longer than 1 MiB", what);
+	if (text.n > kind->max) {
+		in.r = error_why(e, -EBADMSG, in.rule, in.next, "the %s is longer than %zu KiB",
+				 in.what, kind->max >> 10);
 		return in;
 	}
 	errno = 0;
@@ -87,10 +90,20 @@ struct json_in json_in_begin(struct bytes text, const char *format, const char *
 	if (!in.object && (errno == ENOMEM || !why.text[0]))	/* jansson says nothing, or anything */
 		in.r = -ENOMEM;
 	else if (!in.object)
-		in.r = error_why(e, -EBADMSG, RULE, NEXT, "the %s is not JSON: line %d: %s", what,
-				 why.line, why.text);
+		in.r = error_why(e, -EBADMSG, in.rule, in.next, "the %s is not JSON: line %d: %s",
+				 in.what, why.line, why.text);
 	else if (!json_is_object(in.object))
-		in.r = error_why(e, -EBADMSG, RULE, NEXT, "the %s is not a JSON object", what);
+		in.r = error_why(e, -EBADMSG, in.rule, in.next, "the %s is not a JSON object",
+				 in.what);
+	return in;
+}
+
+struct json_in json_in_begin(struct bytes text, const char *format, const char *what,
+			     struct kf_error *e)
+{
+	const struct json_kind kind = { JSON_TEXT_MAX, what, RULE, NEXT };
+	struct json_in in = json_in_open(text, &kind, e);
+
 	json_in_expect(&in, "format", format);
 	if (json_in_number(&in, "version", INT32_MAX) != 1 && in.r == 0)
 		in.r = error_why(e, -EBADMSG, RULE, "use a keyferry as new as the other side's",
@@ -245,10 +258,13 @@ json_t *json_in_array(struct json_in *in, const char *name, size_t min, size_t m
 
 static struct json_in nested(struct json_in *outer, json_t *value, const char *name)
 {
-	struct json_in in = { .object = value, .what = name, .e = outer->e, .r = outer->r };
+	struct json_in in = {
+		.object = value, .what = name, .rule = outer->rule, .next = outer->next,
+		.e = outer->e, .r = outer->r,
+	};
 
 	if (in.r == 0 && !json_is_object(value))
-		in.r = error_why(in.e, -EBADMSG, RULE, NEXT, "the %s's \"%s\" is not an object",
+		in.r = error_why(in.e, -EBADMSG, in.rule, in.next, "the %s's \"%s\" is not an object",
 				 outer->what, name);
 	return in;
 }
@@ -266,7 +282,7 @@ struct json_in json_in_enter(struct json_in *outer, json_t *array, size_t i)
 static void refuse_leftovers(struct json_in *in)
 {
 	if (in->r == 0 && in->taken != json_object_size(in->object))
-		in->r = error_why(in->e, -EBADMSG, RULE, NEXT,
+		in->r = error_why(in->e, -EBADMSG, in->rule, in->next,
 				  "the %s has members that do not belong there", in->what);
 }
 
@@ -275,6 +291,14 @@ void json_in_leave(struct json_in *outer, struct json_in *inner)
 	refuse_leftovers(inner);
 	if (outer->r == 0)
 		outer->r = inner->r;
+}
+
+size_t json_in_ignore(struct json_in *in)
+{
+	size_t rest = in->r < 0 ? 0 : json_object_size(in->object) - in->taken;
+
+	in->taken += rest;
+	return rest;
 }
 
 int json_in_end(struct json_in *in)
@@ -290,7 +314,7 @@ void json_in_expect(struct json_in *in, const char *name, const char *text)
 	const char *got = json_in_text(in, name);
 
 	if (in->r == 0 && strcmp(got, text) != 0)
-		in->r = error_why(in->e, -EBADMSG, RULE, "check that it is the right file",
+		in->r = error_why(in->e, -EBADMSG, in->rule, "check that it is the right file",
 				  "the %s's \"%s\" is not \"%s\"", in->what, name, text);
 }
 

@@ -40,6 +40,8 @@ int blob_set(struct blob *b, struct bytes from);
  * @object:	borrowed, or owned by the outermost
  * @taken:	members read so far
  * @what:	names the object in errors: "offer"
+ * @rule:	what errors say it breaks, and
+ * @next:	what to do about it
  * @r:		0, or the first thing wrong; sticky
  * @e:		gets the words, may be NULL
  */
@@ -47,9 +49,19 @@ struct json_in {
 	json_t *object;
 	size_t taken;
 	const char *what;
+	const char *rule, *next;
 	int r;
 	struct kf_error *e;
 };
+
+/* Whose file it is: how long it may be, and the words of its errors, as in struct json_in. */
+struct json_kind {
+	size_t max;
+	const char *what, *rule, *next;
+};
+
+/* Parses a whole file of any format. */
+struct json_in json_in_open(struct bytes text, const struct json_kind *kind, struct kf_error *e);
 
 /* Parses a whole file and takes "format" and "version" 1. @what is the format without "keyferry-". */
 struct json_in json_in_begin(struct bytes text, const char *format, const char *what,
@@ -80,6 +92,9 @@ struct json_in json_in_object(struct json_in *in, const char *name);
 void json_in_expect(struct json_in *in, const char *name, const char *text);
 /* Marks the object bad by the caller's own judgement of @name. */
 void json_in_fail(struct json_in *in, const char *name, const char *why);
+
+/* For formats whose readers pass over what they do not know: takes the rest. Return: how many. */
+size_t json_in_ignore(struct json_in *in);
 
 /* Releases it. Return: 0, -EBADMSG, -ENOMEM. */
 int json_in_end(struct json_in *in);
