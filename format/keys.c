@@ -30,6 +30,7 @@ static const struct curve_row {
 	{ KF_KEY_EC_P256, NID_X9_62_prime256v1, "prime256v1" },
 	{ KF_KEY_EC_P384, NID_secp384r1, "secp384r1" },
 	{ KF_KEY_EC_P521, NID_secp521r1, "secp521r1" },
+	{ KF_KEY_EC_P256K, NID_secp256k1, "secp256k1" },
 };
 
 enum { EC_POINT_MAX = 1 + 2 * 66 };

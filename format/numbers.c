@@ -4,17 +4,24 @@
  */
 #include "format/numbers.h"
 
+enum key_kind { KIND_RSA, KIND_EC, KIND_AES };
+
 static const struct key_row {
 	enum kf_key_type type;
+	enum key_kind kind;
 	unsigned bits;
 	const char *name, *group;
 } key_rows[] = {
-	{ KF_KEY_RSA_2048, 2048, "rsa2048", NULL },
-	{ KF_KEY_RSA_3072, 3072, "rsa3072", NULL },
-	{ KF_KEY_RSA_4096, 4096, "rsa4096", NULL },
-	{ KF_KEY_EC_P256, 256, "p256", "P-256" },
-	{ KF_KEY_EC_P384, 384, "p384", "P-384" },
-	{ KF_KEY_EC_P521, 521, "p521", "P-521" },
+	{ KF_KEY_RSA_2048, KIND_RSA, 2048, "rsa2048", NULL },
+	{ KF_KEY_RSA_3072, KIND_RSA, 3072, "rsa3072", NULL },
+	{ KF_KEY_RSA_4096, KIND_RSA, 4096, "rsa4096", NULL },
+	{ KF_KEY_EC_P256, KIND_EC, 256, "p256", "P-256" },
+	{ KF_KEY_EC_P384, KIND_EC, 384, "p384", "P-384" },
+	{ KF_KEY_EC_P521, KIND_EC, 521, "p521", "P-521" },
+	{ KF_KEY_AES_128, KIND_AES, 128, "aes128", NULL },
+	{ KF_KEY_AES_192, KIND_AES, 192, "aes192", NULL },
+	{ KF_KEY_AES_256, KIND_AES, 256, "aes256", NULL },
+	{ KF_KEY_EC_P256K, KIND_EC, 256, "p256k", "secp256k1" },
 };
 
 struct name_row {
@@ -43,6 +50,14 @@ static const struct name_row function_rows[] = {
 	{ KF_FUNCTION_CHANGE_AUTHENTICATOR, "change-authenticator" },
 	{ KF_FUNCTION_AUTHENTICATE, "authenticate" },
 	{ KF_FUNCTION_IMPORT_SECRET, "import-secret" },
+	{ 0, NULL },
+};
+
+static const struct name_row hash_rows[] = {
+	{ KF_HASH_SHA1, "sha1" },
+	{ KF_HASH_SHA256, "sha256" },
+	{ KF_HASH_SHA384, "sha384" },
+	{ KF_HASH_SHA512, "sha512" },
 	{ 0, NULL },
 };
 
@@ -116,18 +131,26 @@ static int number_from_name(const struct name_row *rows, const char *name)
 	return -EINVAL;
 }
 
-bool key_type_is_rsa(enum kf_key_type type)
+static bool key_type_is(enum kf_key_type type, enum key_kind kind)
 {
 	const struct key_row *row = key_row(type);
 
-	return row && !row->group;
+	return row && row->kind == kind;
+}
+
+bool key_type_is_rsa(enum kf_key_type type)
+{
+	return key_type_is(type, KIND_RSA);
 }
 
 bool key_type_is_ec(enum kf_key_type type)
 {
-	const struct key_row *row = key_row(type);
+	return key_type_is(type, KIND_EC);
+}
 
-	return row && row->group;
+bool key_type_is_aes(enum kf_key_type type)
+{
+	return key_type_is(type, KIND_AES);
 }
 
 unsigned key_type_bits(enum kf_key_type type)
@@ -152,10 +175,17 @@ const char *key_type_group(enum kf_key_type type)
 bool key_type_suits(enum kf_key_type type, enum kf_purpose purpose)
 {
 	if (purpose == KF_PURPOSE_SIGN)
-		return key_row(type) != NULL;
+		return key_type_is_rsa(type) || key_type_is_ec(type);
 	if (purpose == KF_PURPOSE_DECRYPT)
 		return key_type_is_rsa(type);
+	if (purpose == KF_PURPOSE_CIPHER)
+		return key_type_is_aes(type);
 	return purpose == KF_PURPOSE_DERIVE && key_type_is_ec(type);
+}
+
+bool key_type_is_made(enum kf_key_type type)
+{
+	return type >= KF_KEY_RSA_2048 && type <= KF_KEY_EC_P521;
 }
 
 const char *key_type_name(enum kf_key_type type)
@@ -183,6 +213,11 @@ const char *function_name(enum kf_function function)
 const char *grade_name(enum kf_grade grade)
 {
 	return number_name(grade_rows, (int)grade);
+}
+
+const char *hash_name(enum kf_hash hash)
+{
+	return number_name(hash_rows, (int)hash);
 }
 
 int key_type_from_name(const char *name, enum kf_key_type *out)
@@ -213,6 +248,16 @@ int method_from_name(const char *name, enum kf_method *out)
 	if (r < 0)
 		return r;
 	*out = (enum kf_method)r;
+	return 0;
+}
+
+int hash_from_name(const char *name, enum kf_hash *out)
+{
+	int r = number_from_name(hash_rows, name);
+
+	if (r < 0)
+		return r;
+	*out = (enum kf_hash)r;
 	return 0;
 }
 

@@ -31,6 +31,30 @@ enum {
 	APP_PUK_REF = 0x82,
 };
 
+/*
+ * INS of the commands that carry the PUK for a KEK are among those that no raw APDU may have, whatever
+ * its class (daemon/broker/apdu.c).
+ */
+enum { APP_KEK_SET_DISABLE = 0, APP_KEK_SET_ENABLE = 1, APP_KEK_SET_DELETE = 2 };	/* P1 */
+
+/* [card-application 7.4, 7.5] */
+enum {
+	APP_UNWRAP_FREE = 32,		/* refusals in a row before each one is waited for */
+	APP_UNWRAP_PAUSE_MS = 500,
+	APP_WRAPPED_MAX = 2560,		/* longest C2: an RSA-4096 PrivateKeyInfo is about 2380 */
+	APP_AAD_MAX = 1024,
+};
+
+/* [card-application 7.5], P1 of CIPHER */
+enum app_cipher {
+	APP_CBC_ENCRYPT = 1,
+	APP_CBC_DECRYPT = 2,
+	APP_GCM_ENCRYPT = 3,
+	APP_GCM_DECRYPT = 4,
+};
+
+enum { AES_BLOCK = 16, GCM_IV_SIZE = 12, GCM_TAG_SIZE = 16 };
+
 /* [card-application 1.2]: how S1 is padded under the EXCHANGE key */
 enum wrap_padding { WRAP_OAEP_SHA256 = 2 };
 
@@ -100,23 +124,32 @@ enum app_ins {
 	INS_DESTROY_SESSION = 0x58,
 	INS_CONVERT = 0x5a,
 	INS_LIST_PENDING = 0x5c,
+	INS_CREATE_KEK = 0x26,
+	INS_SET_KEK = 0x28,
+	INS_ATTEST_KEK = 0x62,
+	INS_UNWRAP = 0x66,
+	INS_CIPHER = 0x68,
 	INS_DELETE = 0xe4,
 };
 
 bool key_type_is_rsa(enum kf_key_type type);
 bool key_type_is_ec(enum kf_key_type type);
+bool key_type_is_aes(enum kf_key_type type);
 
-/* RSA: bits of the modulus; EC: bits of the field; else 0. */
+/* RSA: bits of the modulus; EC: bits of the field; AES: of the key; else 0. */
 unsigned key_type_bits(enum kf_key_type type);
 
-/* RSA: length of the modulus in bytes; EC: of the field and of the order. */
+/* RSA: length of the modulus in bytes; EC: of the field and of the order; AES: of the key. */
 size_t key_type_size(enum kf_key_type type);
 
 /* OpenSSL's group name of an EC type, else NULL. */
 const char *key_type_group(enum kf_key_type type);
 
-/* Whether a key of @type may have @purpose: RSA SIGN, DECRYPT; EC SIGN, DERIVE. */
+/* Whether a key of @type may have @purpose: RSA SIGN, DECRYPT; EC SIGN, DERIVE; AES CIPHER. */
 bool key_type_suits(enum kf_key_type type, enum kf_purpose purpose);
+
+/* Whether the card generates keys of @type and takes them from items; the rest comes by UNWRAP alone. */
+bool key_type_is_made(enum kf_key_type type);
 
 /* Names of docs/formats.md 8; NULL for a number without one. */
 const char *key_type_name(enum kf_key_type type);
@@ -124,11 +157,13 @@ const char *purpose_name(enum kf_purpose purpose);
 const char *method_name(enum kf_method method);
 const char *function_name(enum kf_function function);
 const char *grade_name(enum kf_grade grade);
+const char *hash_name(enum kf_hash hash);
 
 /* Return: 0 and the number of @name, or -EINVAL if nothing is called that. */
 int key_type_from_name(const char *name, enum kf_key_type *out);
 int purpose_from_name(const char *name, enum kf_purpose *out);
 int method_from_name(const char *name, enum kf_method *out);
+int hash_from_name(const char *name, enum kf_hash *out);
 
 /* Length of the hash an algorithm signs, 0 if it signs none. */
 size_t algorithm_hash_size(enum algorithm algorithm);

@@ -20,6 +20,10 @@ extern "C" {
 #define KF_CERT_MAX		4096	/* certificate kept on a card */
 #define KF_ITEM_MAX		8192	/* one sealed item */
 #define KF_ITEMS_MAX		64	/* items under one sid */
+#define KF_KID_MAX		255	/* name of a key-encryption key */
+#define KF_CHECK_VALUE_SIZE	3	/* of a secret key, CKA_CHECK_VALUE [PKCS#11] */
+#define KF_BLOB_MAX		4096	/* one wrapped key; RSA-4096 under RSA-4096 is 2.9 kB */
+#define KF_CIPHER_MAX		4096	/* text of one AES operation */
 
 enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */
 	KF_KEY_NONE = 0,
@@ -35,6 +39,7 @@ enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */
 	KF_KEY_AES_256 = 10,
 	KF_KEY_3DES_112 = 11,
 	KF_KEY_3DES_168 = 12,
+	KF_KEY_EC_P256K = 13,		/* secp256k1 */
 };
 
 enum kf_purpose {		/* one for the life of a key (SECURITY section 2); also bit numbers */
@@ -55,7 +60,7 @@ enum kf_origin {
 	KF_ORIGIN_GENERATED = 1,	/* on this card, never outside */
 	KF_ORIGIN_INJECTED = 2,		/* opened only inside the card, from a known sender */
 	KF_ORIGIN_INJECTED_OPEN = 3,	/* opened only inside the card, sender unauthenticated */
-	KF_ORIGIN_FACTORY = 4,
+	KF_ORIGIN_FACTORY = 4,		/* known outside: loaded by the maker, or under such a KEK */
 	KF_ORIGIN_UNKNOWN = 5,		/* the card cannot tell */
 };
 

@@ -19,6 +19,26 @@ TEST(names_and_numbers_lead_to_each_other)
 	}
 }
 
+TEST(a_card_makes_rsa_and_the_three_curves_of_the_first_page)
+{
+	uint32_t made = 0;
+
+	for (int type = 0; type < 32; type++)
+		made |= (uint32_t)key_type_is_made((enum kf_key_type)type) << type;
+	EXPECT_EQ(0x7eu, made);
+}
+
+TEST(a_hash_has_its_usual_name)
+{
+	enum kf_hash hash = KF_HASH_NONE;
+
+	EXPECT_EQ(0, hash_from_name("sha384", &hash));
+	EXPECT_EQ(KF_HASH_SHA384, hash);
+	EXPECT_STREQ("sha1", hash_name(KF_HASH_SHA1));
+	EXPECT_EQ(-EINVAL, hash_from_name("md5", &hash));
+	EXPECT_TRUE(hash_name(KF_HASH_NONE) == NULL);
+}
+
 TEST(an_unknown_name_is_refused)
 {
 	enum kf_key_type type;
@@ -37,6 +57,11 @@ TEST(purposes_suit_types_as_the_page_says)
 	EXPECT_FALSE(key_type_suits(KF_KEY_RSA_3072, KF_PURPOSE_DERIVE));
 	EXPECT_TRUE(key_type_suits(KF_KEY_EC_P521, KF_PURPOSE_DERIVE));
 	EXPECT_FALSE(key_type_suits(KF_KEY_EC_P256, KF_PURPOSE_DECRYPT));
+	EXPECT_TRUE(key_type_suits(KF_KEY_EC_P256K, KF_PURPOSE_SIGN));
+	EXPECT_TRUE(key_type_suits(KF_KEY_AES_128, KF_PURPOSE_CIPHER));
+	EXPECT_FALSE(key_type_suits(KF_KEY_AES_128, KF_PURPOSE_SIGN));
+	EXPECT_FALSE(key_type_suits(KF_KEY_RSA_2048, KF_PURPOSE_CIPHER));
+	EXPECT_FALSE(key_type_suits(KF_KEY_3DES_168, KF_PURPOSE_CIPHER));
 	for (int type = 0; type < 32; type++) {
 		EXPECT_FALSE(key_type_suits((enum kf_key_type)type, KF_PURPOSE_EXCHANGE));
 		EXPECT_FALSE(key_type_suits((enum kf_key_type)type, KF_PURPOSE_DEVICE));
@@ -63,7 +88,9 @@ TEST(sizes_are_those_of_the_field_and_the_modulus)
 {
 	EXPECT_EQ(66u, key_type_size(KF_KEY_EC_P521));
 	EXPECT_EQ(384u, key_type_size(KF_KEY_RSA_3072));
-	EXPECT_EQ(0u, key_type_size(KF_KEY_AES_256));
+	EXPECT_EQ(32u, key_type_size(KF_KEY_EC_P256K));
+	EXPECT_EQ(24u, key_type_size(KF_KEY_AES_192));
+	EXPECT_EQ(0u, key_type_size(KF_KEY_3DES_168));
 	EXPECT_EQ(48u, algorithm_hash_size(ALG_PSS_SHA384));
 	EXPECT_EQ(0u, algorithm_hash_size(ALG_ECDH));
 }

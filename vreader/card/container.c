@@ -95,7 +95,7 @@ CHECK(generate_check)
 	request->generate.type = (enum kf_key_type)tlv_take_number(&u, 0x80, 1);
 	request->generate.purpose = (enum kf_purpose)tlv_take_number(&u, 0x81, 1);
 	request->generate.policy = (uint8_t)tlv_take_number(&u, 0x82, 1);
-	if (unpack_end(&u) < 0 ||
+	if (unpack_end(&u) < 0 || !key_type_is_made(request->generate.type) ||
 	    !container_may_hold(request->generate.type, request->generate.purpose) ||
 	    (request->generate.policy & ~STATE_POLICY_PIN) != 0)
 		return SW_DATA;

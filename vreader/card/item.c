@@ -73,7 +73,7 @@ static bool fields_are_right(const struct state *state, const struct offer *offe
 	       memcmp(b->exchange, card_key_hash(offer->key), KF_DIGEST_SIZE) == 0 &&
 	       b->container == offer->target &&
 	       b->pin == (b->policy.pin_needed ? KF_PIN_USER : 0) &&
-	       key_type_suits(b->key_type, b->purpose);
+	       key_type_is_made(b->key_type) && key_type_suits(b->key_type, b->purpose);
 }
 
 /* Step 5, sender. Without injector keys everybody may send, and no one can claim to be someone. */
