@@ -41,7 +41,7 @@ void put_spki_hash(struct packer *p, const struct spki_hash *hash)
 	der_put(p, DER_OCTETS, hash->present ? BYTES_OF(hash->digest) : BYTES_NONE);
 }
 
-static void take_list(struct unpacker *u, struct number_list *out)
+void take_number_list(struct unpacker *u, struct number_list *out)
 {
 	struct unpacker list = der_enter(u, DER_SEQUENCE);
 
@@ -51,7 +51,7 @@ static void take_list(struct unpacker *u, struct number_list *out)
 	der_leave(u, &list);
 }
 
-static void put_list(struct packer *p, const struct number_list *list)
+void put_number_list(struct packer *p, const struct number_list *list)
 {
 	struct der_mark mark = der_begin(p, DER_SEQUENCE);
 
@@ -119,10 +119,10 @@ int statement_parse(struct bytes der, struct statement *out)
 	s.origin = (enum kf_origin)der_enum(&u);
 	s.container = (uint32_t)der_uint(&u, APP_CONTAINERS - 1);
 	take_spki_hash(&u, &s.holds);
-	take_list(&u, &s.methods);
-	take_list(&u, &s.key_types);
-	take_list(&u, &s.paddings);
-	take_list(&u, &s.suites);
+	take_number_list(&u, &s.methods);
+	take_number_list(&u, &s.key_types);
+	take_number_list(&u, &s.paddings);
+	take_number_list(&u, &s.suites);
 	take_limits(&u, &s);
 	take_injectors(&u, &s);
 	der_copy(&u, s.sid, sizeof(s.sid));
@@ -154,10 +154,10 @@ void statement_pack(struct packer *p, const struct statement *s)
 	der_put_uint(p, DER_ENUMERATED, s->origin);
 	der_put_uint(p, DER_INTEGER, s->container);
 	put_spki_hash(p, &s->holds);
-	put_list(p, &s->methods);
-	put_list(p, &s->key_types);
-	put_list(p, &s->paddings);
-	put_list(p, &s->suites);
+	put_number_list(p, &s->methods);
+	put_number_list(p, &s->key_types);
+	put_number_list(p, &s->paddings);
+	put_number_list(p, &s->suites);
 	put_limits(p, s);
 	put_injectors(p, s);
 	der_put(p, DER_OCTETS, BYTES_OF(s->sid));

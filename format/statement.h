@@ -18,6 +18,8 @@ struct number_list {
 };
 
 bool number_list_has(const struct number_list *list, uint8_t number);
+void take_number_list(struct unpacker *u, struct number_list *out);
+void put_number_list(struct packer *p, const struct number_list *list);
 
 /* An SPKI hash, or none: a container holds one key at most, an item has one sender at most. */
 struct spki_hash {
