@@ -34,6 +34,11 @@ int kf_keypair_from_pem(const void *pem, size_t len, const void *passphrase,
 	r = pem_private_key(BYTES(pem, len), BYTES(passphrase, passphrase_len), &pair->key, e);
 	if (r == 0)
 		r = describe(pair);
+	if (r == 0 && !key_type_is_made(pair->type))
+		r = error_why(e, -EOPNOTSUPP, "docs/card-application.md 1.2",
+			      "wrap it for a KEK of the card instead: keyferry byok wrap",
+			      "a key of type %s comes into a card by unwrapping alone",
+			      key_type_name(pair->type));
 	if (r < 0)
 		return error_what(e, r, "cannot take the private key");
 	*out = take_ptr(pair);

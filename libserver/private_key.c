@@ -101,6 +101,9 @@ static int curve_of(struct bytes params, enum kf_key_type *out)
 	case NID_secp521r1:
 		*out = KF_KEY_EC_P521;
 		return 0;
+	case NID_secp256k1:
+		*out = KF_KEY_EC_P256K;
+		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -231,4 +234,56 @@ int private_key_parse(struct bytes der, enum private_key_form form, EVP_PKEY **o
 	default:
 		return parse_pkcs8(der, out, e);
 	}
+}
+
+/* --- writing --- */
+
+/* [RFC 5480 2.1.1.1]: contents of the OIDs of the named curves */
+static const struct curve_oid {
+	enum kf_key_type type;
+	uint8_t n, oid[8];
+} curve_oids[] = {
+	{ KF_KEY_EC_P256, 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 } },
+	{ KF_KEY_EC_P384, 5, { 0x2b, 0x81, 0x04, 0x00, 0x22 } },
+	{ KF_KEY_EC_P521, 5, { 0x2b, 0x81, 0x04, 0x00, 0x23 } },
+	{ KF_KEY_EC_P256K, 5, { 0x2b, 0x81, 0x04, 0x00, 0x0a } },
+};
+
+static void put_algorithm(struct packer *p, enum kf_key_type type)
+{
+	struct der_mark mark = der_begin(p, DER_SEQUENCE);
+
+	if (key_type_is_rsa(type)) {
+		der_put(p, DER_OID, BYTES_OF(oid_rsa));
+		der_put(p, DER_NULL, BYTES_NONE);
+	} else {
+		der_put(p, DER_OID, BYTES_OF(oid_ec));
+		for (size_t i = 0; i < sizeof(curve_oids) / sizeof(curve_oids[0]); i++)
+			if (curve_oids[i].type == type)
+				der_put(p, DER_OID, BYTES(curve_oids[i].oid, curve_oids[i].n));
+	}
+	der_end(p, mark);
+}
+
+int private_key_write(EVP_PKEY *key, struct secret *out)
+{
+	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
+	struct packer p = pack_begin(out->p, out->cap);
+	struct der_mark mark;
+	enum kf_key_type type;
+	int r = key_type_of(key, &type);
+
+	if (r == 0)
+		r = secret_init(&plain, KEY_PLAIN_MAX);
+	if (r == 0)
+		r = key_plain_encode(key, &plain);
+	if (r < 0)
+		return r;
+	mark = der_begin(&p, DER_SEQUENCE);
+	der_put_uint(&p, DER_INTEGER, 0);	/* version [RFC 5208 5] */
+	put_algorithm(&p, type);
+	der_put(&p, DER_OCTETS, secret_bytes(&plain));
+	der_end(&p, mark);
+	out->n = p.n;
+	return pack_end(&p);
 }

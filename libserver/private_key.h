@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/secret.h"
 #include "keyferry/error.h"
 
 #include <openssl/types.h>
@@ -24,3 +24,11 @@ enum private_key_form {
  */
 int private_key_parse(struct bytes der, enum private_key_form form, EVP_PKEY **out,
 		      struct kf_error *e);
+
+/*
+ * The pair as PrivateKeyInfo, in the form in which wrapped keys travel (docs/formats.md): version 0, no
+ * attributes; of an EC key the curve stands outside alone, and the public half inside.
+ *
+ * Return: 0, -EMSGSIZE @out is too small, -EIO, -ENOMEM.
+ */
+int private_key_write(EVP_PKEY *key, struct secret *out);

@@ -475,6 +475,176 @@ int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request,
 int kf_state_receipt(struct kf_state *state, const char *card, const void *json, size_t len,
 		     struct kf_receipt_report **out, struct kf_error *e);
 
+/* --- Bring Your Own Key, the sender's half (docs/byok.md): no card and no state --- */
+
+struct kf_byok;
+struct kf_byok_kek;
+struct kf_byok_target;
+
+#define KF_BYOK_NAMED_HASHES 0x1u	/* header.enc may name an OAEP hash other than SHA-1 */
+
+/**
+ * kf_byok_parse() - a .byok file
+ * @flags:	%KF_BYOK_NAMED_HASHES or 0
+ *
+ * Strict, and what is refused is called by its name (docs/byok.md 2). Nothing in the file is
+ * authenticated. Return: 0, -EBADMSG, -EINVAL an unknown flag.
+ */
+int kf_byok_parse(const void *json, size_t len, unsigned int flags, struct kf_byok **out,
+		  struct kf_error *e);
+struct kf_byok *kf_byok_free(struct kf_byok *byok);
+
+const char *kf_byok_kid(const struct kf_byok *byok);
+enum kf_hash kf_byok_hash(const struct kf_byok *byok);
+/* Text for people, UTF-8, from outside; NULL: the file has none. */
+const char *kf_byok_generator(const struct kf_byok *byok);
+/* How many members nobody knows it has. */
+size_t kf_byok_ignored(const struct kf_byok *byok);
+/* The wrapped key, borrowed. */
+const uint8_t *kf_byok_blob(const struct kf_byok *byok, size_t *len);
+
+/**
+ * kf_byok_kek_new() - the public half of the receiver's key-encryption key
+ * @key:	SubjectPublicKeyInfo of RSA 2048, 3072 or 4096 with an exponent from 65537; PEM or DER
+ *
+ * It is not trusted yet. Return: 0, -EBADMSG, -EINVAL a key, and not such a one.
+ */
+int kf_byok_kek_new(const void *key, size_t len, struct kf_byok_kek **out, struct kf_error *e);
+struct kf_byok_kek *kf_byok_kek_free(struct kf_byok_kek *kek);
+
+enum kf_key_type kf_byok_kek_type(const struct kf_byok_kek *kek);
+/* SHA-256 of the SubjectPublicKeyInfo, KF_DIGEST_SIZE bytes, borrowed. */
+const uint8_t *kf_byok_kek_hash(const struct kf_byok_kek *kek);
+
+/* Trusts it if @hash, which came by another way than the key, is its. Return: 0, -EACCES. */
+int kf_byok_kek_expect(struct kf_byok_kek *kek, const uint8_t hash[KF_DIGEST_SIZE],
+		       struct kf_error *e);
+
+/**
+ * struct kf_byok_attestation - a card's word for a KEK, and what makes it believed
+ * @size:	of the struct the caller knows
+ * @json:	the attestation file (docs/formats.md 8.5), of @len bytes
+ * @root:	the card maker's root certificate, DER or PEM
+ * @crl:	its revocation list, DER or PEM; NULL: none is checked
+ * @device:	the card it has to be, by serial or fingerprint
+ */
+struct kf_byok_attestation {
+	size_t size;
+	const void *json;
+	size_t len;
+	const void *root;
+	size_t root_len;
+	const void *crl;
+	size_t crl_len;
+	const char *device;
+};
+
+/**
+ * kf_byok_kek_attest() - trust it because a card we know says that it is its own
+ * @server:	whether that card may be virtual; borrowed during the call
+ *
+ * The certificate in the file passes all of kf_enrolled_new() and is of @device, the statement is
+ * signed by it and is of this key, and the key was made on the card. From then on only what the card
+ * does with this KEK is planned: its hash, its key types.
+ *
+ * Return: 0, -EBADMSG, -EACCES.
+ */
+int kf_byok_kek_attest(struct kf_byok_kek *kek, const struct kf_server *server,
+		       const struct kf_byok_attestation *attestation, struct kf_error *e);
+/* The attested name of the KEK, borrowed; NULL: it is not attested. */
+const char *kf_byok_kek_name(const struct kf_byok_kek *kek);
+
+/* Trusts it for no reason, which is to be said to whoever decides. */
+void kf_byok_kek_take_unattested(struct kf_byok_kek *kek);
+
+/* Grade of a key that is wrapped for it; %KF_GRADE_NONE: it is not trusted. */
+enum kf_grade kf_byok_kek_grade(const struct kf_byok_kek *kek);
+
+/**
+ * kf_byok_target_from_pem() - the key to wrap, as kf_keypair_from_pem()
+ *
+ * Kept in locked memory until it is freed. Return: as kf_keypair_from_pem().
+ */
+int kf_byok_target_from_pem(const void *pem, size_t len, const void *passphrase,
+			    size_t passphrase_len, struct kf_byok_target **out, struct kf_error *e);
+/* An AES key: 16, 24 or 32 bytes. Return: 0, -EINVAL. */
+int kf_byok_target_from_raw(const void *key, size_t len, struct kf_byok_target **out,
+			    struct kf_error *e);
+struct kf_byok_target *kf_byok_target_free(struct kf_byok_target *target);
+
+enum kf_key_type kf_byok_target_type(const struct kf_byok_target *target);
+/* SubjectPublicKeyInfo, borrowed, to compare with what the receiver shows; NULL: an AES key. */
+const uint8_t *kf_byok_target_public(const struct kf_byok_target *target, size_t *len);
+/* The same for an AES key: 3 bytes, CKA_CHECK_VALUE of PKCS #11; NULL: not an AES key. */
+const uint8_t *kf_byok_target_check_value(const struct kf_byok_target *target);
+
+enum kf_byok_format {			/* who it is for (docs/byok.md 3) */
+	KF_BYOK_AZURE = 1,		/* .byok file */
+	KF_BYOK_AWS = 2,		/* binary */
+	KF_BYOK_GCP = 3,		/* binary */
+	KF_BYOK_VAULT = 4,		/* base64 */
+	KF_BYOK_PKCS11 = 5,		/* binary: C_UnwrapKey */
+};
+
+/* "azure", "aws", "gcp", "vault", "pkcs11". Return: 0, -EINVAL; NULL for an unknown number. */
+int kf_byok_format_from_name(const char *name, enum kf_byok_format *out);
+const char *kf_byok_format_name(enum kf_byok_format format);
+
+enum kf_byok_mode {
+	KF_BYOK_MODE_FORMAT = 0,	/* as the format has it for this kind of key */
+	KF_BYOK_MODE_HYBRID = 1,	/* RSA-OAEP of an AES key, AES-KWP of the target under that */
+	KF_BYOK_MODE_DIRECT = 2,	/* RSA-OAEP of the target */
+};
+
+/**
+ * struct kf_byok_plan - how to wrap; start from { .size = sizeof(struct kf_byok_plan) }
+ * @size:	of the struct the caller knows
+ * @hash:	of OAEP and its MGF1; %KF_HASH_NONE: the format's
+ */
+struct kf_byok_plan {
+	size_t size;
+	enum kf_byok_format format;
+	enum kf_hash hash;
+	enum kf_byok_mode mode;
+};
+
+/* Fills in what was left to the format. Return: 0, -EINVAL the format does not take it. */
+int kf_byok_plan_settle(struct kf_byok_plan *plan, const struct kf_byok_kek *kek,
+			enum kf_key_type target, struct kf_error *e);
+
+/**
+ * kf_byok_wrap() - the bare wrapped key
+ * @kek:	trusted
+ *
+ * A fresh AES-256 key each time. Return: 0, -EACCES @kek is not trusted, -EINVAL the format does not
+ * take this, -EMSGSIZE the target does not fit under OAEP alone.
+ */
+int kf_byok_wrap(const struct kf_byok_kek *kek, const struct kf_byok_target *target,
+		 const struct kf_byok_plan *plan, uint8_t **blob, size_t *len, struct kf_error *e);
+
+/**
+ * struct kf_byok_label - what a .byok file says beside the blob
+ * @size:	of the struct the caller knows
+ * @kid:	the KEK's identifier, https://HOST/keys/NAME/VERSION
+ * @hash:	of OAEP
+ * @generator:	text for people, UTF-8; NULL: none
+ */
+struct kf_byok_label {
+	size_t size;
+	const char *kid;
+	enum kf_hash hash;
+	const char *generator;
+};
+
+/**
+ * kf_byok_write() - a wrapped key as its receiver wants it
+ * @label:	only .byok files have one
+ *
+ * Return: 0, -EINVAL.
+ */
+int kf_byok_write(enum kf_byok_format format, const struct kf_byok_label *label, const void *blob,
+		  size_t blob_len, uint8_t **out, size_t *len, struct kf_error *e);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

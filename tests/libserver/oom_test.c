@@ -138,6 +138,42 @@ static int enrol(struct oom *oom)
 	return r;
 }
 
+static int parse_byok(struct oom *oom)
+{
+	struct kf_byok *byok = NULL;
+	int r = kf_byok_parse(oom->text.p, oom->text.n, 0, &byok, &oom->e);
+
+	kf_byok_free(byok);
+	return r;
+}
+
+static int wrap(struct oom *oom)
+{
+	const struct kf_byok_plan plan = { .size = sizeof(plan), .format = KF_BYOK_AZURE };
+	const struct kf_byok_label label = {
+		.size = sizeof(label), .kid = "https://v/keys/k", .hash = KF_HASH_SHA1, .generator = "g",
+	};
+	struct kf_byok_kek *kek = NULL;
+	struct kf_byok_target *target = NULL;
+	uint8_t *blob = NULL, *file = NULL;
+	size_t len = 0;
+	int r = kf_byok_kek_new(oom->other.p, oom->other.n, &kek, &oom->e);
+
+	if (r == 0) {
+		kf_byok_kek_take_unattested(kek);
+		r = kf_byok_target_from_pem(oom->text.p, oom->text.n, NULL, 0, &target, &oom->e);
+	}
+	if (r == 0)
+		r = kf_byok_wrap(kek, target, &plan, &blob, &len, &oom->e);
+	if (r == 0)
+		r = kf_byok_write(KF_BYOK_AZURE, &label, blob, len, &file, &len, &oom->e);
+	free(file);
+	free(blob);
+	kf_byok_target_free(target);
+	kf_byok_kek_free(kek);
+	return r;
+}
+
 static struct bytes text_of(const char *text)
 {
 	return BYTES(text, strlen(text));
@@ -203,6 +239,33 @@ TEST_TIMEOUT(out_of_memory_is_told_and_blames_nobody, 300)
 	free(cargo);
 	kf_keypair_free(pair);
 	voyage_deinit(&v);
+}
+
+TEST_TIMEOUT(wrapping_out_of_memory_blames_nobody, 300)
+{
+	const struct kf_byok_label label = {
+		.size = sizeof(label), .kid = "https://v/keys/k", .hash = KF_HASH_SHA1, .generator = "g",
+	};
+	struct oom oom = { 0 };
+	uint8_t spki[SPKI_MAX], blob[272] = { 1 }, *file = NULL;
+	struct packer p = pack_begin(spki, sizeof(spki));
+	EVP_PKEY *key = NULL;
+	size_t len = 0;
+	char *pem;
+
+	json_set_alloc_funcs(json_malloc, free);
+	ASSERT_EQ(0, kf_byok_write(KF_BYOK_AZURE, &label, blob, sizeof(blob), &file, &len, NULL));
+	oom.text = BYTES(file, len);
+	EXPECT_LT(10, each_fails_once(parse_byok, &oom, 1));
+	free(file);
+	ASSERT_EQ(0, key_spki(fakecard_exchange_key(), &p));
+	oom.other = pack_done(&p);
+	ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &key));
+	pem = fakecard_pem(key);
+	oom.text = text_of(pem);
+	EXPECT_LT(100, each_fails_once(wrap, &oom, 1));
+	EVP_PKEY_free(key);
+	free(pem);
 }
 
 /* One seal with a fresh offer in which the @n-th allocation fails. Return: whether it got through. */

@@ -264,3 +264,34 @@ TEST_F(residue, a_sealed_key_is_gone)
 	free(cargo);
 	free(ticket);
 }
+
+/* For the EXCHANGE key, which is as good a KEK as any. */
+static void wrap_key(struct fixture_residue *self)
+{
+	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
+	struct kf_byok_plan plan = { .size = sizeof(plan), .format = KF_BYOK_AZURE };
+	struct kf_byok_target *target = NULL;
+	struct kf_byok_kek *kek = NULL;
+	uint8_t spki[SPKI_MAX], *blob = NULL;
+	struct packer p = pack_begin(spki, sizeof(spki));
+	size_t len;
+
+	ASSERT_EQ(0, key_spki(fakecard_exchange_key(), &p));
+	ASSERT_EQ(0, kf_byok_kek_new(spki, p.n, &kek, NULL));
+	kf_byok_kek_take_unattested(kek);
+	read_pem(self->key, &pem);
+	ASSERT_EQ(0, kf_byok_target_from_pem(pem.p, pem.n, NULL, 0, &target, NULL));
+	EXPECT_LT(0u, search(&self->needles, false));
+	EXPECT_EQ(0, kf_byok_wrap(kek, target, &plan, &blob, &len, NULL));
+	kf_byok_target_free(target);
+	kf_byok_kek_free(kek);
+	free(blob);
+}
+
+TEST_F(residue, byok_45_a_wrapped_key_is_gone)
+{
+	if (HAVE_ASAN)
+		SKIP("built with AddressSanitizer");
+	wrap_key(self);
+	EXPECT_EQ(0u, search(&self->needles, true));
+}

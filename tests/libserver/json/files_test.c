@@ -4,12 +4,13 @@
  * file with any member gone, doubled, renamed or of another kind is not one.
  *
  * Faces: libserver/json/challenge.c libserver/json/offer.c libserver/json/cargo.c
- * Faces: libserver/json/receipt.c libserver/json/names.c
+ * Faces: libserver/json/receipt.c libserver/json/names.c libserver/json/kek.c
  */
 #include "format/item.h"
 #include "libserver/json/cargo.h"
 #include "libserver/json/challenge.h"
 #include "libserver/json/offer.h"
+#include "libserver/json/kek.h"
 #include "libserver/json/receipt.h"
 #include "tests/harness.h"
 
@@ -81,6 +82,19 @@ static char *receipt_text(void)
 	return text;
 }
 
+static char *kek_text(void)
+{
+	struct kek_file file = { .serial = "S-1", .name = "https://v/keys/k" };
+	char *text = NULL;
+	size_t len;
+
+	ASSERT_EQ(0, blob_set(&file.device_certificate, BYTES("cert", 4)));
+	ASSERT_EQ(0, blob_set(&file.statement, BYTES("statement", 9)));
+	ASSERT_EQ(0, kek_file_write(&file, &text, &len, NULL));
+	kek_file_deinit(&file);
+	return text;
+}
+
 /* --- reading, and writing again what was read --- */
 
 static int challenge_again(struct bytes text, char **again)
@@ -128,6 +142,18 @@ static int receipt_again(struct bytes text, char **again)
 	return r;
 }
 
+static int kek_again(struct bytes text, char **again)
+{
+	struct kek_file file = KEK_FILE_INIT;
+	size_t len;
+	int r = kek_file_parse(text, &file, NULL);
+
+	if (r == 0)
+		r = kek_file_write(&file, again, &len, NULL);
+	kek_file_deinit(&file);
+	return r;
+}
+
 FIXTURE(file)
 {
 	char *text;
@@ -143,6 +169,7 @@ FIXTURE_VARIANT_ADD(file, challenge) { challenge_text, challenge_again };
 FIXTURE_VARIANT_ADD(file, offer) { offer_text, offer_again };
 FIXTURE_VARIANT_ADD(file, cargo) { cargo_text, cargo_again };
 FIXTURE_VARIANT_ADD(file, receipt) { receipt_text, receipt_again };
+FIXTURE_VARIANT_ADD(file, kek) { kek_text, kek_again };
 
 FIXTURE_SETUP(file)
 {
