@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces vreader/reader/ccid_dev.c: the reader as a host sees it, message by message, with the card
- * of echo_card.c. What the card computes is run here by hand, so "meanwhile" is easy to say.
+ * The reader as a host sees it, message by message, with the card of echo_card.c. What the card
+ * computes is run here by hand, so "meanwhile" is easy to say.
+ *
+ * Faces: vreader/reader/ccid_dev.c vreader/reader/ccid_xfr.c vreader/reader/ccid_speed.c
  */
 #include "vreader/reader/ccid_dev.h"
 
