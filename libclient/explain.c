@@ -256,6 +256,15 @@ void explain_puk(struct failure *failure)
 	}
 }
 
+void explain_pin_length(struct failure *failure)
+{
+	struct kf_error *e = &failure->error;
+
+	error_text_set(e->why, "a PIN or PUK has fewer or more bytes than the card takes");
+	error_text_set(e->rule, CARD);
+	error_text_set(e->next, "use one of 4 to 32 bytes");
+}
+
 int explain_link(struct failure *failure, int r)
 {
 	struct kf_error *e = &failure->error;

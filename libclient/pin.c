@@ -62,6 +62,17 @@ KF_EXPORT uint32_t kf_pin_max_len(const struct kf_pin *pin)
 	return pin->status.max_len;
 }
 
+static int run_with_value(struct call *call, const char *what)
+{
+	const struct kf_pin_verify *asked = packet_read(&call->request);	/* they begin alike */
+	int r = call_run(call, "%s", what);
+
+	if (call->reply.header.result == -EINVAL && (asked->flags & ~KF_PIN_LAST_TRY) == 0 &&
+	    (asked->pin == KF_PIN_USER || asked->pin == KF_PIN_PUK))
+		explain_pin_length(&call->client->failure);
+	return r;
+}
+
 KF_EXPORT int kf_pin_verify(struct kf_context *context, uint32_t pin, const char *value, size_t len,
 			    uint32_t flags)
 {
@@ -73,7 +84,7 @@ KF_EXPORT int kf_pin_verify(struct kf_context *context, uint32_t pin, const char
 	verify->pin = pin;
 	verify->flags = flags;
 	call_set(&call, kf_pin_verify, value, BYTES(value, len));
-	return call_run(&call, "cannot verify the PIN");
+	return run_with_value(&call, "cannot verify the PIN");
 }
 
 KF_EXPORT int kf_pin_change(struct kf_context *context, uint32_t pin, const char *old_value,
@@ -88,7 +99,7 @@ KF_EXPORT int kf_pin_change(struct kf_context *context, uint32_t pin, const char
 	change->flags = flags;
 	call_set(&call, kf_pin_change, old_value, BYTES(old_value, old_len));
 	call_set(&call, kf_pin_change, new_value, BYTES(new_value, new_len));
-	return call_run(&call, "cannot change the PIN");
+	return run_with_value(&call, "cannot change the PIN");
 }
 
 /* A person types: a deadline that nobody chose is one for machines. */
@@ -134,7 +145,7 @@ KF_EXPORT int kf_pin_unblock(struct kf_context *context, uint32_t pin, const cha
 	unblock->flags = flags;
 	call_set(&call, kf_pin_unblock, puk, BYTES(puk, puk_len));
 	call_set(&call, kf_pin_unblock, new_value, BYTES(new_value, new_len));
-	r = call_run(&call, "cannot unblock the PIN");
+	r = run_with_value(&call, "cannot unblock the PIN");
 	if (r == -EKEYREJECTED || r == -EKEYREVOKED)
 		explain_puk(&context->client->failure);
 	return r;

@@ -43,6 +43,23 @@ TEST_F(requests, old_and_new_pin_are_not_swapped)
 	EXPECT_BYTES_EQ(BYTES("newer", 5), packet_get(&p, kf_pin_unblock, new_value));
 }
 
+TEST_F(requests, a_pin_out_of_bounds_is_called_that_and_nothing_else_is)
+{
+	const struct kf_error *e = kf_client_error(self->f.client);
+
+	fake_answer(&self->f, KF_PIN_CHANGE, -EINVAL);
+	EXPECT_EQ(-EINVAL, kf_pin_change(self->f.context, KF_PIN_USER, "old", 3, "new", 3, 0));
+	EXPECT_NOT_NULL(strstr(e->why, "fewer or more bytes"));
+	EXPECT_STREQ("cannot change the PIN", e->what);
+	expect_explained(self->f.client, -EINVAL);
+	fake_answer(&self->f, KF_PIN_VERIFY, -EINVAL);
+	EXPECT_EQ(-EINVAL, kf_pin_verify(self->f.context, KF_PIN_USER, "1234", 4, 0x80));
+	EXPECT_NULL(strstr(e->why, "fewer or more bytes"));
+	fake_answer(&self->f, KF_PIN_VERIFY, -EINVAL);
+	EXPECT_EQ(-EINVAL, kf_pin_verify(self->f.context, 0, "1234", 4, 0));
+	EXPECT_NULL(strstr(e->why, "fewer or more bytes"));
+}
+
 TEST_F(requests, a_pin_status_costs_no_copy_of_the_pin)
 {
 	struct packet p = fake_reply_begin(&self->f, KF_PIN_STATUS, 0);
