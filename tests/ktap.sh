@@ -9,7 +9,8 @@
 #
 # t runs the function of that name in a subshell with -e, its output made comments, and reports.
 # skip REASON inside it skips it, fail REASON fails it in words. skip_all REASON ends the script.
-# A script that defines t_ends has it run behind each of its tests, in the same subshell.
+# A script that defines t_ends has it run behind each of its tests, in the same subshell, also behind
+# one that has failed.
 
 ktap_n=0
 ktap_failed=0
@@ -44,8 +45,8 @@ t() {
 	# Not as a condition: there sh ignores -e.
 	(
 		set -e
+		trap t_ends EXIT
 		"$@"
-		t_ends
 	) >"$ktap_out" 2>&1 </dev/null
 	ktap_status=$?
 	[ ! -s "$ktap_out" ] || sed 's/^/# /' "$ktap_out"

@@ -10,6 +10,7 @@
 #	as ROLE COMMAND...		ROLE is service, client or server
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
+#	stage_service_anew		a service that knows of nothing before it, with the same options
 #	stage_down			kills what runs, removes the folder; runs at exit anyway
 
 stage_pin=correct-horse-42
@@ -66,6 +67,31 @@ stage_unplug() {
 		[ "$stage_state" != Z ] && [ "$stage_state" != X ]; do sleep 0.01; done 2>/dev/null
 }
 
+# Its pid is in a file like a reader's, and for the same reason.
+stage_service() {
+	stage_more=
+	for stage_reader in reader ${stage_readers:-}; do
+		stage_more="$stage_more --virtual $stage/run/$stage_reader.sock"
+	done
+	# shellcheck disable=SC2086 # options and their values
+	as_background service keyferryd --socket "$stage/run/broker.sock" $stage_more \
+		--grant "$uid_client:look,use,inject,create,delete" >>mail/service.log 2>&1
+	echo $! >pids/service
+	stage_tries=0
+	until [ -S run/broker.sock ]; do
+		stage_tries=$((stage_tries + 1))
+		[ "$stage_tries" -lt 1000 ] || return 1
+		sleep 0.02
+	done
+}
+
+stage_service_anew() {
+	stage_unplug service
+	rm -f run/broker.sock
+	stage_service
+	as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1
+}
+
 stage_down() {
 	# shellcheck disable=SC2046,SC2086 # lists of numbers
 	kill $stage_pids $(cat "$stage"/pids/* 2>/dev/null) 2>/dev/null
@@ -112,20 +138,7 @@ stage_up() {
 				--root mail/root.pem --allow-virtual
 	} >mail/prepare.log 2>&1 || stage_fail "cannot prepare"
 	stage_reader card reader "$@"
-	stage_more=
-	for stage_reader in ${stage_readers:-}; do
-		stage_more="$stage_more --virtual $stage/run/$stage_reader.sock"
-	done
-	# shellcheck disable=SC2086 # options and their values
-	as_background service keyferryd --socket "$stage/run/broker.sock" \
-		--virtual "$stage/run/reader.sock" $stage_more \
-		--grant "$uid_client:look,use,inject,create,delete" >mail/service.log 2>&1
-	stage_tries=0
-	until [ -S run/broker.sock ]; do
-		stage_tries=$((stage_tries + 1))
-		[ "$stage_tries" -lt 1000 ] || stage_fail "the service never came up"
-		sleep 0.02
-	done
+	stage_service || stage_fail "the service never came up"
 	as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1 ||
 		stage_fail "the card never showed"
 }
