@@ -7,14 +7,12 @@
  */
 #include "vreader/reader/line.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -146,6 +144,16 @@ static void send_notice(struct line *line, struct bytes message)
 	line_send(line, LINE_INTERRUPT, BYTES_OF(notice));
 }
 
+static struct ccid_dev *typing_at(struct line *line)
+{
+	struct ccid_dev *dev;
+
+	EACH_DEV(line, dev)
+		if (dev->typing)
+			return dev;
+	return NULL;
+}
+
 static void on_device_send(struct ccid_port *port, enum ccid_port_pipe pipe, struct bytes message)
 {
 	struct line *line = (struct line *)((char *)port - offsetof(struct line, port));
@@ -158,6 +166,9 @@ static void on_device_send(struct ccid_port *port, enum ccid_port_pipe pipe, str
 		send_notice(line, message);
 		break;
 	case CCID_PORT_BULK:
+		/* First: who hears the answer may type for the next question. */
+		if (!typing_at(line))
+			finger_dismiss(&line->finger);
 		if (!line->halted_in && !spoil(line, message))
 			line_send(line, LINE_BULK, message);
 		break;
@@ -450,75 +461,31 @@ static enum ccid_dev_next run_card(struct line *line, struct ccid_dev *dev)
 	return answer(line, dev, r);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static struct ccid_dev *typing_at(struct line *line)
-{
-	struct ccid_dev *dev;
-
-	EACH_DEV(line, dev)
-		if (dev->typing)
-			return dev;
-	return NULL;
-}
-
-/*
- * The FIFO is open while a PIN is asked for and only then, so who writes to it waits until the reader
- * asks, and what is typed at another time goes nowhere. Opened for writing, too: a writer that
- * closes is a person who takes the finger off the key, not the end.
- */
-static void follow_typing(struct line *line, const struct ccid_dev *dev)
-{
-	struct stat st;
-
-	if (!dev) {
-		fd_close(line->keypad_fd);
-		line->keypad_fd = -1;
-		line->key_until_ms = 0;
-		return;
-	}
-	if (line->key_until_ms == 0)
-		line->key_until_ms = now_ms() + dev->keypad.timeout_s * 1000;
-	if (line->keypad_fd >= 0 || !line->keypad_path)
-		return;
-	line->keypad_fd = open(line->keypad_path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (line->keypad_fd >= 0 && (fstat(line->keypad_fd, &st) < 0 || !S_ISFIFO(st.st_mode))) {
-		fd_close(line->keypad_fd);
-		line->keypad_fd = -1;
-	}
-}
-
 /* One key a round: what is behind an OK may be for nobody any more. */
 static enum ccid_dev_next take_key(struct line *line, struct ccid_dev *dev)
 {
 	enum ccid_dev_next next = CCID_DEV_IDLE;
 	uint8_t key;
+	int r = finger_key(&line->finger, &key);
 
-	if (line->keypad_fd >= 0 && read(line->keypad_fd, &key, 1) == 1) {
-		line->key_until_ms = now_ms() + dev->keypad.timeout_s * 1000;
+	if (r == 1)
 		next = ccid_dev_key(dev, key);
-		wipe(&key, 1);
-	} else if (now_ms() >= line->key_until_ms) {
+	else if (r < 0)
 		ccid_dev_no_key(dev);
-	}
+	wipe(&key, 1);
 	if (next == CCID_DEV_RUN)
 		line->busy = dev;
 	return next;
 }
 
-static int wait_ms(const struct line *line)
+static void follow_typing(struct line *line)
 {
-	int64_t left = line->key_until_ms - now_ms();
+	const struct ccid_dev *dev = typing_at(line);
 
-	if (line->key_until_ms == 0)
-		return -1;
-	return left < 0 ? 0 : (int)left;
+	if (dev)
+		finger_ask(&line->finger, dev->keypad.timeout_s);
+	else
+		finger_dismiss(&line->finger);
 }
 
 /* One round of the serving thread; the lock is held on entry and return. */
@@ -528,14 +495,14 @@ static int serve_once(struct line *line)
 	struct pollfd p[3] = {
 		{ line->fd, line->deaf ? 0 : POLLIN, 0 },
 		{ line->signal_fd, POLLIN, 0 },
-		{ line->keypad_fd, POLLIN, 0 },
+		{ line->finger.fd, POLLIN, 0 },
 	};
 	struct ccid_dev *typing;
 	enum ccid_dev_next next = CCID_DEV_IDLE;
 	int r = 0;
 
 	(void)pthread_mutex_unlock(&line->lock);
-	if (poll(p, 3, wait_ms(line)) < 0 && errno != EINTR)
+	if (poll(p, 3, finger_wait_ms(&line->finger)) < 0 && errno != EINTR)
 		r = -errno;
 	(void)pthread_mutex_lock(&line->lock);
 	if (r < 0)
@@ -547,11 +514,11 @@ static int serve_once(struct line *line)
 	if (p[0].revents != 0 && !line->over)
 		r = take_packet(line, &next);
 	typing = typing_at(line);
-	if (typing && next == CCID_DEV_IDLE && line->key_until_ms != 0)
+	if (typing && next == CCID_DEV_IDLE && finger_is_asked(&line->finger))
 		next = take_key(line, typing);
 	while (next == CCID_DEV_RUN)
 		next = run_card(line, line->busy);
-	follow_typing(line, typing_at(line));
+	follow_typing(line);
 	return r;
 }
 
@@ -595,7 +562,7 @@ int line_serve(struct line *line, int fd)
 	while (r == 0 && !line->over)
 		r = serve_once(line);
 	restart(line);
-	follow_typing(line, NULL);
+	finger_dismiss(&line->finger);
 	line->fd = -1;
 	(void)pthread_mutex_unlock(&line->lock);
 	return line->stop ? -ECANCELED : r;
@@ -625,8 +592,7 @@ int line_init(struct line *line, const struct line_options *options, struct vcar
 		.latency_ms = options->latency_ms,
 		.signal_fd = options->signal_fd,
 		.fd = -1,
-		.keypad_path = options->keypad_path,
-		.keypad_fd = -1,
+		.finger = FINGER_INIT(options->keypad_path),
 		.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 		.quit_fd = eventfd(0, EFD_CLOEXEC),
 		.packet = malloc(LINE_PACKET_MAX),
@@ -655,12 +621,12 @@ void line_deinit(struct line *line)
 	ccid_dev_deinit(&line->dev);
 	for (unsigned int i = 0; i < SHAPE_SLOTS_MAX - 1; i++)
 		ccid_dev_deinit(&line->more[i]);
-	fd_close(line->keypad_fd);
+	finger_dismiss(&line->finger);
 	(void)pthread_mutex_destroy(&line->lock);
 	fd_close(line->timer_fd);
 	fd_close(line->quit_fd);
 	free(line->packet);
 	free(line->out);
 	free(line->spoilt);
-	*line = (struct line){ .fd = -1, .keypad_fd = -1, .timer_fd = -1, .quit_fd = -1 };
+	*line = (struct line){ .fd = -1, .finger = FINGER_INIT(NULL), .timer_fd = -1, .quit_fd = -1 };
 }

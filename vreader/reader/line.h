@@ -11,6 +11,7 @@
 #pragma once
 
 #include "vreader/reader/ccid_dev.h"
+#include "vreader/reader/finger.h"
 #include "vreader/reader/misbehave.h"
 
 #include <pthread.h>
@@ -36,9 +37,7 @@ enum line_kind {
  * @dev:	the device: its first slot, and the only one that misbehaves
  * @more:	its other slots, shape->n_slots - 1 of them
  * @busy:	the slot whose card computes, NULL if none does
- * @keypad_path: a FIFO on which a person types, or NULL: nobody does; borrowed
- * @keypad_fd:	it, while a PIN is asked for; -1 else
- * @key_until_ms: when it is too late for the next key
+ * @finger:	of the person who types at the keypad
  * @misbehave:	borrowed
  * @latency_ms:	least time that a command APDU takes
  * @signal_fd:	SIGUSR1 removes a card, SIGUSR2 inserts it (whose slot is the signal's value), SIGTERM and SIGINT stop; borrowed
@@ -63,9 +62,7 @@ struct line {
 	struct ccid_dev dev;
 	struct ccid_dev more[SHAPE_SLOTS_MAX - 1];
 	struct ccid_dev *busy;
-	const char *keypad_path;
-	int keypad_fd;
-	int64_t key_until_ms;
+	struct finger finger;
 	struct misbehave *misbehave;
 	unsigned int latency_ms;
 	int signal_fd;

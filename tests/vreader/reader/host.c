@@ -19,6 +19,12 @@ static void *serve_main(void *arg)
 
 void host_start(struct host *host, enum shape_level level, const char *spec)
 {
+	host_start_typed(host, level, spec, NULL);
+}
+
+void host_start_typed(struct host *host, enum shape_level level, const char *spec,
+		      const char *keypad_path)
+{
 	struct line_options options;
 	char why[VCARD_WHY_MAX];
 	sigset_t set;
@@ -26,6 +32,7 @@ void host_start(struct host *host, enum shape_level level, const char *spec)
 
 	*host = (struct host){ .shape = SHAPE_INIT, .misbehave = MISBEHAVE_INIT };
 	shape_set_level(&host->shape, level);
+	host->shape.keypad = keypad_path != NULL;
 	if (spec)
 		ASSERT_EQ(0, misbehave_add(&host->misbehave, spec));
 	(void)sigemptyset(&set);
@@ -42,6 +49,7 @@ void host_start(struct host *host, enum shape_level level, const char *spec)
 		.shape = &host->shape,
 		.misbehave = &host->misbehave,
 		.signal_fd = host->signal_fd,
+		.keypad_path = keypad_path,
 	};
 	ASSERT_EQ(0, line_init(&host->line, &options, &host->card));
 	ASSERT_EQ(0, pthread_create(&host->thread, NULL, serve_main, host));

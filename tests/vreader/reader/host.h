@@ -26,6 +26,10 @@ struct host {
 /* Starts a line at @level that misbehaves as @spec says (NULL: not) and reads nothing yet. */
 void host_start(struct host *host, enum shape_level level, const char *spec);
 
+/* The same with a keypad, and a person who types on the FIFO @keypad_path. */
+void host_start_typed(struct host *host, enum shape_level level, const char *spec,
+		      const char *keypad_path);
+
 /* Hangs up and waits for the line to notice. Return: what line_serve() returned. */
 int host_stop(struct host *host);
 

@@ -2,10 +2,13 @@
 /* Faces vreader/reader/line.c: packets as docs/vreader.md has them, and life with a slow card. */
 #include "vreader/reader/line.h"
 
+#include "driver/ccid/pinpad.h"
 #include "tests/harness.h"
 #include "tests/vreader/reader/host.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 
 FIXTURE(line) { struct host host; };
@@ -168,4 +171,43 @@ TEST_F(line, a_host_that_hangs_up_in_mid_command_is_not_waited_for_in_vain)
 	host_command(&self->host, 0x6f, BYTES_OF(slow));
 	(void)host_take_kind(&self->host, LINE_BULK, 5000);
 	EXPECT_EQ(0, host_stop(&self->host));
+}
+
+static void ask_for_a_pin(struct host *host)
+{
+	static const uint8_t verify[] = { 0x00, 0x20, 0x00, 0x81, 0x00 };
+	struct pinpad asked = { .timeout_s = 30, .min = 4, .max = 12, .apdu = BYTES_OF(verify) };
+	uint8_t buf[PINPAD_STRUCTURE_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	pinpad_pack(&p, &asked);
+	host_command(host, 0x69, pack_done(&p));
+}
+
+/* Whoever hears the answer may type for the next question, which is lost on a keypad still open. */
+TEST(nobody_can_type_any_more_when_the_answer_comes)
+{
+	char dir[] = "/tmp/keyferry-line-XXXXXX", path[64];
+	static struct host host;
+	int fd = -1;
+
+	ASSERT_TRUE(mkdtemp(dir) != NULL);
+	(void)snprintf(path, sizeof(path), "%s/keypad", dir);
+	ASSERT_EQ(0, mkfifo(path, 0600));
+	host_start_typed(&host, SHAPE_EXTENDED, NULL, path);
+	host_power_on(&host);
+	EXPECT_EQ(-1, open(path, O_WRONLY | O_NONBLOCK));
+	for (int i = 0; i < 50; i++) {
+		ask_for_a_pin(&host);
+		fd = open(path, O_WRONLY);
+		ASSERT_GE(fd, 0);
+		ASSERT_EQ(5, write(fd, "1234\n", 5));
+		fd = fd_close(fd);
+		ASSERT_GT(host_take_kind(&host, LINE_BULK, 2000).n, 10u);
+		EXPECT_EQ(-1, open(path, O_WRONLY | O_NONBLOCK));
+		EXPECT_EQ(ENXIO, errno);
+	}
+	EXPECT_EQ(0, host_stop(&host));
+	(void)unlink(path);
+	(void)rmdir(dir);
 }
