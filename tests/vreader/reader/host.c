@@ -17,22 +17,13 @@ static void *serve_main(void *arg)
 	return NULL;
 }
 
-void host_start(struct host *host, enum shape_level level, const char *spec)
-{
-	host_start_typed(host, level, spec, NULL);
-}
-
-void host_start_typed(struct host *host, enum shape_level level, const char *spec,
-		      const char *keypad_path)
+static void start(struct host *host, const char *spec, const char *keypad_path)
 {
 	struct line_options options;
 	char why[VCARD_WHY_MAX];
 	sigset_t set;
 	int fds[2];
 
-	*host = (struct host){ .shape = SHAPE_INIT, .misbehave = MISBEHAVE_INIT };
-	shape_set_level(&host->shape, level);
-	host->shape.keypad = keypad_path != NULL;
 	if (spec)
 		ASSERT_EQ(0, misbehave_add(&host->misbehave, spec));
 	(void)sigemptyset(&set);
@@ -44,15 +35,38 @@ void host_start_typed(struct host *host, enum shape_level level, const char *spe
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
 	host->fd = fds[0];
 	host->line_fd = fds[1];
-	ASSERT_EQ(0, vcard_open("", &host->card, why));
+	for (unsigned int i = 0; i < host->shape.n_slots; i++)
+		ASSERT_EQ(0, vcard_open("", &host->card[i], why));
 	options = (struct line_options){
 		.shape = &host->shape,
 		.misbehave = &host->misbehave,
 		.signal_fd = host->signal_fd,
 		.keypad_path = keypad_path,
 	};
-	ASSERT_EQ(0, line_init(&host->line, &options, &host->card));
+	ASSERT_EQ(0, line_init(&host->line, &options, host->card));
 	ASSERT_EQ(0, pthread_create(&host->thread, NULL, serve_main, host));
+}
+
+void host_start_typed(struct host *host, enum shape_level level, const char *spec,
+		      const char *keypad_path)
+{
+	*host = (struct host){ .shape = SHAPE_INIT, .misbehave = MISBEHAVE_INIT };
+	shape_set_level(&host->shape, level);
+	host->shape.keypad = keypad_path != NULL;
+	start(host, spec, keypad_path);
+}
+
+void host_start(struct host *host, enum shape_level level, const char *spec)
+{
+	host_start_typed(host, level, spec, NULL);
+}
+
+void host_start_two(struct host *host, enum shape_level level)
+{
+	*host = (struct host){ .shape = SHAPE_INIT, .misbehave = MISBEHAVE_INIT };
+	shape_set_level(&host->shape, level);
+	host->shape.n_slots = 2;
+	start(host, NULL, NULL);
 }
 
 int host_stop(struct host *host)
@@ -60,7 +74,8 @@ int host_stop(struct host *host)
 	host->fd = fd_close(host->fd);
 	ASSERT_EQ(0, pthread_join(host->thread, NULL));
 	line_deinit(&host->line);
-	host->card = vcard_free(host->card);
+	host->card[0] = vcard_free(host->card[0]);
+	host->card[1] = vcard_free(host->card[1]);
 	host->line_fd = fd_close(host->line_fd);
 	host->signal_fd = fd_close(host->signal_fd);
 	return host->result;
@@ -120,6 +135,11 @@ void host_power_on(struct host *host)
 
 void host_signal(struct host *host, int signo)
 {
+	host_signal_slot(host, signo, 0);
+}
+
+void host_signal_slot(struct host *host, int signo, int slot)
+{
 	(void)host;
-	ASSERT_EQ(0, kill(getpid(), signo));
+	ASSERT_EQ(0, sigqueue(getpid(), signo, (union sigval){ .sival_int = slot }));
 }

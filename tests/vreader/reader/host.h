@@ -12,7 +12,7 @@
 struct host {
 	struct shape shape;
 	struct misbehave misbehave;
-	struct vcard *card;
+	struct vcard *card[2];	/* the second is there if the shape has two slots */
 	struct line line;
 	int signal_fd;
 	int fd;			/* the host's end */
@@ -29,6 +29,9 @@ void host_start(struct host *host, enum shape_level level, const char *spec);
 /* The same with a keypad, and a person who types on the FIFO @keypad_path. */
 void host_start_typed(struct host *host, enum shape_level level, const char *spec,
 		      const char *keypad_path);
+
+/* Two slots with a card in each. */
+void host_start_two(struct host *host, enum shape_level level);
 
 /* Hangs up and waits for the line to notice. Return: what line_serve() returned. */
 int host_stop(struct host *host);
@@ -47,5 +50,6 @@ void host_command(struct host *host, uint8_t type, struct bytes data);
 /* Connects up to a powered card: descriptors, announcement, ATR. */
 void host_power_on(struct host *host);
 
-/* A signal as the process would get it. */
+/* A signal as the process would get it; for @slot, where it moves a card. */
 void host_signal(struct host *host, int signo);
+void host_signal_slot(struct host *host, int signo, int slot);

@@ -173,6 +173,20 @@ TEST_F(line, a_host_that_hangs_up_in_mid_command_is_not_waited_for_in_vain)
 	EXPECT_EQ(0, host_stop(&self->host));
 }
 
+TEST(each_notice_tells_of_all_slots)
+{
+	static struct host host;
+
+	host_start_two(&host, SHAPE_EXTENDED);
+	EXPECT_BYTES_EQ(BYTES("\x50\x07", 2), host_take_kind(&host, LINE_INTERRUPT, 2000));
+	EXPECT_BYTES_EQ(BYTES("\x50\x0d", 2), host_take_kind(&host, LINE_INTERRUPT, 2000));
+	host_signal_slot(&host, SIGUSR1, 1);
+	EXPECT_BYTES_EQ(BYTES("\x50\x09", 2), host_take_kind(&host, LINE_INTERRUPT, 2000));
+	host_signal_slot(&host, SIGUSR2, 1);
+	EXPECT_BYTES_EQ(BYTES("\x50\x0d", 2), host_take_kind(&host, LINE_INTERRUPT, 2000));
+	EXPECT_EQ(0, host_stop(&host));
+}
+
 static void ask_for_a_pin(struct host *host)
 {
 	static const uint8_t verify[] = { 0x00, 0x20, 0x00, 0x81, 0x00 };
