@@ -3,12 +3,11 @@
 #include "base/error.h"
 #include "libserver/enrolled.h"
 #include "libserver/json/challenge.h"
+#include "libserver/random.h"
 
-#include <openssl/rand.h>
-
-int kf_nonce_new(uint8_t nonce[KF_NONCE_SIZE])
+int kf_nonce_new(uint8_t nonce[KF_NONCE_SIZE], struct kf_error *e)
 {
-	return RAND_bytes(nonce, KF_NONCE_SIZE) == 1 ? 0 : -EIO;
+	return error_what(e, random_public(nonce, KF_NONCE_SIZE, e), "cannot make a nonce");
 }
 
 int kf_challenge_write(const struct kf_enrolled *card, const uint8_t nonce[KF_NONCE_SIZE],

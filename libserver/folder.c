@@ -6,9 +6,9 @@
 #include "libserver/folder.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "libserver/random.h"
 
 #include <dirent.h>
-#include <openssl/rand.h>
 #include <sys/stat.h>
 
 __attribute__((format(printf, 3, 4)))
@@ -129,18 +129,24 @@ static int folder_sync(const struct folder *folder)
 
 #define TEMPORARY_SIZE 24
 
-static int write_temporary(const struct folder *folder, struct bytes data,
-			   char name[static TEMPORARY_SIZE])
+static int choose_temporary(char name[static TEMPORARY_SIZE], struct kf_error *e)
 {
-	_cleanup_(fd_closep) int fd = -1;
 	uint8_t random[8];
 	char text[17];
-	int r;
+	int r = random_public(random, sizeof(random), e);
 
-	if (RAND_bytes(random, sizeof(random)) != 1)
-		return -EIO;
+	if (r < 0)
+		return r;
 	hex_print(BYTES_OF(random), text);
 	(void)snprintf(name, TEMPORARY_SIZE, ".tmp-%s", text);
+	return 0;
+}
+
+static int write_temporary(const struct folder *folder, struct bytes data, const char *name)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
 	fd = openat(folder->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -156,8 +162,11 @@ static int put(const struct folder *folder, const char *name, struct bytes data,
 	       struct kf_error *e)
 {
 	char temporary[TEMPORARY_SIZE];
-	int r = write_temporary(folder, data, temporary);
+	int r = choose_temporary(temporary, e);
 
+	if (r < 0)
+		return r;
+	r = write_temporary(folder, data, temporary);
 	if (r < 0)
 		return file_failed(e, r, "cannot write %s", name);
 	if (replace ? renameat(folder->fd, temporary, folder->fd, name) < 0

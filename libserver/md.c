@@ -8,8 +8,8 @@
 #include "format/der.h"
 #include "format/hash.h"
 #include "format/seal.h"
+#include "libserver/random.h"
 
-#include <openssl/rand.h>
 #include <time.h>
 
 enum { BLOCK = 16, WRAPPED_MAX = 512 };
@@ -44,7 +44,7 @@ int kf_session_key_wrap(const struct kf_verified_offer *offer, const uint8_t s1[
 	return 0;
 }
 
-static int take_s1(struct kf_md_key *key, struct bytes s1)
+static int take_s1(struct kf_md_key *key, struct bytes s1, struct kf_error *e)
 {
 	int r = secret_init(&key->s1, KF_S1_SIZE);
 
@@ -54,7 +54,7 @@ static int take_s1(struct kf_md_key *key, struct bytes s1)
 		return r;
 	if (s1.p)
 		return secret_set(&key->s1, s1);
-	return RAND_priv_bytes(key->s1.p, KF_S1_SIZE) == 1 ? 0 : -EIO;
+	return random_secret(key->s1.p, KF_S1_SIZE, e);
 }
 
 static int describe(struct kf_md_key *key)
@@ -121,7 +121,7 @@ int kf_md_import_session_key(const struct kf_server *server,
 	key->offer = offer;
 	key->items = items;
 	key->holds = offer->statement.holds;
-	r = take_s1(key, BYTES(s1, len));
+	r = take_s1(key, BYTES(s1, len), e);
 	if (r == 0)
 		r = describe(key);
 	if (r == 0)
@@ -177,6 +177,8 @@ int kf_md_set_chaining_mode(struct kf_md_key *key, uint32_t mode, struct kf_erro
 
 int kf_md_set_iv(struct kf_md_key *key, const void *iv, size_t len, struct kf_error *e)
 {
+	int r = 0;
+
 	if (iv ? len != KF_IV_SIZE : len != 0) {
 		(void)error_why(e, -EINVAL, "one cipher block", "give 16 bytes, or none",
 				"an initialisation vector of %zu bytes", len);
@@ -184,8 +186,10 @@ int kf_md_set_iv(struct kf_md_key *key, const void *iv, size_t len, struct kf_er
 	}
 	if (iv)
 		memcpy(key->iv, iv, KF_IV_SIZE);
-	else if (RAND_bytes(key->iv, KF_IV_SIZE) != 1)
-		return error_what(e, -EIO, "cannot make an initialisation vector");
+	else
+		r = random_public(key->iv, KF_IV_SIZE, e);
+	if (r < 0)
+		return error_what(e, r, "cannot make an initialisation vector");
 	key->iv_is_set = true;
 	return 0;
 }

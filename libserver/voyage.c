@@ -28,7 +28,7 @@ static int issue(struct kf_state *state, const struct kf_enrolled *card, int64_t
 				 "a time to live of %lld seconds", (long long)ttl);
 	record.expires = record.issued + ttl;
 	memcpy(record.device, card->fingerprint, sizeof(record.device));
-	r = kf_nonce_new(nonce);
+	r = kf_nonce_new(nonce, e);
 	if (r == 0)
 		r = nonces_issue(&state->fresh, &state->used, nonce, &record, e);
 	if (r == 0)

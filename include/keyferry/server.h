@@ -124,7 +124,7 @@ int kf_enrolled_is_virtual(const struct kf_enrolled *card);
 /* --- challenge --- */
 
 /* 32 fresh random bytes. Return: 0, -EIO no randomness. */
-int kf_nonce_new(uint8_t nonce[KF_NONCE_SIZE]);
+int kf_nonce_new(uint8_t nonce[KF_NONCE_SIZE], struct kf_error *e);
 
 /**
  * kf_challenge_write() - a challenge file (docs/formats.md 8.1)

@@ -88,7 +88,7 @@ static void decide(int fd, const struct kf_enrolled *card, uint8_t nonce[KF_NONC
 
 	n = steps_receive(fd, STEPS_REQUEST, (uint8_t *)request, sizeof(request) - 1);
 	steps_report(1, n > 0, "certificate request: template %s", request);
-	must(2, kf_nonce_new(nonce), e);
+	must(2, kf_nonce_new(nonce, e), e);
 	must(2, kf_challenge_write(card, nonce, now, now + 600, &challenge, &n, e), e);
 	steps_report(2, strcmp(request, "encryption-archived") == 0,
 		     "the template requires key archival: a challenge for %s starts the injection",

@@ -28,7 +28,7 @@ FIXTURE_SETUP(offer)
 	ASSERT_EQ(0, kf_enrolled_new(self->server, self->card.cert_der.p, self->card.cert_der.n,
 				     self->card.root_der.p, self->card.root_der.n, NULL, 0,
 				     &self->enrolled, &self->e));
-	ASSERT_EQ(0, kf_nonce_new(self->nonce));
+	ASSERT_EQ(0, kf_nonce_new(self->nonce, NULL));
 }
 
 FIXTURE_TEARDOWN(offer)
@@ -118,7 +118,7 @@ TEST_F(offer, an_answer_to_another_challenge_is_refused)
 	char *json = fakecard_offer(&self->card, self->nonce, NULL);
 	struct kf_verified_offer *offer = NULL;
 
-	ASSERT_EQ(0, kf_nonce_new(wanted));
+	ASSERT_EQ(0, kf_nonce_new(wanted, NULL));
 	EXPECT_EQ(-EACCES, kf_offer_verify(self->server, self->enrolled, wanted, json,
 					   strlen(json), &offer, &self->e));
 	EXPECT_NULL(offer);

@@ -51,7 +51,7 @@ static inline void voyage_init(struct voyage *v, bool with_injector,
 	ASSERT_EQ(0, kf_enrolled_new(v->server, v->card.cert_der.p, v->card.cert_der.n,
 				     v->card.root_der.p, v->card.root_der.n, NULL, 0,
 				     &v->enrolled, NULL));
-	ASSERT_EQ(0, kf_nonce_new(nonce));
+	ASSERT_EQ(0, kf_nonce_new(nonce, NULL));
 	json = fakecard_offer(&v->card, nonce, &bend);
 	ASSERT_EQ(0, kf_offer_verify(v->server, v->enrolled, nonce, json, strlen(json), &v->offer,
 				     &v->e));
