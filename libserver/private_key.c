@@ -44,13 +44,13 @@ static int no_pair(struct kf_error *e)
 
 /* --- RSA --- */
 
-static int rsa_bits(struct bytes der, unsigned int *bits, bool *more_primes)
+static int rsa_bits(struct bytes der, unsigned int *bits)
 {
 	struct unpacker whole = unpack_begin(der);
 	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
 	struct bytes n;
 
-	*more_primes = der_uint(&u, 1) == 1;	/* version */
+	(void)der_uint(&u, 1);		/* version; that of more primes is refused with its numbers */
 	n = der_big(&u);
 	if (u.bad || n.n == 0 || n.n > 4096)
 		return -EBADMSG;
@@ -63,15 +63,14 @@ static int rsa_bits(struct bytes der, unsigned int *bits, bool *more_primes)
 static int parse_rsa(struct bytes der, EVP_PKEY **out, struct kf_error *e)
 {
 	unsigned int bits;
-	bool more_primes;
-	int r = rsa_bits(der, &bits, &more_primes);
+	int r = rsa_bits(der, &bits);
 
 	if (r < 0)
 		return not_in_form(e);
 	for (int type = KF_KEY_RSA_2048; type <= KF_KEY_RSA_4096; type++) {
 		if (key_type_bits((enum kf_key_type)type) != bits)
 			continue;
-		r = more_primes ? -EBADMSG : key_plain_decode(der, (enum kf_key_type)type, out);
+		r = key_plain_decode(der, (enum kf_key_type)type, out);
 		return r == -EBADMSG ? no_pair(e) : r;
 	}
 	return unknown_type(e);

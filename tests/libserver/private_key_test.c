@@ -213,3 +213,27 @@ TEST(a_key_with_more_primes_is_refused_in_words)
 	EXPECT_NOT_NULL(strstr(e.why, "two primes"));
 	OPENSSL_free(der);
 }
+
+/* [RFC 8017 A.1.2]: with version 1 the list is not left out; the numbers alone would pass. */
+TEST(a_key_that_only_claims_more_primes_is_refused)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL, *got = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	uint8_t *der = NULL, *version;
+	int n;
+
+	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &key));
+	n = i2d_PrivateKey(key, &der);	/* RSAPrivateKey */
+	ASSERT_LT(0, n);
+	version = der + 4;		/* behind SEQUENCE with a length of two bytes */
+	ASSERT_EQ(0, memcmp(version, "\x02\x01\x00", 3));
+	EXPECT_EQ(0, private_key_parse(BYTES(der, (size_t)n), PRIVATE_KEY_RSA, &got, &e));
+	EVP_PKEY_free(take_ptr(got));
+	version[2] = 1;
+	EXPECT_EQ(-EINVAL, private_key_parse(BYTES(der, (size_t)n), PRIVATE_KEY_RSA, &got, &e));
+	EXPECT_NOT_NULL(strstr(e.why, "two primes"));
+	version[2] = 2;
+	EXPECT_EQ(-EBADMSG, private_key_parse(BYTES(der, (size_t)n), PRIVATE_KEY_RSA, &got, &e));
+	EXPECT_NULL(got);
+	OPENSSL_clear_free(der, (size_t)n);
+}
