@@ -9,6 +9,7 @@
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <time.h>
 
@@ -104,6 +105,19 @@ static X509 *make_root(EVP_PKEY *key)
 	return root;
 }
 
+/* PSS names its hash in parameters that leave SHA-1 out, being the default [RFC 4055 3.1]. */
+static void root_sign(const struct fakecard *card, const EVP_MD *md, X509 *cert, X509_CRL *crl)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *how = NULL;
+
+	ASSERT_EQ(1, EVP_DigestSignInit(ctx, &how, md, NULL, card->root_key));
+	if (card->pss)
+		ASSERT_EQ(1, EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING));
+	ASSERT_LT(0, cert ? X509_sign_ctx(cert, ctx) : X509_CRL_sign_ctx(crl, ctx));
+	EVP_MD_CTX_free(ctx);
+}
+
 static X509 *make_device_cert(const struct fakecard *card, const struct fakecard_style *style)
 {
 	const char *serial = style->no_serial ? NULL : style->serial ? style->serial : "FAKE-1";
@@ -127,8 +141,7 @@ static X509 *make_device_cert(const struct fakecard *card, const struct fakecard
 	if (style->two_serials)
 		X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "serialNumber",
 					   MBSTRING_ASC, (const uint8_t *)"FAKE-2", -1, -1, 0);
-	ASSERT_LT(0, X509_sign(cert, card->root_key,
-			       style->weak_signature ? EVP_sha224() : EVP_sha256()));
+	root_sign(card, style->weak_signature ? EVP_sha224() : EVP_sha256(), cert, NULL);
 	return cert;
 }
 
@@ -149,8 +162,9 @@ static void add_device(struct fakecard *card, const struct fakecard_style *style
 
 void fakecard_init(struct fakecard *card, const struct fakecard_style *style)
 {
-	*card = (struct fakecard){ 0 };
-	ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &card->root_key));
+	*card = (struct fakecard){ .pss = style && style->pss };
+	ASSERT_EQ(0, key_generate(style && style->rsa_root ? KF_KEY_RSA_2048 : KF_KEY_EC_P256,
+				  &card->root_key));
 	card->root = make_root(card->root_key);
 	add_device(card, style);
 }
@@ -196,7 +210,7 @@ struct blob fakecard_crl_signed(const struct fakecard *card, bool revoked, long 
 		X509_REVOKED_set_revocationDate(entry, t);
 		X509_CRL_add0_revoked(crl, entry);
 	}
-	ASSERT_LT(0, X509_CRL_sign(crl, card->root_key, md));
+	root_sign(card, md, NULL, crl);
 	ASSERT_EQ(0, crl_der(crl, &out));
 	ASN1_TIME_free(t);
 	X509_CRL_free(crl);

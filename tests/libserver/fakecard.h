@@ -20,6 +20,7 @@ struct fakecard_style {
 	bool is_ca, no_usage, other_extended_usage, not_critical_virtual, unknown_critical;
 	bool expired, rsa_key, no_serial, two_serials, soft_usage, soft_constraints, soft_extended;
 	bool weak_signature;
+	bool rsa_root, pss;		/* the root's key, and how it signs */
 };
 
 struct fakecard {
@@ -28,6 +29,7 @@ struct fakecard {
 	struct blob root_der, cert_der;
 	struct statement statement;	/* of the last offer */
 	uint8_t h[KF_DIGEST_SIZE];
+	bool pss;
 };
 
 /* A key made once for all tests of a program. */
