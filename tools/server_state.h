@@ -14,12 +14,14 @@ int cmd_server(int argc, char **argv);
 int cmd_challenge(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
+int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
 	{ "server", "the server's state: init, enroll, list, show, crl", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key for the card that made an offer", cmd_seal }, \
-	{ "receipt", "prove what a card installed", cmd_receipt }
+	{ "receipt", "prove what a card installed", cmd_receipt }, \
+	{ "byok", "bring your own key: wrap, inspect, convert", cmd_byok }
 
 #define PASSPHRASE_MAX 1024
 

@@ -74,8 +74,8 @@ static int check_key(const struct kf_byok_kek *kek, const struct signed_kek_stat
 static int verify(struct kf_byok_kek *kek, const struct kf_enrolled *card,
 		  const struct kek_file *file, struct kf_error *e)
 {
-	struct signed_kek_statement signed_;
-	struct kek_statement s;
+	struct signed_kek_statement signed_ = { 0 };
+	struct kek_statement s = { 0 };
 	int r = signed_kek_statement_parse(blob_bytes(&file->statement), &signed_);
 
 	if (r == 0)

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* tools/cmd_byok.c - keyferry byok: its table, and what more than one of its rows does. */
+#include "base/error.h"
+#include "format/hash.h"
+#include "format/numbers.h"
+#include "libserver/json/object.h"
+#include "tools/byok.h"
+#include "tools/server_state.h"
+
+static const struct cmd byok_cmds[] = {
+	{ "wrap", "wrap a key for a key-encryption key", cmd_byok_wrap },
+	{ "inspect", "what a wrapped key is, and what is wrong with it", cmd_byok_inspect },
+	{ "convert", "a wrapped key in the form another receiver takes", cmd_byok_convert },
+};
+
+int cmd_byok(int argc, char **argv)
+{
+	return cmd_dispatch("keyferry byok", byok_cmds, sizeof(byok_cmds) / sizeof(byok_cmds[0]), argc,
+			    argv);
+}
+
+int byok_hash_arg(const struct ui *ui, const char *text, enum kf_hash *out)
+{
+	*out = KF_HASH_NONE;
+	if (!text || hash_from_name(text, out) == 0)
+		return UI_OK;
+	return ui_usage(ui, "--hash %s is not sha1, sha256, sha384 or sha512", text);
+}
+
+int byok_format_arg(const struct ui *ui, const char *text, enum kf_byok_format *out)
+{
+	*out = KF_BYOK_AZURE;
+	if (!text || kf_byok_format_from_name(text, out) == 0)
+		return UI_OK;
+	return ui_usage(ui, "--format %s is not azure, aws, gcp, vault or pkcs11", text);
+}
+
+int byok_read_key(const char *path, int passphrase_fd, struct kf_byok_target **out, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT, passphrase = SECRET_INIT;
+	int r = ui_secret_from_file(path, BYOK_KEY_MAX, &pem, e);
+
+	if (r == 0)
+		r = kf_byok_target_from_pem(pem.p, pem.n, NULL, 0, out, e);
+	if (r != -ENOKEY)
+		return r;
+	r = passphrase_get(passphrase_fd, "Passphrase of the private key", &passphrase, e);
+	if (r == 0)
+		r = kf_byok_target_from_pem(pem.p, pem.n, passphrase.p, passphrase.n, out, e);
+	return r;
+}
+
+static bool public_hash(const struct kf_byok_target *target, char out[static HEX_DIGEST_SIZE])
+{
+	uint8_t digest[KF_DIGEST_SIZE];
+	size_t n = 0;
+	const uint8_t *spki = kf_byok_target_public(target, &n);
+
+	if (!spki || sha256(BYTES(spki, n), digest) < 0)
+		return false;
+	hex_print(BYTES_OF(digest), out);
+	return true;
+}
+
+static void check_value(const struct kf_byok_target *target, char out[static 7])
+{
+	hex_print(BYTES(kf_byok_target_check_value(target), 3), out);
+}
+
+char *byok_target_text(const struct kf_byok_target *target)
+{
+	const char *type = key_type_name(kf_byok_target_type(target));
+	char hash[HEX_DIGEST_SIZE] = "", check[7] = "", *text;
+	int n;
+
+	if (kf_byok_target_check_value(target)) {
+		check_value(target, check);
+		n = asprintf(&text, "%s, check value %s", type, check);
+	} else {
+		(void)public_hash(target, hash);
+		n = asprintf(&text, "%s, public key %s", type, hash);
+	}
+	return n < 0 ? NULL : text;
+}
+
+void byok_target_json(json_t *object, const struct kf_byok_target *target)
+{
+	char hash[HEX_DIGEST_SIZE], check[7];
+
+	(void)json_object_set_new(object, "key_type",
+				  json_string(key_type_name(kf_byok_target_type(target))));
+	if (kf_byok_target_check_value(target)) {
+		check_value(target, check);
+		(void)json_object_set_new(object, "check_value", json_string(check));
+	} else if (public_hash(target, hash)) {
+		(void)json_object_set_new(object, "public_key_sha256", json_string(hash));
+	}
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tools/cmd_byok_wrap.c - keyferry byok wrap. Whether the KEK is believed is settled before a key is
+ * read; the key is gone again before the result is written out, whatever that may wait for.
+ */
+#include "base/error.h"
+#include "format/kid.h"
+#include "format/numbers.h"
+#include "libserver/json/key_url.h"
+#include "libserver/json/object.h"
+#include "tools/args.h"
+#include "tools/byok.h"
+
+#include <ctype.h>
+#include <openssl/crypto.h>
+
+enum { SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
+
+/* The command line; the last ones are made of texts before them. */
+struct wrap {
+	const char *kek, *kid, *out;
+	const char *attestation, *root, *crl, *device, *fingerprint_text;
+	const char *key, *raw;
+	const char *format_text, *hash_text;
+	bool allow_virtual, unattested, direct;
+	int passphrase_fd;
+	enum kf_byok_format format;
+	enum kf_hash hash;
+	uint8_t fingerprint[KF_DIGEST_SIZE];
+};
+
+/* What there is to tell of a key that is gone. */
+struct wrapped {
+	struct kf_byok_plan plan;
+	char *key_text;
+	json_t *key_json;
+	uint8_t *blob;
+	size_t len;
+};
+
+static void wrapped_deinit(struct wrapped *w)
+{
+	free(w->key_text);
+	free(w->blob);
+	json_decref(w->key_json);
+}
+
+/* --- the KEK --- */
+
+static int attest(const struct wrap *want, struct kf_byok_kek *kek, struct kf_error *e)
+{
+	_cleanup_(kf_server_freep) struct kf_server *server = NULL;
+	_cleanup_(freep) uint8_t *json = NULL, *root = NULL, *crl = NULL;
+	struct kf_byok_attestation a = { .size = sizeof(a), .device = want->device };
+	int r = kf_server_new(&server, e);
+
+	if (r == 0)
+		r = ui_file_read(want->attestation, BYOK_FILE_MAX, &json, &a.len, e);
+	if (r == 0)
+		r = ui_file_read(want->root, BYOK_FILE_MAX, &root, &a.root_len, e);
+	if (r == 0 && want->crl)
+		r = ui_file_read(want->crl, BYOK_FILE_MAX, &crl, &a.crl_len, e);
+	if (r < 0)
+		return r;
+	kf_server_allow_virtual(server, want->allow_virtual);
+	a.json = json;
+	a.root = root;
+	a.crl = crl;
+	return kf_byok_kek_attest(kek, server, &a, e);
+}
+
+static int read_kek(const struct wrap *want, struct kf_byok_kek **out, struct kf_error *e)
+{
+	_cleanup_(kf_byok_kek_freep) struct kf_byok_kek *kek = NULL;
+	_cleanup_(freep) uint8_t *pem = NULL;
+	size_t len = 0;
+	int r = ui_file_read(want->kek, BYOK_FILE_MAX, &pem, &len, e);
+
+	if (r == 0)
+		r = kf_byok_kek_new(pem, len, &kek, e);
+	if (r == 0 && want->attestation)
+		r = attest(want, kek, e);
+	else if (r == 0 && want->fingerprint_text)
+		r = kf_byok_kek_expect(kek, want->fingerprint, e);
+	else if (r == 0 && want->unattested)
+		kf_byok_kek_take_unattested(kek);
+	if (r == 0)
+		*out = take_ptr(kek);
+	return r;
+}
+
+/* The identifier that goes into the file; the card's own word for it, if there is one, has to agree. */
+static int settle_kid(struct wrap *want, const struct kf_byok_kek *kek, struct kf_error *e)
+{
+	const char *name = kf_byok_kek_name(kek);
+
+	if (want->format != KF_BYOK_AZURE)
+		return 0;
+	if (!want->kid)
+		want->kid = name;
+	if (!want->kid || key_url_fault(want->kid))
+		return error_why(e, -EINVAL, "docs/byok.md 2",
+				 "name it with --kid as its owner does: https://VAULT/keys/NAME/VERSION",
+				 "the KEK's identifier %s",
+				 want->kid ? key_url_fault(want->kid) : "is missing");
+	if (name && kid_fits(BYTES(want->kid, strlen(want->kid)), BYTES(name, strlen(name))) == KID_OTHER)
+		return error_why(e, -EACCES, "the attested name, docs/formats.md 10",
+				 "leave --kid out, or get the KEK it names",
+				 "the card calls this KEK %s", name);
+	return 0;
+}
+
+/* --- the key --- */
+
+static int read_raw(const char *path, struct kf_byok_target **out, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	int r = ui_secret_from_file(path, BYOK_KEY_MAX, &key, e);
+
+	return r < 0 ? r : kf_byok_target_from_raw(key.p, key.n, out, e);
+}
+
+static int wrap_target(const struct kf_byok_kek *kek, const struct kf_byok_target *target,
+		       struct wrapped *w, struct kf_error *e)
+{
+	int r = kf_byok_plan_settle(&w->plan, kek, kf_byok_target_type(target), e);
+
+	w->key_text = byok_target_text(target);
+	w->key_json = json_object();
+	byok_target_json(w->key_json, target);
+	if (r == 0)
+		r = kf_byok_wrap(kek, target, &w->plan, &w->blob, &w->len, e);
+	return r;
+}
+
+static int wrap_key(const struct wrap *want, const struct kf_byok_kek *kek, struct wrapped *w,
+		    struct kf_error *e)
+{
+	_cleanup_(kf_byok_target_freep) struct kf_byok_target *target = NULL;
+	int r;
+
+	w->plan = (struct kf_byok_plan){
+		.size = sizeof(w->plan), .format = want->format, .hash = want->hash,
+		.mode = want->direct ? KF_BYOK_MODE_DIRECT : KF_BYOK_MODE_FORMAT,
+	};
+	r = want->key ? byok_read_key(want->key, want->passphrase_fd, &target, e)
+		      : read_raw(want->raw, &target, e);
+	return r < 0 ? r : wrap_target(kek, target, w, e);
+}
+
+static int write_result(const struct wrap *want, const struct wrapped *w, struct kf_error *e)
+{
+	const struct kf_byok_label label = {
+		.size = sizeof(label), .kid = want->kid, .hash = w->plan.hash,
+		.generator = "keyferry " KF_VERSION,
+	};
+	_cleanup_(freep) uint8_t *text = NULL;
+	size_t len = 0;
+	int r = kf_byok_write(want->format, &label, w->blob, w->len, &text, &len, e);
+
+	return r < 0 ? r : ui_file_write(want->out, BYTES(text, len), 0644, e);
+}
+
+/* --- all together --- */
+
+static const char *vouched(const struct wrap *want)
+{
+	return want->attestation ? "attested by the card" : want->fingerprint_text
+		       ? "its fingerprint was given" : "NOBODY VOUCHES FOR IT";
+}
+
+static int report(const struct ui *ui, const struct wrap *want, const struct kf_byok_kek *kek,
+		  const struct wrapped *w)
+{
+	const char *grade = kf_grade_name(kf_byok_kek_grade(kek));
+	const char *kek_type = key_type_name(kf_byok_kek_type(kek));
+	const char *mode = w->plan.mode == KF_BYOK_MODE_DIRECT ? "direct" : "hybrid";
+	char hash[HEX_DIGEST_SIZE];
+
+	hex_print(BYTES(kf_byok_kek_hash(kek), KF_DIGEST_SIZE), hash);
+	ui_say(ui, "file:   %s", want->out);
+	ui_say(ui, "key:    %s", w->key_text);
+	ui_say(ui, "kek:    %s, %s (%s)", kek_type, hash, vouched(want));
+	if (want->format == KF_BYOK_AZURE)
+		ui_say(ui, "kid:    %s", want->kid);
+	ui_say(ui, "format: %s, %s, OAEP with %s, %zu bytes", kf_byok_format_name(want->format), mode,
+	       hash_name(w->plan.hash), w->len);
+	ui_say(ui, "grade:  %s", grade);
+	return ui_json(ui, json_pack("{s:s,s:O,s:s,s:s,s:s,s:s*,s:s,s:s,s:s,s:i,s:s}", "file", want->out,
+				     "key", w->key_json, "kek_type", kek_type, "kek_sha256", hash,
+				     "kek_trust", want->attestation ? "attested" : want->fingerprint_text
+				     ? "fingerprint" : "none", "kid",
+				     want->format == KF_BYOK_AZURE ? want->kid : NULL, "format",
+				     kf_byok_format_name(want->format), "mode", mode, "hash",
+				     hash_name(w->plan.hash), "blob_bytes", (int)w->len, "grade", grade));
+}
+
+static int wrap(const struct ui *ui, struct wrap *want)
+{
+	_cleanup_(kf_byok_kek_freep) struct kf_byok_kek *kek = NULL;
+	_cleanup_(wrapped_deinit) struct wrapped w = { 0 };
+	struct kf_error e = KF_ERROR_INIT;
+	int r;
+
+	/* OpenSSL keeps private numbers there; without it (no lockable memory) they are wiped only. */
+	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+	r = read_kek(want, &kek, &e);
+	if (r == 0)
+		r = settle_kid(want, kek, &e);
+	if (r == 0)
+		r = wrap_key(want, kek, &w, &e);
+	if (r == 0)
+		r = write_result(want, &w, &e);
+	if (error_what(&e, r, "cannot wrap the key") < 0)
+		return ui_fail(ui, &e);
+	return strcmp(want->out, "-") == 0 ? UI_OK : report(ui, want, kek, &w);
+}
+
+/* --- the command line --- */
+
+/* As openssl and ssh print them, too: any case, colons between. */
+static int parse_fingerprint(const char *text, uint8_t out[static KF_DIGEST_SIZE])
+{
+	char digits[HEX_DIGEST_SIZE];
+	size_t n = 0;
+
+	for (; *text; text++) {
+		if (*text == ':')
+			continue;
+		if (n == sizeof(digits) - 1)
+			return -EINVAL;
+		digits[n++] = (char)tolower((unsigned char)*text);
+	}
+	digits[n] = '\0';
+	return hex_parse(digits, out, KF_DIGEST_SIZE);
+}
+
+static int check_trust(const struct ui *ui, struct wrap *want)
+{
+	int n = !!want->attestation + !!want->fingerprint_text + want->unattested;
+
+	if (n != 1)
+		return ui_usage(ui, "whose is the KEK? Give one of --kek-attestation, --kek-fingerprint "
+				"and --insecure-unattested");
+	if (want->attestation && (!want->root || !want->device))
+		return ui_usage(ui, "--kek-attestation needs --root and --device");
+	if (!want->attestation && (want->root || want->device || want->crl || want->allow_virtual))
+		return ui_usage(ui, "--root, --crl, --device and --allow-virtual belong to "
+				"--kek-attestation");
+	if (want->fingerprint_text && parse_fingerprint(want->fingerprint_text, want->fingerprint) < 0)
+		return ui_usage(ui, "--kek-fingerprint wants 64 hexadecimal digits");
+	return UI_OK;
+}
+
+static int check_texts(const struct ui *ui, struct wrap *want)
+{
+	int code;
+
+	if (!want->kek || !want->out)
+		return ui_usage(ui, "--kek and -o are needed");
+	if (!want->key == !want->raw)
+		return ui_usage(ui, "give one of --key and --raw");
+	code = byok_format_arg(ui, want->format_text, &want->format);
+	if (code == UI_OK)
+		code = byok_hash_arg(ui, want->hash_text, &want->hash);
+	return code == UI_OK ? check_trust(ui, want) : code;
+}
+
+int cmd_byok_wrap(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry byok wrap" };
+	struct wrap want = { .passphrase_fd = -1 };
+	int code;
+	const struct arg args[] = {
+		{ "kek", 0, ARG_TEXT, &want.kek, "PEM", "the receiver's key-encryption key" },
+		{ "kid", 0, ARG_TEXT, &want.kid, "ID", "its identifier: https://VAULT/keys/NAME/VERSION" },
+		{ "kek-attestation", 0, ARG_TEXT, &want.attestation, "FILE",
+		  "what the receiving card says of it" },
+		{ "root", 0, ARG_TEXT, &want.root, "FILE", "the card maker's root certificate" },
+		{ "crl", 0, ARG_TEXT, &want.crl, "FILE", "the root's revocation list" },
+		{ "device", 0, ARG_TEXT, &want.device, "D", "the card, by serial or fingerprint" },
+		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL, "the card may be software" },
+		{ "kek-fingerprint", 0, ARG_TEXT, &want.fingerprint_text, "HEX",
+		  "SHA-256 of the KEK, from elsewhere" },
+		{ "insecure-unattested", 0, ARG_FLAG, &want.unattested, NULL,
+		  "wrap though nobody vouches for it" },
+		{ "key", 0, ARG_TEXT, &want.key, "PEM", "the private key to wrap; - is stdin" },
+		{ "raw", 0, ARG_TEXT, &want.raw, "FILE", "an AES key: its 16, 24 or 32 bytes" },
+		{ "format", 0, ARG_TEXT, &want.format_text, "NAME",
+		  "azure (default), aws, gcp, vault, pkcs11" },
+		{ "hash", 0, ARG_TEXT, &want.hash_text, "NAME",
+		  "of OAEP: sha1, sha256, sha384, sha512" },
+		{ "direct", 0, ARG_FLAG, &want.direct, NULL, "OAEP alone, without an AES key" },
+		{ "output", 'o', ARG_TEXT, &want.out, "FILE", "where to write; - is stdout" },
+		{ "passphrase-fd", 0, ARG_FD, &want.passphrase_fd, "N",
+		  "passphrase of the private key" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = { "Wrap a key for a key-encryption key.", args, NULL };
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	code = check_texts(&ui, &want);
+	return code != UI_OK ? code : wrap(&ui, &want);
+}
