@@ -131,6 +131,11 @@ static int number_from_name(const struct name_row *rows, const char *name)
 	return -EINVAL;
 }
 
+bool number_list_has(const struct number_list *list, uint8_t number)
+{
+	return memchr(list->v, number, list->n) != NULL;
+}
+
 static bool key_type_is(enum kf_key_type type, enum key_kind kind)
 {
 	const struct key_row *row = key_row(type);

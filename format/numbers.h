@@ -132,6 +132,14 @@ enum app_ins {
 	INS_DELETE = 0xe4,
 };
 
+/* Some numbers of one vocabulary. */
+struct number_list {
+	size_t n;
+	uint8_t v[16];
+};
+
+bool number_list_has(const struct number_list *list, uint8_t number);
+
 bool key_type_is_rsa(enum kf_key_type type);
 bool key_type_is_ec(enum kf_key_type type);
 bool key_type_is_aes(enum kf_key_type type);

@@ -9,11 +9,6 @@
 
 static const uint8_t app_aid[APP_AID_LEN] = APP_AID;
 
-bool number_list_has(const struct number_list *list, uint8_t number)
-{
-	return memchr(list->v, number, list->n) != NULL;
-}
-
 void take_serial(struct unpacker *u, char out[static KF_SERIAL_MAX + 1])
 {
 	struct bytes b = der_take(u, DER_UTF8);

@@ -12,15 +12,6 @@
 #define STATEMENT_CONTEXT "keyferry/attest/v1"
 #define STATEMENT_MAX 2048		/* DER of the longest statement fits */
 
-struct number_list {
-	size_t n;
-	uint8_t v[16];
-};
-
-bool number_list_has(const struct number_list *list, uint8_t number);
-void take_number_list(struct unpacker *u, struct number_list *out);
-void put_number_list(struct packer *p, const struct number_list *list);
-
 /* An SPKI hash, or none: a container holds one key at most, an item has one sender at most. */
 struct spki_hash {
 	bool present;
@@ -79,7 +70,9 @@ struct signed_statement {
 int signed_statement_parse(struct bytes der, struct signed_statement *out);
 void signed_statement_pack(struct packer *p, const struct signed_statement *s);
 
-/* Shared by the three formats: a serial as UTF8String, an SPKI hash that may be absent. */
+/* Shared by the formats: lists, a serial as UTF8String, an SPKI hash that may be absent. */
+void take_number_list(struct unpacker *u, struct number_list *out);
+void put_number_list(struct packer *p, const struct number_list *list);
 void take_serial(struct unpacker *u, char out[static KF_SERIAL_MAX + 1]);
 void take_spki_hash(struct unpacker *u, struct spki_hash *out);
 void put_spki_hash(struct packer *p, const struct spki_hash *hash);
