@@ -5,6 +5,7 @@
  */
 #include "vreader/cmd.h"
 
+#include "format/numbers.h"
 #include "vreader/vcard.h"
 
 #include <getopt.h>
@@ -12,11 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { INJECTORS_MAX = 8, PIN_MIN = 4, PIN_MAX = 32 };	/* docs/card-application.md 1 */
+enum { INJECTORS_MAX = 8, KEKS_MAX = 16, PIN_MIN = 4, PIN_MAX = 32 };	/* docs/card-application.md 1 */
 
 /**
  * struct maker - what the command line asked for
  * @injectors:	DER, allocated by OpenSSL
+ * @keks:	likewise, and wiped
+ * @kek_hash:	of those that follow
  */
 struct maker {
 	const char *state_dir;
@@ -26,10 +29,14 @@ struct maker {
 	struct secret puk;
 	struct bytes injectors[INJECTORS_MAX];
 	size_t n_injectors;
+	struct vcard_kek keks[KEKS_MAX];
+	size_t n_keks;
+	enum kf_hash kek_hash;
 };
 
 enum option_id {
 	OPT_STATE = 256, OPT_SERIAL, OPT_INJECTOR, OPT_PIN, OPT_PUK, OPT_PIN_FD, OPT_PUK_FD, OPT_MAKER,
+	OPT_KEK, OPT_KEK_HASH,
 };
 
 static const struct option options[] = {
@@ -41,6 +48,8 @@ static const struct option options[] = {
 	{ "pin-fd", required_argument, NULL, OPT_PIN_FD },
 	{ "puk-fd", required_argument, NULL, OPT_PUK_FD },
 	{ "maker", required_argument, NULL, OPT_MAKER },
+	{ "kek", required_argument, NULL, OPT_KEK },
+	{ "kek-hash", required_argument, NULL, OPT_KEK_HASH },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -127,6 +136,54 @@ static int add_injector(struct maker *maker, const char *path)
 	return 0;
 }
 
+/* RSAPrivateKey, which is how the card half keeps it. */
+static int read_kek(struct vcard_kek *kek, const char *path)
+{
+	_cleanup_(fclosep) FILE *file = fopen(path, "re");
+	unsigned char *der = NULL;
+	EVP_PKEY *key;
+	int n = 0;
+
+	if (!file)
+		return cmd_fail(CMD_FAILED, "--kek %s: %s.", path, strerror(errno));
+	key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	if (key && EVP_PKEY_is_a(key, "RSA"))
+		n = i2d_PrivateKey(key, &der);
+	EVP_PKEY_free(key);
+	if (n <= 0)
+		return cmd_fail(CMD_FAILED, "--kek %s: no PEM private key of RSA in it, or an encrypted "
+				"one. 'openssl genrsa -out KEK.pem 3072' makes one.", path);
+	kek->key = BYTES(der, n);
+	return 0;
+}
+
+static int add_kek(struct maker *maker, char *value)
+{
+	struct vcard_kek *kek = &maker->keks[maker->n_keks];
+	char *path = strchr(value, '=');
+	int r;
+
+	if (!path || path == value)
+		return cmd_fail(CMD_USAGE, "--kek %s: NAME=PEM is wanted.", value);
+	if (maker->n_keks == KEKS_MAX)
+		return cmd_fail(CMD_USAGE, "--kek %s: a card has %d containers.", value, KEKS_MAX);
+	*path++ = '\0';
+	r = read_kek(kek, path);
+	if (r != 0)
+		return r;
+	kek->name = value;
+	kek->hash = maker->kek_hash;
+	maker->n_keks++;
+	return 0;
+}
+
+static int set_kek_hash(struct maker *maker, const char *name)
+{
+	if (hash_from_name(name, &maker->kek_hash) == 0)
+		return 0;
+	return cmd_fail(CMD_USAGE, "--kek-hash %s: sha1, sha256, sha384 or sha512.", name);
+}
+
 static int parse_option(struct maker *maker, int id, char *value)
 {
 	switch (id) {
@@ -139,6 +196,10 @@ static int parse_option(struct maker *maker, int id, char *value)
 	case OPT_MAKER:
 		maker->maker_dir = value;
 		return 0;
+	case OPT_KEK:
+		return add_kek(maker, value);
+	case OPT_KEK_HASH:
+		return set_kek_hash(maker, value);
 	case OPT_INJECTOR:
 		return add_injector(maker, value);
 	case OPT_PIN:
@@ -186,6 +247,9 @@ static int report(const struct maker *maker, const struct secret *new_pin,
 		(void)printf("PUK: %.*s\n", (int)new_puk->n, (const char *)new_puk->p);
 	if (maker->n_injectors == 0)
 		(void)puts("no injector key: anybody's items are accepted for signing and decryption keys");
+	for (size_t i = 0; i < maker->n_keks; i++)
+		(void)printf("KEK %s: others know it, and the card says so of every key under it\n",
+			     maker->keks[i].name);
 	return fflush(stdout) == 0 ? CMD_OK : CMD_FAILED;
 }
 
@@ -201,6 +265,8 @@ static int make(const struct maker *maker)
 		.injectors = maker->injectors,
 		.n_injectors = maker->n_injectors,
 		.maker_dir = maker->maker_dir,
+		.keks = maker->keks,
+		.n_keks = maker->n_keks,
 		.new_pin = &new_pin,
 		.new_puk = &new_puk,
 	};
@@ -220,7 +286,7 @@ static int make(const struct maker *maker)
 
 int cmd_personalise(int argc, char **argv)
 {
-	struct maker maker = { .pin = SECRET_INIT, .puk = SECRET_INIT };
+	struct maker maker = { .pin = SECRET_INIT, .puk = SECRET_INIT, .kek_hash = KF_HASH_SHA1 };
 	int r = 0, id;
 
 	while (r == 0 && (id = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -233,6 +299,8 @@ int cmd_personalise(int argc, char **argv)
 		r = make(&maker);
 	for (size_t i = 0; i < maker.n_injectors; i++)
 		OPENSSL_free((void *)maker.injectors[i].p);
+	for (size_t i = 0; i < maker.n_keks; i++)
+		OPENSSL_clear_free((void *)maker.keks[i].key.p, maker.keks[i].key.n);
 	secret_deinit(&maker.pin);
 	secret_deinit(&maker.puk);
 	return r;

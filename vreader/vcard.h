@@ -99,6 +99,18 @@ void vcard_power_off(struct vcard *card);
 int vcard_process(struct vcard *card, struct bytes command, struct packer *response);
 
 /**
+ * struct vcard_kek - a key-encryption key that others know, for rigs with published vectors
+ * @name:	docs/card-application.md 7; any case
+ * @hash:	enum kf_hash of OAEP
+ * @key:	DER RSAPrivateKey
+ */
+struct vcard_kek {
+	const char *name;
+	int hash;
+	struct bytes key;
+};
+
+/**
  * struct vcard_personalisation - what the maker writes into a blank card
  * @state_dir:	created with mode 0700 if missing; must not hold a card yet
  * @serial:	1 to 32 characters out of [A-Za-z0-9.-], checked by the caller
@@ -108,6 +120,8 @@ int vcard_process(struct vcard *card, struct bytes command, struct packer *respo
  * @n_injectors: none means open import (SECURITY section 4)
  * @maker_dir:	where the maker root's key and certificate (root.key, root.pem) are kept, made on
  *		first use; or NULL: a root for this card alone, its key forgotten after signing
+ * @keks:	loaded as they are, into the last containers; the card says of each that it was
+ * @n_keks:	none for a card that keeps its keys to itself
  * @new_pin:	result when @pin is NULL; from secret_init() with at least 32 bytes
  * @new_puk:	result when @puk is NULL; likewise
  */
@@ -119,6 +133,8 @@ struct vcard_personalisation {
 	const struct bytes *injectors;
 	size_t n_injectors;
 	const char *maker_dir;
+	const struct vcard_kek *keks;
+	size_t n_keks;
 	struct secret *new_pin;
 	struct secret *new_puk;
 };

@@ -164,6 +164,15 @@ static void take_injectors(struct unpacker *u, struct kf_card *kf)
 		unpack_fail(u);
 }
 
+/* Both or none: a card knows section 7 of its page, or nothing of it. */
+static void take_keks(struct unpacker *u, struct kf_card *kf)
+{
+	if (!field_is_next(u, 0x8f))
+		return;
+	kf->unwrap_types = bits_of(field_take(u, 0x8f));
+	kf->unwrap_hashes = bits_of(field_take(u, 0x90));
+}
+
 /* E1 [card-application 4.2] */
 static int facts_parse(struct bytes data, struct kf_card *kf)
 {
@@ -187,6 +196,7 @@ static int facts_parse(struct bytes data, struct kf_card *kf)
 	(void)field_take_uint(&u, 0x8c, 1);	/* most pending offers */
 	(void)field_take_uint(&u, 0x8d, 1);	/* most sessions */
 	take_injectors(&u, kf);
+	take_keks(&u, kf);
 	if (unpack_end(&u) < 0 || !serial_is_valid(serial) ||
 	    info->app_version != APP_VERSION << 16 || info->n_containers > APP_CONTAINERS)
 		return -EBADMSG;

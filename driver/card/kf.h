@@ -18,6 +18,8 @@
  * @suites:	bits by item suite
  * @max_command: longest data field the card takes
  * @max_cert:	longest certificate it keeps
+ * @unwrap_types: bits by key type: what a KEK may unwrap; 0: the card knows no KEKs
+ * @unwrap_hashes: bits by hash: of KEKs
  * @n_injectors: senders it knows; 0: open import
  * @injectors:	their SPKI hashes
  */
@@ -27,6 +29,7 @@ struct kf_card {
 	uint32_t suites;
 	uint32_t max_command;
 	uint32_t max_cert;
+	uint32_t unwrap_types, unwrap_hashes;
 	size_t n_injectors;
 	uint8_t injectors[APP_INJECTORS_MAX][KF_DIGEST_SIZE];
 };

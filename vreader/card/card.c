@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
+#include <time.h>
 
 static int load_state(const struct card_memory *memory, struct state **out)
 {
@@ -76,6 +77,15 @@ static int store_memory_commit(void *owner, struct bytes blob)
 	return store_commit(owner, blob);
 }
 
+static void real_pause(void *owner, unsigned int ms)
+{
+	struct timespec left = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	(void)owner;
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
 static const struct open_failure {
 	int r;
 	const char *why;
@@ -111,6 +121,7 @@ static int open_store(const char *dir, struct vcard **out)
 		.load = store_memory_load,
 		.commit = store_memory_commit,
 		.generate = card_key_generate,
+		.pause = real_pause,
 	};
 	int r = store_open(dir, STORE_EXISTING, NULL, &store);
 

@@ -19,12 +19,14 @@
  * @load:	store_load()
  * @commit:	store_commit()
  * @generate:	card_key_generate()
+ * @pause:	waits, for as long as a KEK that was tried in vain too often has to
  */
 struct card_memory {
 	void *owner;
 	int (*load)(void *owner, struct secret *out);
 	int (*commit)(void *owner, struct bytes blob);
 	int (*generate)(enum kf_key_type type, struct card_key **out);
+	void (*pause)(void *owner, unsigned int ms);
 };
 
 /**

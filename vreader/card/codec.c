@@ -7,10 +7,12 @@
  */
 #include "vreader/card/codec.h"
 
+#include "format/kek_statement.h"
 #include "format/keys.h"
+#include "format/kid.h"
 
 enum {
-	CODEC_VERSION = 1,
+	CODEC_VERSION = 2,		/* 1 knew no KEKs and is otherwise the same */
 	PRESENT = 1,
 };
 
@@ -39,6 +41,21 @@ static void put_pin(struct packer *p, const struct pin *pin)
 	pack_u8(p, pin->tries);
 }
 
+static void put_numbers(struct packer *p, const struct number_list *list)
+{
+	put_field(p, BYTES(list->v, list->n));
+}
+
+static void put_kek(struct packer *p, const struct kek_rule *kek)
+{
+	put_field(p, blob_bytes(kek->name));
+	pack_u8(p, (uint8_t)kek->hash);
+	put_numbers(p, &kek->key_types);
+	put_numbers(p, &kek->purposes);
+	pack_u8(p, kek->disabled);
+	pack_u8(p, kek->refusals);
+}
+
 static void put_container(struct packer *p, const struct container *container)
 {
 	pack_u8(p, container->key ? PRESENT : 0);
@@ -52,6 +69,8 @@ static void put_container(struct packer *p, const struct container *container)
 	pack_be(p, container->not_after, 8);
 	pack_bytes(p, BYTES_OF(container->exchange_id));
 	put_field(p, blob_bytes(container->cert));
+	if (container->purpose == KF_PURPOSE_KEK)
+		put_kek(p, &container->kek);
 }
 
 static void put_offer(struct packer *p, const struct offer *offer)
@@ -159,6 +178,33 @@ static int take_pin(struct unpacker *u, struct pin *pin)
 	return r;
 }
 
+static struct number_list take_numbers(struct unpacker *u)
+{
+	struct number_list list = { 0 };
+	struct bytes b = take_field(u, 1, sizeof(list.v));
+
+	if (!u->bad) {
+		memcpy(list.v, b.p, b.n);
+		list.n = b.n;
+	}
+	return list;
+}
+
+static int take_kek(struct unpacker *u, struct kek_rule *kek)
+{
+	struct bytes name = take_field(u, 1, KF_KID_MAX);
+
+	kek->hash = (enum kf_hash)unpack_u8(u);
+	kek->key_types = take_numbers(u);
+	kek->purposes = take_numbers(u);
+	kek->disabled = take_up_to(u, 1);
+	kek->refusals = unpack_u8(u);
+	if (!kid_is_valid(name) || !hash_name(kek->hash) ||
+	    !kek_allows_sense(&kek->key_types, &kek->purposes))
+		unpack_fail(u);
+	return u->bad ? 0 : blob_new(name, &kek->name);
+}
+
 static int take_container(struct unpacker *u, struct container *container)
 {
 	int r;
@@ -168,8 +214,8 @@ static int take_container(struct unpacker *u, struct container *container)
 	r = take_key(u, &container->key);
 	if (r < 0)
 		return r;
-	container->purpose = take_up_to(u, KF_PURPOSE_DERIVE);
-	container->origin = take_up_to(u, KF_ORIGIN_INJECTED_OPEN);
+	container->purpose = take_up_to(u, KF_PURPOSE_CIPHER);
+	container->origin = take_up_to(u, KF_ORIGIN_FACTORY);
 	if (container->origin < KF_ORIGIN_GENERATED)
 		unpack_fail(u);
 	container->policy = take_up_to(u, STATE_POLICY_PIN);
@@ -178,7 +224,10 @@ static int take_container(struct unpacker *u, struct container *container)
 	unpack_copy(u, container->exchange_id, sizeof(container->exchange_id));
 	if (!u->bad && !container_may_hold(card_key_type(container->key), container->purpose))
 		unpack_fail(u);
-	return take_blob(u, 0, KF_CERT_MAX, &container->cert);
+	r = take_blob(u, 0, KF_CERT_MAX, &container->cert);
+	if (r == 0 && container->purpose == KF_PURPOSE_KEK)
+		r = take_kek(u, &container->kek);
+	return r;
 }
 
 /* The key of a standing offer is its container's, which has been read before. */
@@ -224,7 +273,7 @@ static int take_receipt(struct unpacker *u, struct stored_receipt *receipt)
 	return take_blob(u, 1, UINT16_MAX, &receipt->der);
 }
 
-static void take_serial(struct unpacker *u, char serial[static KF_SERIAL_MAX + 1])
+static void take_card_serial(struct unpacker *u, char serial[static KF_SERIAL_MAX + 1])
 {
 	struct bytes b = take_field(u, 1, KF_SERIAL_MAX);
 	struct packer p = pack_begin((uint8_t *)serial, KF_SERIAL_MAX);
@@ -239,7 +288,7 @@ static int take_identity(struct unpacker *u, struct state *state)
 	size_t n;
 	int r;
 
-	take_serial(u, state->serial);
+	take_card_serial(u, state->serial);
 	r = take_key(u, &state->device);
 	if (r < 0)
 		return r;
@@ -304,11 +353,13 @@ int state_decode(struct bytes blob, struct state **out)
 {
 	_cleanup_(state_freep) struct state *state = NULL;
 	struct unpacker u = unpack_begin(blob);
+	uint16_t version;
 	int r;
 
 	if (!bytes_equal(unpack_bytes(&u, sizeof(codec_magic)), BYTES_OF(codec_magic)))
 		return -EBADMSG;
-	if (unpack_be16(&u) != CODEC_VERSION)
+	version = unpack_be16(&u);
+	if (version == 0 || version > CODEC_VERSION)
 		return -EPROTONOSUPPORT;
 	r = state_new(&state);
 	if (r < 0)

@@ -26,6 +26,7 @@ static const struct command_rule rules[] = {
 	ISO("pin information",	INS_GET_DATA,	  0x01, 0x02, DATA_NONE, PIN_NEVER, NULL, pin_info_run),
 	ISO_RANGE("container",	INS_GET_DATA, 0x01, 0x10, 0x1f, DATA_NONE, PIN_NEVER, NULL, container_info_run),
 	ISO_RANGE("get cert",	INS_GET_DATA, 0x01, 0x20, 0x2f, DATA_NONE, PIN_NEVER, get_cert_check, get_cert_run),
+	ISO_RANGE("kek",	INS_GET_DATA, 0x01, 0x30, 0x3f, DATA_NONE, PIN_NEVER, kek_info_check, kek_info_run),
 	ISO_RANGE("put cert",	INS_PUT_DATA, 0x01, 0x20, 0x2f, DATA_SOME, PIN_ALWAYS, put_cert_check, put_cert_run),
 	ISO("verify",		INS_VERIFY,	0x00, 0x81, DATA_SOME, PIN_NEVER, NULL, verify_run),
 	ISO("unverify",		INS_VERIFY,	0xff, 0x81, DATA_NONE, PIN_NEVER, NULL, unverify_run),
@@ -47,6 +48,16 @@ static const struct command_rule rules[] = {
 	OWN("convert",		INS_CONVERT,	0x00, 0x00, 0x0f, DATA_NONE, PIN_ALWAYS, convert_check, convert_run),
 	OWN("list pending",	INS_LIST_PENDING, 0x00, 0x00, 0x00, DATA_NONE, PIN_NEVER, NULL, pending_run),
 	OWN("delete",		INS_DELETE,	0x00, 0x00, 0x0f, DATA_NONE, PIN_ALWAYS, delete_check, delete_run),
+	OWN("create kek",	INS_CREATE_KEK,	0x00, 0x00, 0x0f, DATA_SOME, PIN_NEVER, create_kek_check, create_kek_run),
+	OWN("attest kek",	INS_ATTEST_KEK,	0x00, 0x00, 0x0f, DATA_NONE, PIN_NEVER, kek_info_check, attest_kek_run),
+	OWN("disable kek",	INS_SET_KEK,	0x00, 0x00, 0x0f, DATA_SOME, PIN_NEVER, set_kek_check, set_kek_run),
+	OWN("enable kek",	INS_SET_KEK,	0x01, 0x00, 0x0f, DATA_SOME, PIN_NEVER, set_kek_check, set_kek_run),
+	OWN("delete kek",	INS_SET_KEK,	0x02, 0x00, 0x0f, DATA_SOME, PIN_NEVER, set_kek_check, set_kek_run),
+	OWN("unwrap",		INS_UNWRAP,	0x00, 0x00, 0x0f, DATA_SOME, PIN_ALWAYS, unwrap_check, unwrap_run),
+	OWN("cipher, cbc encrypt", INS_CIPHER,	0x01, 0x00, 0x0f, DATA_SOME, PIN_BY_KEY, cipher_check, cipher_run),
+	OWN("cipher, cbc decrypt", INS_CIPHER,	0x02, 0x00, 0x0f, DATA_SOME, PIN_BY_KEY, cipher_check, cipher_run),
+	OWN("cipher, gcm encrypt", INS_CIPHER,	0x03, 0x00, 0x0f, DATA_SOME, PIN_BY_KEY, cipher_check, cipher_run),
+	OWN("cipher, gcm decrypt", INS_CIPHER,	0x04, 0x00, 0x0f, DATA_SOME, PIN_BY_KEY, cipher_check, cipher_run),
 };
 
 #define N_RULES (sizeof(rules) / sizeof(rules[0]))

@@ -61,6 +61,21 @@ struct request {
 		} process;
 		struct session *session;
 		struct bytes stored;
+		struct {
+			struct bytes puk, name;
+			enum kf_key_type type;
+			enum kf_hash hash;
+			struct number_list key_types, purposes;
+		} kek;
+		struct {
+			uint8_t target, policy;
+			enum kf_key_type type;
+			enum kf_purpose purpose;
+			struct bytes blob;
+		} unwrap;
+		struct {
+			struct bytes iv, text, tag, aad;
+		} cipher;
 	};
 };
 
@@ -104,6 +119,8 @@ CHECK(change_check);
 RUN(change_pin_run);
 RUN(change_puk_run);
 RUN(unblock_run);
+/* Return: 0 and the tries given back, a status word, or a negative errno. */
+int puk_prove(struct vcard *card, struct bytes given);
 /* container.c */
 RUN(container_info_run);
 CHECK(get_cert_check);
@@ -132,8 +149,24 @@ CHECK(import_check);
 RUN(import_run);
 CHECK(destroy_check);
 RUN(destroy_run);
-/* item.c */
+/* item.c; receipt_keep() signs @receipt into @out and keeps that in place of stored->der */
 CHECK(process_check);
 RUN(process_run);
+int receipt_keep(struct state *next, const struct stored_receipt *stored, struct bytes receipt,
+		 struct packer *out);
 CHECK(get_receipt_check);
 RUN(get_receipt_run);
+/* kek.c */
+CHECK(kek_info_check);
+RUN(kek_info_run);
+CHECK(create_kek_check);
+RUN(create_kek_run);
+RUN(attest_kek_run);
+CHECK(set_kek_check);
+RUN(set_kek_run);
+/* unwrap.c */
+CHECK(unwrap_check);
+RUN(unwrap_run);
+/* cipher.c */
+CHECK(cipher_check);
+RUN(cipher_run);

@@ -96,6 +96,7 @@ CHECK(generate_check)
 	request->generate.purpose = (enum kf_purpose)tlv_take_number(&u, 0x81, 1);
 	request->generate.policy = (uint8_t)tlv_take_number(&u, 0x82, 1);
 	if (unpack_end(&u) < 0 || !key_type_is_made(request->generate.type) ||
+	    request->generate.purpose == KF_PURPOSE_KEK ||
 	    !container_may_hold(request->generate.type, request->generate.purpose) ||
 	    (request->generate.policy & ~STATE_POLICY_PIN) != 0)
 		return SW_DATA;
@@ -166,9 +167,14 @@ RUN(convert_run)
 	return SW_OK;
 }
 
+/* Who has the PIN must not be able to do away with what only the administrator can make. */
 CHECK(delete_check)
 {
-	return container_of(card, request)->key ? SW_OK : SW_NO_OBJECT;
+	const struct container *container = container_of(card, request);
+
+	if (!container->key)
+		return SW_NO_OBJECT;
+	return container->purpose == KF_PURPOSE_KEK ? SW_CONDITIONS : SW_OK;
 }
 
 RUN(delete_run)

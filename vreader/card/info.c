@@ -4,6 +4,7 @@
  * (docs/card-application.md 4.1, 4.2, 4.10).
  */
 #include "vreader/card/command.h"
+#include "vreader/card/kek.h"
 #include "vreader/card/offer.h"
 #include "vreader/card/tlv.h"
 
@@ -74,6 +75,8 @@ RUN(card_info_run)
 	tlv_put_number(&p, 0x8c, APP_PENDING_MAX, 1);
 	tlv_put_number(&p, 0x8d, APP_SESSIONS_MAX, 1);
 	put_injectors(&p, state);
+	tlv_put(&p, 0x8f, kek_key_types());
+	tlv_put(&p, 0x90, kek_hashes());
 	if (pack_end(&p) < 0)
 		return SW_INTERNAL;
 	tlv_put(out, 0xe1, pack_done(&p));

@@ -197,28 +197,37 @@ static int fill_receipt(struct receipt *r, const struct state *next, const struc
 }
 
 /* Signs the receipt into @out and keeps the same bytes. */
+int receipt_keep(struct state *next, const struct stored_receipt *stored, struct bytes receipt,
+		 struct packer *out)
+{
+	uint8_t sig[ECDSA_SIG_MAX];
+	struct packer sp = pack_begin(sig, sizeof(sig));
+	struct stored_receipt kept = *stored;
+	int r = card_key_attest(next->device, receipt, &sp);
+
+	if (r < 0)
+		return r;
+	signed_receipt_pack(out, &(struct signed_receipt){ receipt, pack_done(&sp) });
+	if (pack_end(out) < 0)
+		return -EMSGSIZE;
+	r = blob_new(pack_done(out), &kept.der);
+	if (r < 0)
+		return r;
+	state_add_receipt(next, &kept);
+	return 0;
+}
+
 static int add_receipt(struct state *next, const struct receipt *r, struct packer *out)
 {
-	uint8_t der[RECEIPT_MAX], sig[ECDSA_SIG_MAX];
-	struct packer p = pack_begin(der, sizeof(der)), sp = pack_begin(sig, sizeof(sig));
+	uint8_t der[RECEIPT_MAX];
+	struct packer p = pack_begin(der, sizeof(der));
 	struct stored_receipt stored = { .number = (uint16_t)r->number };
-	int err;
 
 	receipt_pack(&p, r);
 	if (pack_end(&p) < 0)
 		return -EMSGSIZE;
-	err = card_key_attest(next->device, pack_done(&p), &sp);
-	if (err < 0)
-		return err;
-	signed_receipt_pack(out, &(struct signed_receipt){ pack_done(&p), pack_done(&sp) });
-	if (pack_end(out) < 0)
-		return -EMSGSIZE;
 	memcpy(stored.sid, r->sid, sizeof(stored.sid));
-	err = blob_new(pack_done(out), &stored.der);
-	if (err < 0)
-		return err;
-	state_add_receipt(next, &stored);
-	return 0;
+	return receipt_keep(next, &stored, pack_done(&p), out);
 }
 
 static int install(struct vcard *card, const struct request *request, struct card_key *key,

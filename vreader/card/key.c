@@ -5,6 +5,7 @@
  */
 #include "vreader/card/key.h"
 
+#include "format/aes.h"
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
@@ -66,6 +67,31 @@ int card_key_new(EVP_PKEY *pkey, struct card_key **out)
 	return 0;
 }
 
+int card_key_new_secret(enum kf_key_type type, struct bytes secret, struct card_key **out)
+{
+	_cleanup_(card_key_unrefp) struct card_key *key = NULL;
+	struct packer p;
+	struct key_mark mark;
+	int r;
+
+	if (!key_type_is_aes(type) || secret.n != key_type_size(type))
+		return -EINVAL;
+	r = card_key_alloc(&key);
+	if (r == 0)
+		r = aes_mark(secret, &mark);
+	if (r < 0)
+		return r;
+	key->type = type;
+	(void)secret_set(&key->private, secret);
+	p = pack_begin(key->spki, sizeof(key->spki));
+	key_mark_pack(&p, &mark);
+	key->spki_len = p.n;
+	r = sha256(pack_done(&p), key->hash);
+	if (r == 0)
+		*out = take_ptr(key);
+	return r;
+}
+
 int card_key_restore(enum kf_key_type type, struct bytes private, struct bytes spki,
 		     struct card_key **out)
 {
@@ -73,7 +99,8 @@ int card_key_restore(enum kf_key_type type, struct bytes private, struct bytes s
 	struct packer p;
 	int r;
 
-	if (key_type_bits(type) == 0 || spki.n > SPKI_MAX || private.n > KEY_PLAIN_MAX)
+	if (key_type_bits(type) == 0 || spki.n > SPKI_MAX || private.n > KEY_PLAIN_MAX ||
+	    (key_type_is_aes(type) && private.n != key_type_size(type)))
 		return -EBADMSG;
 	r = card_key_alloc(&key);
 	if (r < 0)
@@ -138,6 +165,8 @@ int card_key_open(const struct card_key *key, EVP_PKEY **out)
 {
 	const uint8_t *p = key->private.p;
 
+	if (key_type_is_aes(key->type))
+		return -EIO;
 	if (!key_type_is_rsa(key->type))
 		return key_plain_decode(secret_bytes(&key->private), key->type, out) < 0 ? -EIO : 0;
 	/* key_plain_decode() would test both primes again, at every signature. */

@@ -23,6 +23,8 @@ int card_key_new(EVP_PKEY *pkey, struct card_key **out);
 /* From stored bytes, which were checked when the key was made. Return: 0, -EBADMSG, -ENOMEM. */
 int card_key_restore(enum kf_key_type type, struct bytes private, struct bytes spki,
 		     struct card_key **out);
+/* An AES key, from its bytes. Return: 0, -EINVAL if it has another length than @type, -EIO, -ENOMEM. */
+int card_key_new_secret(enum kf_key_type type, struct bytes secret, struct card_key **out);
 /* Made here, which may take seconds. Return: 0, -EIO. */
 int card_key_generate(enum kf_key_type type, struct card_key **out);
 
@@ -31,12 +33,15 @@ struct card_key *card_key_unref(struct card_key *key);
 DEFINE_CLEANUP(struct card_key *, card_key_unref);
 
 enum kf_key_type card_key_type(const struct card_key *key);
-/* DER SubjectPublicKeyInfo, its SHA-256, and the private half as docs/formats.md 6. */
+/*
+ * The public value of docs/formats.md 3 and its SHA-256; and the private half: docs/formats.md 6, or an
+ * AES key's bytes.
+ */
 struct bytes card_key_spki(const struct card_key *key);
 const uint8_t *card_key_hash(const struct card_key *key);
 struct bytes card_key_private(const struct card_key *key);
 
-/* The pair in OpenSSL's form, owned by the caller, freed at once after use. Return: 0, -EIO. */
+/* The pair in OpenSSL's form, owned by the caller, freed at once after use. Return: 0, -EIO; no AES key. */
 int card_key_open(const struct card_key *key, EVP_PKEY **out);
 
 /* `7F49` of GENERATE ASYMMETRIC KEY PAIR. Return: 0, -EIO. */

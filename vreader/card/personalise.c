@@ -4,8 +4,10 @@
  * made in memory and judged first; the state is written last and makes the card.
  */
 #include "format/keys.h"
+#include "format/kid.h"
 #include "format/ossl.h"
 #include "vreader/card/card.h"
+#include "vreader/card/kek.h"
 #include "vreader/card/maker.h"
 
 #include <openssl/err.h>
@@ -58,6 +60,71 @@ static int take_injectors(struct state *state, const struct vcard_personalisatio
 				      APP_INJECTORS_MAX, want->n_injectors);
 		if (r < 0)
 			return refuse(why, r, "injector key %zu: %s", i + 1, strerror(-r));
+	}
+	return 0;
+}
+
+/* Which RSA key it is, of those a KEK can be. Return: 0 and a key, -EBADMSG, -EIO, -ENOMEM. */
+static int read_kek(struct bytes der, EVP_PKEY **out)
+{
+	int r = -EBADMSG;
+
+	for (int type = KF_KEY_RSA_2048; type <= KF_KEY_RSA_4096 && r == -EBADMSG; type++)
+		r = key_plain_decode(der, (enum kf_key_type)type, out);
+	return r;
+}
+
+static struct number_list list_of(struct bytes numbers)
+{
+	struct number_list list = { .n = numbers.n };
+
+	assert(numbers.n <= sizeof(list.v));
+	memcpy(list.v, numbers.p, numbers.n);
+	return list;
+}
+
+static int put_kek(struct container *container, const struct vcard_kek *kek)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	int r = read_kek(kek->key, &key);
+
+	if (r == 0)
+		r = card_key_new(key, &container->key);
+	if (r < 0)
+		return r;
+	container->purpose = KF_PURPOSE_KEK;
+	container->origin = KF_ORIGIN_FACTORY;
+	container->kek = (struct kek_rule){
+		.hash = (enum kf_hash)kek->hash,
+		.key_types = list_of(kek_key_types()),
+		.purposes = list_of(kek_purposes()),
+	};
+	return blob_new(BYTES(kek->name, strlen(kek->name)), &container->kek.name);
+}
+
+/* From the last container down, so that they are out of the way of what is imported. */
+static int take_keks(struct state *state, const struct vcard_personalisation *want,
+		     char why[static VCARD_WHY_MAX])
+{
+	for (size_t i = 0; i < want->n_keks; i++) {
+		struct bytes name = BYTES(want->keks[i].name, strlen(want->keks[i].name));
+		int r;
+
+		if (i == APP_CONTAINERS)
+			return refuse(why, -EINVAL, "a card has %d containers for KEKs and all other "
+				      "keys, not %zu", APP_CONTAINERS, want->n_keks);
+		if (!kid_is_valid(name) || !hash_name((enum kf_hash)want->keks[i].hash))
+			return refuse(why, -EINVAL, "KEK %zu: a name has 1 to 255 characters out of "
+				      "A-Z a-z 0-9 - . _ ~ : / @ %% (docs/card-application.md 7)", i + 1);
+		if (state_find_kek(state, name) != STATE_NO_CONTAINER)
+			return refuse(why, -EINVAL, "KEK %zu is called like another, whatever the "
+				      "case of its letters; give it a name of its own", i + 1);
+		r = put_kek(&state->containers[APP_CONTAINERS - 1 - i], &want->keks[i]);
+		if (r == -EBADMSG)
+			return refuse(why, -EINVAL, "KEK %zu is not an RSA key of 2048, 3072 or 4096 "
+				      "bits that is whole; make one with `openssl genrsa`", i + 1);
+		if (r < 0)
+			return refuse(why, r, "KEK %zu: %s", i + 1, strerror(-r));
 	}
 	return 0;
 }
@@ -211,6 +278,8 @@ int vcard_personalise(const struct vcard_personalisation *want, char why[static 
 	r = take_serial(state, want->serial, why);
 	if (r == 0)
 		r = take_injectors(state, want, why);
+	if (r == 0)
+		r = take_keks(state, want, why);
 	if (r == 0)
 		r = take_pins(state, want, why);
 	if (r == 0)

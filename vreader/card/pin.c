@@ -61,6 +61,19 @@ static int pin_replace(struct vcard *card, enum which_pin proof, enum which_pin 
 	return card_commit(card, &next);
 }
 
+int puk_prove(struct vcard *card, struct bytes given)
+{
+	_cleanup_(state_freep) struct state *next = NULL;
+	int r = pin_compare(card, PUK, given);
+
+	if (r == 0)
+		r = card_begin(card, &next);
+	if (r != 0)
+		return r;
+	next->puk.tries = next->puk.max;
+	return card_commit(card, &next);
+}
+
 static void put_tries(struct packer *p, unsigned int tag, const struct pin *pin, bool verified)
 {
 	const uint8_t v[3] = { pin->tries, pin->max, verified };

@@ -6,6 +6,7 @@
 #include "vreader/card/state.h"
 
 #include "format/hash.h"
+#include "format/kid.h"
 
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ static void state_share(struct state *state)
 	for (size_t i = 0; i < APP_CONTAINERS; i++) {
 		(void)card_key_ref(state->containers[i].key);
 		(void)blob_ref(state->containers[i].cert);
+		(void)blob_ref(state->containers[i].kek.name);
 	}
 	for (size_t i = 0; i < state->n_offers; i++)
 		(void)card_key_ref(state->offers[i].key);
@@ -53,6 +55,7 @@ static void container_clear(struct container *container)
 {
 	container->key = card_key_unref(container->key);
 	container->cert = blob_unref(container->cert);
+	container->kek.name = blob_unref(container->kek.name);
 	*container = (struct container){ 0 };
 }
 
@@ -76,7 +79,7 @@ struct state *state_free(struct state *state)
 
 bool container_may_hold(enum kf_key_type type, enum kf_purpose purpose)
 {
-	if (purpose == KF_PURPOSE_EXCHANGE)
+	if (purpose == KF_PURPOSE_EXCHANGE || purpose == KF_PURPOSE_KEK)
 		return key_type_is_rsa(type);
 	return key_type_suits(type, purpose);
 }
@@ -96,6 +99,18 @@ void state_empty_container(struct state *state, unsigned int index)
 			state_forget_offer(state, &state->offers[i - 1]);
 	}
 	container_clear(&state->containers[index]);
+}
+
+unsigned int state_find_kek(const struct state *state, struct bytes name)
+{
+	for (unsigned int i = 0; i < APP_CONTAINERS; i++) {
+		const struct container *container = &state->containers[i];
+
+		if (container->key && container->purpose == KF_PURPOSE_KEK &&
+		    kid_equal(blob_bytes(container->kek.name), name))
+			return i;
+	}
+	return STATE_NO_CONTAINER;
 }
 
 int pin_set(struct pin *pin, struct bytes value)

@@ -28,12 +28,29 @@ struct pin {
 };
 
 /**
- * struct container - a numbered place for a key pair
+ * struct kek_rule - what a KEK may do, fixed when it was made; @disabled and @refusals change
+ * @name:	see format/kid.h; NULL in a container that holds no KEK
+ * @hash:	of OAEP and its MGF1
+ * @key_types:	what it unwraps
+ * @purposes:	what that may be for
+ * @refusals:	in a row; stays at 255
+ */
+struct kek_rule {
+	struct blob *name;
+	enum kf_hash hash;
+	struct number_list key_types, purposes;
+	bool disabled;
+	uint8_t refusals;
+};
+
+/**
+ * struct container - a numbered place for a key
  * @key:	NULL: empty, and nothing below means anything
  * @exchange_id: random name of an EXCHANGE key; zero for other purposes
  * @used:	the private key has worked at least once
  * @not_after:	advisory; 0 none
  * @cert:	DER, or NULL
+ * @kek:	of a KEK
  */
 struct container {
 	struct card_key *key;
@@ -44,6 +61,7 @@ struct container {
 	uint64_t not_after;
 	uint8_t exchange_id[KF_SID_SIZE];
 	struct blob *cert;
+	struct kek_rule kek;
 };
 
 /**
@@ -95,7 +113,7 @@ struct state {
 	size_t n_offers;
 	struct stored_receipt receipts[APP_RECEIPTS_MAX];
 	size_t n_receipts;
-	uint32_t counter;		/* keys ever installed from items */
+	uint32_t counter;		/* keys ever installed from items and by UNWRAP */
 };
 
 /* Empty: no keys, no PINs; only good to be filled. Return: 0 or -ENOMEM. */
@@ -111,6 +129,9 @@ bool container_may_hold(enum kf_key_type type, enum kf_purpose purpose);
 bool container_is_reserved(const struct container *container);
 /* The container becomes empty; its pending offers as EXCHANGE key are forgotten too. */
 void state_empty_container(struct state *state, unsigned int index);
+
+/* The container of the KEK that is called @name, in any case; %STATE_NO_CONTAINER if none is. */
+unsigned int state_find_kek(const struct state *state, struct bytes name);
 
 /* Return: 0 or -ENOMEM. */
 int pin_set(struct pin *pin, struct bytes value);

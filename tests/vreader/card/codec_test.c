@@ -10,6 +10,26 @@ FIXTURE(full)
 	uint8_t again[CODEC_MAX];
 };
 
+static void put_aes(struct tray *tray)
+{
+	static const uint8_t key[24] = { 5 };
+	struct container *c = &tray->card->state->containers[14];
+
+	ASSERT_EQ(0, card_key_new_secret(KF_KEY_AES_192, BYTES_OF(key), &c->key));
+	c->purpose = KF_PURPOSE_CIPHER;
+	c->origin = KF_ORIGIN_FACTORY;
+}
+
+/* What is in force goes into the memory. */
+static struct bytes memory_of(struct tray *tray)
+{
+	struct packer p = pack_begin(tray->blob, sizeof(tray->blob));
+
+	ASSERT_EQ(0, state_encode(tray->card->state, &p));
+	tray->blob_len = p.n;
+	return pack_done(&p);
+}
+
 FIXTURE_SETUP(full)
 {
 	static struct sealing s;
@@ -23,6 +43,10 @@ FIXTURE_SETUP(full)
 	sealing_deinit(&s);
 	sealing_offer(&s, &self->tray, 6, 0xff);
 	sealing_deinit(&s);
+	put_aes(&self->tray);
+	tray_put_kek(&self->tray, 15, TRAY_RSA_OTHER, KF_HASH_SHA256, "https://card.example/keys/k");
+	self->tray.card->state->containers[15].kek.refusals = 7;
+	(void)memory_of(&self->tray);
 }
 
 FIXTURE_TEARDOWN(full)
@@ -50,6 +74,36 @@ TEST_F(full, a_state_comes_back_as_it_was)
 	EXPECT_TRUE(state->offers[0].key == state->containers[1].key);
 	ASSERT_EQ(0, state_encode(state, &p));
 	EXPECT_BYTES_EQ(blob(self), pack_done(&p));
+}
+
+TEST_F(full, a_kek_and_an_aes_key_come_back_whole)
+{
+	_cleanup_(state_freep) struct state *state = NULL;
+	const struct kek_rule *kek;
+	const char *name = "https://card.example/keys/k";
+
+	ASSERT_EQ(0, state_decode(blob(self), &state));
+	kek = &state->containers[15].kek;
+	EXPECT_BYTES_EQ(BYTES(name, strlen(name)), blob_bytes(kek->name));
+	EXPECT_EQ(KF_HASH_SHA256, kek->hash);
+	EXPECT_EQ(10u, kek->key_types.n);
+	EXPECT_EQ(4u, kek->purposes.n);
+	EXPECT_EQ(7, kek->refusals);
+	EXPECT_FALSE(kek->disabled);
+	EXPECT_EQ(24u, card_key_private(state->containers[14].key).n);
+}
+
+/* Version 1 had no KEKs and else the same form. */
+TEST_F(full, a_card_of_version_1_is_read)
+{
+	_cleanup_(state_freep) struct state *state = NULL;
+
+	state_empty_container(self->tray.card->state, 15);
+	(void)memory_of(&self->tray);
+	self->tray.blob[5] = 1;
+	EXPECT_EQ(0, state_decode(blob(self), &state));
+	self->tray.blob[5] = 0;
+	EXPECT_EQ(-EPROTONOSUPPORT, state_decode(blob(self), &(struct state *){ NULL }));
 }
 
 TEST_F(full, every_truncation_is_refused)
@@ -124,6 +178,23 @@ static void six_tries(struct state *state) { state->offers[0].tries = APP_TRIES 
 static void four_pin_tries(struct state *state) { state->pin.tries = APP_PIN_TRIES + 1; }
 static void no_such_target(struct state *state) { state->offers[0].target = APP_CONTAINERS; }
 static void empty_standing(struct state *state) { state->offers[0].standing = 9; }
+static void nameless(struct state *state)
+{
+	state->containers[15].kek.name = blob_unref(state->containers[15].kek.name);
+}
+
+static void badly_named(struct state *state)
+{
+	nameless(state);
+	ASSERT_EQ(0, blob_new(BYTES("a b", 3), &state->containers[15].kek.name));
+}
+
+static void no_hash(struct state *state) { state->containers[15].kek.hash = KF_HASH_NONE; }
+static void unwraps_nothing(struct state *state) { state->containers[15].kek.key_types.n = 0; }
+static void unwraps_des(struct state *state) { state->containers[15].kek.key_types.v[0] = KF_KEY_3DES_112; }
+static void makes_keks(struct state *state) { state->containers[15].kek.purposes.v[0] = KF_PURPOSE_KEK; }
+static void aes_signs(struct state *state) { state->containers[14].purpose = KF_PURPOSE_SIGN; }
+static void rsa_ciphers(struct state *state) { state->containers[1].purpose = KF_PURPOSE_CIPHER; }
 static void other_policy(struct state *state) { state->containers[0].policy = 2; }
 
 TEST_F(full, what_no_card_could_have_become_is_refused)
@@ -131,7 +202,8 @@ TEST_F(full, what_no_card_could_have_become_is_refused)
 	static void (*const spoils[])(struct state *state) = {
 		no_device_cert, no_receipt, no_origin, curve_to_receive, curve_exchange, next_zero,
 		next_behind_count, other_method, six_tries, four_pin_tries, no_such_target,
-		empty_standing, other_policy,
+		empty_standing, other_policy, nameless, badly_named, no_hash, unwraps_nothing,
+		unwraps_des, makes_keks, aes_signs, rsa_ciphers,
 	};
 
 	EXPECT_EQ(0, decode_spoiled(self, keep));

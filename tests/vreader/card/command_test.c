@@ -241,7 +241,7 @@ struct try_key {
 	enum kf_purpose purpose;
 };
 
-enum { KEY_AT = 3, EMPTY_AT = 4 };
+enum { KEY_AT = 3, EMPTY_AT = 4, OTHER_AT = 5 };
 
 static bool is_rsa(const struct try_key *t)
 {
@@ -258,8 +258,8 @@ static uint16_t mse(const struct try_key *t, unsigned int p2, enum algorithm alg
 static void want(const struct try_key *t, const char *what, uint16_t sw, uint16_t wanted)
 {
 	if (sw != wanted)
-		TEST_FAIL("%s with %s key of purpose %d: %04x, not %04x", what,
-			  is_rsa(t) ? "an RSA" : "an EC", t->purpose, sw, wanted);
+		TEST_FAIL("%s with a key of type %d and purpose %d: %04x, not %04x", what, t->type,
+			  t->purpose, sw, wanted);
 }
 
 static uint16_t permitted(bool yes)
@@ -355,16 +355,108 @@ static void try_item(const struct try_key *t)
 	sealing_deinit(&s);
 }
 
+static void put_secret(const struct try_key *t)
+{
+	static const uint8_t key[16] = { 3 };
+	struct container *c = &t->tray->card->state->containers[KEY_AT];
+
+	state_empty_container(t->tray->card->state, KEY_AT);
+	ASSERT_EQ(0, card_key_new_secret(t->type, BYTES_OF(key), &c->key));
+	c->purpose = t->purpose;
+	c->origin = KF_ORIGIN_INJECTED_OPEN;
+}
+
 static void put(const struct try_key *t)
 {
-	tray_put_key(t->tray, KEY_AT, is_rsa(t) ? TRAY_RSA : TRAY_P256, t->purpose,
-		     KF_ORIGIN_GENERATED, 0);
+	if (key_type_is_aes(t->type))
+		put_secret(t);
+	else if (t->purpose == KF_PURPOSE_KEK)
+		tray_put_kek(t->tray, KEY_AT, is_rsa(t) ? TRAY_RSA : TRAY_P256, KF_HASH_SHA1, "kek");
+	else
+		tray_put_key(t->tray, KEY_AT, is_rsa(t) ? TRAY_RSA : TRAY_P256, t->purpose,
+			     KF_ORIGIN_GENERATED, 0);
+}
+
+/* --- commands on KEKs and AES keys --- */
+
+static uint16_t with_puk(const struct try_key *t, unsigned int what)
+{
+	const uint8_t data[] = { 0x80, 8, '8', '7', '6', '5', '4', '3', '2', '1' };
+
+	return tray_send(t->tray, 0x80, INS_SET_KEK, what << 8 | KEY_AT, BYTES_OF(data));
+}
+
+static void try_kek(const struct try_key *t)
+{
+	uint16_t wanted = t->purpose == KF_PURPOSE_KEK ? SW_OK : SW_NO_OBJECT;
+
+	want(t, "kek", tray_send(t->tray, 0x00, INS_GET_DATA, 0x0130 | KEY_AT, BYTES_NONE), wanted);
+	want(t, "attest kek", tray_send(t->tray, 0x80, INS_ATTEST_KEK, KEY_AT, BYTES_NONE), wanted);
+	want(t, "disable kek", with_puk(t, APP_KEK_SET_DISABLE), wanted);
+	want(t, "enable kek", with_puk(t, APP_KEK_SET_ENABLE), wanted);
+	want(t, "delete", t->purpose == KF_PURPOSE_KEK ?
+	     tray_send(t->tray, 0x80, INS_DELETE, KEY_AT, BYTES_NONE) : SW_CONDITIONS, SW_CONDITIONS);
+	want(t, "delete kek", with_puk(t, APP_KEK_SET_DELETE), wanted);
+	put(t);
+}
+
+static uint16_t unwrap(const struct try_key *t, uint8_t kek, uint8_t target, bool replaces)
+{
+	const struct container *c = &t->tray->card->state->containers[target];
+	uint8_t buf[512], blob[256 + 152] = { 0x01 };
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	tlv_put_number(&p, 0x80, target, 1);
+	tlv_put_number(&p, 0x81, KF_KEY_EC_P256, 1);
+	tlv_put_number(&p, 0x82, KF_PURPOSE_SIGN, 1);
+	tlv_put_number(&p, 0x83, 0, 1);
+	if (replaces)
+		tlv_put(&p, 0x84, BYTES(card_key_hash(c->key), KF_DIGEST_SIZE));
+	tlv_put(&p, 0x85, BYTES_OF(blob));
+	return tray_send(t->tray, 0x80, INS_UNWRAP, kek, pack_done(&p));
+}
+
+/* A permitted key gets as far as opening the blob, which is none. */
+static void try_unwrap(const struct try_key *t)
+{
+	bool kek = t->purpose == KF_PURPOSE_KEK;
+
+	want(t, "unwrap", unwrap(t, KEY_AT, EMPTY_AT, false),
+	     !kek ? SW_NO_OBJECT : is_rsa(t) ? SW_REFUSED : SW_DATA);
+	tray_put_kek(t->tray, OTHER_AT, TRAY_RSA_OTHER, KF_HASH_SHA1, "other");
+	want(t, "unwrap over it", unwrap(t, OTHER_AT, KEY_AT, true),
+	     receives_keys(t->purpose) ? SW_CONDITIONS : SW_REFUSED);
+	state_empty_container(t->tray->card->state, OTHER_AT);
+}
+
+static void try_cipher(const struct try_key *t)
+{
+	static const uint8_t data[] = {
+		0x80, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0x81, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x83, 0 };
+	bool may = key_type_is_aes(t->type) && t->purpose == KF_PURPOSE_CIPHER;
+	uint8_t gcm[50] = { 0x80, 12, [14] = 0x81, 0, 0x82, 16, [34] = 0x83, 0 };
+
+	want(t, "cipher, cbc encrypt", tray_send(t->tray, 0x80, INS_CIPHER, 0x0100 | KEY_AT,
+	     BYTES(data, 36)), permitted(may));
+	want(t, "cipher, cbc decrypt", tray_send(t->tray, 0x80, INS_CIPHER, 0x0200 | KEY_AT,
+	     BYTES(data, 36)), permitted(may));
+	want(t, "cipher, gcm encrypt", tray_send(t->tray, 0x80, INS_CIPHER, 0x0300 | KEY_AT,
+	     BYTES(data + 18, 20)), permitted(may));
+	want(t, "cipher, gcm decrypt", tray_send(t->tray, 0x80, INS_CIPHER, 0x0400 | KEY_AT,
+	     BYTES(gcm, 36)), may ? SW_REFUSED : SW_CONDITIONS);
 }
 
 static void try_container(const struct try_key *t)
 {
 	static const uint8_t generate[] = { 0x80, 1, KF_KEY_EC_P256, 0x81, 1, KF_PURPOSE_SIGN, 0x82, 1, 0 };
 
+	static const uint8_t kek[] = { 0x80, 4, 'n', 'o', 'p', 'e', 0x81, 1, KF_KEY_RSA_2048, 0x82, 1, 'k',
+				       0x83, 1, KF_HASH_SHA1, 0x84, 1, KF_KEY_EC_P256, 0x85, 1,
+				       KF_PURPOSE_SIGN };
+
+	want(t, "create kek over it", tray_send(t->tray, 0x80, INS_CREATE_KEK, KEY_AT, BYTES_OF(kek)),
+	     SW_CONDITIONS);
 	want(t, "generate over it", tray_send(t->tray, 0x00, INS_GENERATE, 0x8000 | KEY_AT,
 	     BYTES_OF(generate)), SW_CONDITIONS);
 	put(t);
@@ -374,13 +466,20 @@ static void try_container(const struct try_key *t)
 
 TEST_F(card, each_command_takes_keys_of_its_own_purpose_only)
 {
+	static const enum kf_key_type types[] = { KF_KEY_RSA_2048, KF_KEY_EC_P256, KF_KEY_AES_128 };
+
 	ASSERT_EQ(SW_OK, tray_verify(&self->tray, TRAY_PIN));
 	for (int purpose = KF_PURPOSE_DEVICE; purpose <= KF_PURPOSE_CIPHER; purpose++) {
-		for (int rsa = 0; rsa < 2; rsa++) {
-			struct try_key t = { &self->tray, rsa ? KF_KEY_RSA_2048 : KF_KEY_EC_P256,
-					     (enum kf_purpose)purpose };
+		for (size_t i = 0; i < 3; i++) {
+			struct try_key t = { &self->tray, types[i], (enum kf_purpose)purpose };
 
+			/* secret keys of this card have one purpose */
+			if (key_type_is_aes(types[i]) && purpose != KF_PURPOSE_CIPHER)
+				continue;
 			put(&t);
+			try_kek(&t);
+			try_unwrap(&t);
+			try_cipher(&t);
 			try_mse(&t);
 			try_pso(&t);
 			try_offer(&t);
@@ -397,10 +496,12 @@ TEST(every_command_that_names_a_key_is_tried)
 		"select", "select, silent", "get response", "card information", "device cert",
 		"pin information", "verify", "unverify", "change pin", "change puk", "unblock", "challenge",
 		/* public parts, or gone for good: any purpose */
-		"container", "get cert", "put cert", "delete",
+		"container", "get cert", "put cert",
 		/* tried */
 		"generate", "mse, sign", "mse, decipher", "mse, agree", "pso, sign", "pso, decipher", "offer",
-		"process item", "convert",
+		"process item", "convert", "delete", "kek", "create kek", "attest kek", "disable kek", "enable kek",
+		"delete kek", "unwrap", "cipher, cbc encrypt", "cipher, cbc decrypt", "cipher, gcm encrypt",
+		"cipher, gcm decrypt",
 		/* by sid: the key is the offer's, which only OFFER can make */
 		"import session", "get receipt", "destroy session", "list pending",
 	};

@@ -80,6 +80,8 @@ TEST_F(card, card_information_is_as_the_page_lists_it)
 	EXPECT_EQ(4u, tlv_take_number(&e1, 0x8d, 1));
 	ASSERT_EQ(0, sha256(tray_spki(TRAY_INJECTOR), hash));
 	EXPECT_BYTES_EQ(BYTES_OF(hash), tlv_take(&e1, 0x8e));
+	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\6\x08\x09\x0a\x0d", 10), tlv_take(&e1, 0x8f));
+	EXPECT_BYTES_EQ(BYTES("\1\2\3\4", 4), tlv_take(&e1, 0x90));
 	EXPECT_EQ(0, unpack_end(&e1));
 }
 

@@ -5,6 +5,7 @@
  * ones; what is in force is what its memory says, byte for byte; and after a power cycle from there
  * the card lives.
  */
+#include "tests/format/wrapping.h"
 #include "tests/harness.h"
 #include "tests/oom_openssl.h"
 #include "tests/vreader/card/tray.h"
@@ -12,7 +13,7 @@
 #include "vreader/card/command.h"
 #include "vreader/card/tlv.h"
 
-enum { SIGNS = 2, AGREES = 3, DECRYPTS = 4, EXCHANGES = 9, TARGET = 6 };
+enum { SIGNS = 2, AGREES = 3, DECRYPTS = 4, EXCHANGES = 9, KEK_AT = 11, CIPHERS = 12, TARGET = 6 };
 
 static struct sealing sealing;
 
@@ -117,6 +118,41 @@ static uint16_t receipt(struct tray *tray)
 	return send(tray, 0x80560000, pack_done(&p));
 }
 
+static uint8_t blob[1024];
+static size_t blob_len;
+
+/* An EC key for KEK_AT, wrapped while there is memory. */
+static void wrap_blob(void)
+{
+	const struct wrapping w = { .kek = tray_key(TRAY_RSA) };
+	uint8_t plain[WRAPPING_MAX], made[WRAPPING_MAX];
+	struct packer p = pack_begin(blob, sizeof(blob));
+	size_t n = wrapping_pkcs8(tray_key(TRAY_P384), plain);
+
+	n = wrapping_make(&w, BYTES(plain, n), made);
+	tlv_put_number(&p, 0x80, TARGET, 1);
+	tlv_put_number(&p, 0x81, KF_KEY_EC_P384, 1);
+	tlv_put_number(&p, 0x82, KF_PURPOSE_SIGN, 1);
+	tlv_put_number(&p, 0x83, 0, 1);
+	tlv_put(&p, 0x85, BYTES(made, n));
+	blob_len = p.n;
+}
+
+static uint16_t unwrap(struct tray *tray)
+{
+	return send(tray, 0x80660000 | KEK_AT, BYTES(blob, blob_len));
+}
+
+COMMAND(create_kek, 0x80260007, 0x80, 8, '8', '7', '6', '5', '4', '3', '2', '1', 0x81, 1, KF_KEY_RSA_2048,
+	0x82, 1, 'n', 0x83, 1, KF_HASH_SHA1, 0x84, 1, KF_KEY_EC_P256, 0x85, 1, KF_PURPOSE_SIGN)
+COMMAND(delete_kek, 0x80280200 | KEK_AT, 0x80, 8, '8', '7', '6', '5', '4', '3', '2', '1')
+COMMAND(gcm_encrypt, 0x80680300 | CIPHERS, 0x81, 1, 'x', 0x83, 0)
+
+static uint16_t attest_kek(struct tray *tray)
+{
+	return send(tray, 0x80620000 | KEK_AT, BYTES_NONE);
+}
+
 static void done(uint16_t sw) { ASSERT_EQ(SW_OK, sw); }
 static void to_sign(struct tray *tray) { done(select_signer(tray)); }
 static void to_agree(struct tray *tray) { done(select_agreer(tray)); }
@@ -141,6 +177,26 @@ WAY(offer, offer, NULL, 0);
 WAY(import_session, import, NULL, 0);
 WAY(process_item, process, to_process, 1);
 WAY(get_receipt, receipt, to_ask, 0);
+WAY(create_kek, create_kek, NULL, 1);
+WAY(attest_kek, attest_kek, NULL, 0);
+WAY(delete_kek, delete_kek, NULL, -1);
+WAY(gcm_encrypt, gcm_encrypt, NULL, 0);
+
+static void put_aes(struct tray *tray)
+{
+	static const uint8_t key[16] = { 5 };
+	struct container *c = &tray->card->state->containers[CIPHERS];
+
+	ASSERT_EQ(0, card_key_new_secret(KF_KEY_AES_128, BYTES_OF(key), &c->key));
+	c->purpose = KF_PURPOSE_CIPHER;
+	c->origin = KF_ORIGIN_INJECTED_OPEN;
+}
+
+/*
+ * UNWRAP answers the one word for a blob that does not open and for one it has no memory to open,
+ * which nobody can tell apart; a key is there or not.
+ */
+WAY(unwrap, unwrap, NULL, 1);
 
 FIXTURE_SETUP(command)
 {
@@ -152,10 +208,13 @@ FIXTURE_SETUP(command)
 	tray_put_key(tray, AGREES, TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, 0);
 	tray_put_key(tray, DECRYPTS, TRAY_RSA, KF_PURPOSE_DECRYPT, KF_ORIGIN_GENERATED, 1);
 	tray_put_key(tray, EXCHANGES, TRAY_RSA, KF_PURPOSE_EXCHANGE, KF_ORIGIN_GENERATED, 0);
+	put_aes(tray);
+	tray_put_kek(tray, KEK_AT, TRAY_RSA, KF_HASH_SHA1, "kek");
 	sealing_offer(&sealing, tray, TARGET, EXCHANGES);
 	sealing_take_key(&sealing, TRAY_P256, KF_PURPOSE_SIGN);
 	sealing_seal(&sealing);
 	wrap();
+	wrap_blob();
 	self->blob_len = tray->blob_len;
 	memcpy(self->blob, tray->blob, tray->blob_len);
 }

@@ -111,6 +111,77 @@ TEST_F(bench, a_card_is_in_one_reader_at_a_time)
 	EXPECT_NOT_NULL(strstr(self->why, "personalise"));
 }
 
+static int make_with_keks(struct fixture_bench *self, const struct vcard_kek *keks, size_t n)
+{
+	const struct vcard_personalisation want = {
+		.state_dir = self->state,
+		.serial = "KF-RIG",
+		.keks = keks,
+		.n_keks = n,
+		.new_pin = &self->pin,
+		.new_puk = &self->puk,
+	};
+
+	memset(self->why, 0, sizeof(self->why));
+	return vcard_personalise(&want, self->why);
+}
+
+TEST_F(bench, a_rigs_card_has_the_keks_it_was_given_and_says_so)
+{
+	unsigned char *der = NULL;
+	int n = i2d_PrivateKey(tray_key(TRAY_RSA3072), &der);
+	const struct vcard_kek keks[] = {
+		{ "https://card.example/keys/kek/1", KF_HASH_SHA1, BYTES(der, (size_t)n) },
+		{ "other", KF_HASH_SHA512, BYTES(der, (size_t)n) },
+	};
+	const struct container *c;
+	struct vcard *card;
+
+	ASSERT_EQ(0, make_with_keks(self, keks, 2));
+	ASSERT_EQ(0, vcard_open(self->state, &card, self->why));
+	c = &card->state->containers[15];
+	EXPECT_EQ(KF_PURPOSE_KEK, c->purpose);
+	EXPECT_EQ(KF_ORIGIN_FACTORY, c->origin);
+	EXPECT_EQ(KF_KEY_RSA_3072, card_key_type(c->key));
+	EXPECT_BYTES_EQ(tray_spki(TRAY_RSA3072), card_key_spki(c->key));
+	EXPECT_BYTES_EQ(BYTES(keks[0].name, strlen(keks[0].name)), blob_bytes(c->kek.name));
+	EXPECT_EQ(KF_HASH_SHA512, card->state->containers[14].kek.hash);
+	EXPECT_EQ(10u, c->kek.key_types.n);
+	vcard_free(card);
+	OPENSSL_clear_free(der, (size_t)n);
+}
+
+TEST_F(bench, a_kek_that_cannot_be_makes_no_card)
+{
+	unsigned char *der = NULL, *ec = NULL;
+	int n = i2d_PrivateKey(tray_key(TRAY_RSA), &der), m = i2d_PrivateKey(tray_key(TRAY_P256), &ec);
+	struct bytes key = BYTES(der, (size_t)n);
+	const struct vcard_kek rows[][2] = {
+		{ { "a name", KF_HASH_SHA1, key } },
+		{ { "a", 9, key } },
+		{ { "a", KF_HASH_SHA1, BYTES(ec, (size_t)m) } },
+		{ { "a", KF_HASH_SHA1, BYTES(der, (size_t)n - 1) } },
+		{ { "Kek", KF_HASH_SHA1, key }, { "kEK", KF_HASH_SHA1, key } },
+	};
+	struct vcard_kek many[APP_CONTAINERS + 1];
+	char names[APP_CONTAINERS + 1][4];
+	struct vcard *card;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (make_with_keks(self, rows[i], rows[i][1].name ? 2 : 1) != -EINVAL)
+			TEST_FAIL("row %zu makes one", i);
+		EXPECT_NE('\0', self->why[0]);
+	}
+	for (size_t i = 0; i <= APP_CONTAINERS; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "%zu", i);
+		many[i] = (struct vcard_kek){ names[i], KF_HASH_SHA1, key };
+	}
+	EXPECT_EQ(-EINVAL, make_with_keks(self, many, APP_CONTAINERS + 1));
+	EXPECT_EQ(-ENOENT, vcard_open(self->state, &card, self->why));
+	OPENSSL_clear_free(der, (size_t)n);
+	OPENSSL_clear_free(ec, (size_t)m);
+}
+
 TEST_F(bench, a_card_is_made_once)
 {
 	ASSERT_EQ(0, make(self, self->state, "KF-7", NULL));

@@ -6,6 +6,7 @@
 #include "format/ossl.h"
 #include "tests/harness.h"
 #include "tests/vreader/card/prepared_keys.h"
+#include "vreader/card/kek.h"
 #include "vreader/card/maker.h"
 #include "vreader/card/tlv.h"
 
@@ -31,6 +32,7 @@ static EVP_PKEY *make_key(enum tray_key which)
 	case TRAY_RSA4096:   return from_der(BYTES_OF(prepared_rsa4096));
 	case TRAY_P384:	     return EVP_EC_gen("P-384");
 	case TRAY_P521:	     return EVP_EC_gen("P-521");
+	case TRAY_P256K:     return EVP_EC_gen("secp256k1");
 	default:	     return EVP_EC_gen("P-256");
 	}
 }
@@ -104,10 +106,18 @@ static int memory_commit(void *owner, struct bytes blob)
 	return pack_end(&p);
 }
 
+static void memory_pause(void *owner, unsigned int ms)
+{
+	struct tray *tray = owner;
+
+	tray->paused_ms += ms;
+}
+
 static const struct card_memory memory_of_tray = {
 	.load = memory_load,
 	.commit = memory_commit,
 	.generate = prepared_generate,
+	.pause = memory_pause,
 };
 
 void tray_fail_at(struct tray *tray, unsigned int commit, int with)
@@ -160,7 +170,7 @@ void tray_init(struct tray *tray, size_t n_injectors)
 	_cleanup_(state_freep) struct state *state = NULL;
 
 	tray->blob_len = tray->n = 0;
-	tray->commits = tray->fail_at = 0;
+	tray->commits = tray->fail_at = tray->paused_ms = 0;
 	ASSERT_EQ(0, state_new(&state));
 	fill_identity(state, n_injectors);
 	tray_store(tray, state);
@@ -191,6 +201,24 @@ void tray_put_key(struct tray *tray, unsigned int container, enum tray_key which
 	c->policy = policy;
 	memset(c->exchange_id, (int)container, sizeof(c->exchange_id));
 	tray_store(tray, state);
+}
+
+void tray_put_kek(struct tray *tray, unsigned int container, enum tray_key which, enum kf_hash hash,
+		  const char *name)
+{
+	struct kek_rule *kek;
+	struct bytes types = kek_key_types(), purposes = kek_purposes();
+
+	tray_put_key(tray, container, which, KF_PURPOSE_KEK, KF_ORIGIN_GENERATED, 0);
+	kek = &tray->card->state->containers[container].kek;
+	kek->hash = hash;
+	kek->key_types.n = types.n;
+	memcpy(kek->key_types.v, types.p, types.n);
+	kek->purposes.n = purposes.n;
+	memcpy(kek->purposes.v, purposes.p, purposes.n);
+	(void)blob_unref(kek->name);
+	ASSERT_EQ(0, blob_new(BYTES(name, strlen(name)), &kek->name));
+	tray_store(tray, tray->card->state);
 }
 
 /* --- the client's hands --- */

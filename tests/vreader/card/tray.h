@@ -20,6 +20,7 @@
 /* Prepared keys by name. */
 enum tray_key {
 	TRAY_RSA, TRAY_RSA_OTHER, TRAY_RSA3072, TRAY_RSA4096, TRAY_P256, TRAY_P384, TRAY_P521,
+	TRAY_P256K,
 	TRAY_DEVICE, TRAY_INJECTOR, TRAY_STRANGER, TRAY_KEYS,
 };
 
@@ -29,6 +30,7 @@ enum tray_key {
  * @commits:	how often
  * @fail_at:	the commit that fails, counted from 1 since tray_fail_at(); 0: none
  * @fail_with:	what it then says
+ * @paused_ms:	how long it would have waited
  * @data, @n, @sw: the last response; tray_send() follows 61xx
  */
 struct tray {
@@ -37,6 +39,7 @@ struct tray {
 	size_t blob_len;
 	unsigned int commits, fail_at;
 	int fail_with;
+	unsigned int paused_ms;
 	uint8_t data[VCARD_RESPONSE_MAX];
 	size_t n;
 	uint16_t sw;
@@ -56,6 +59,10 @@ struct bytes tray_spki(enum tray_key which);
 /* Puts a prepared key into a container behind the card's back. */
 void tray_put_key(struct tray *tray, unsigned int container, enum tray_key which,
 		  enum kf_purpose purpose, enum kf_origin origin, uint8_t policy);
+
+/* The same for a KEK that allows everything a KEK can. */
+void tray_put_kek(struct tray *tray, unsigned int container, enum tray_key which, enum kf_hash hash,
+		  const char *name);
 
 /* Whole APDU. Return: the status word, 0 if the card is mute. */
 uint16_t tray_raw(struct tray *tray, struct bytes apdu);
