@@ -134,6 +134,18 @@ TEST_F(card, malformed_data_is_refused_by_every_command_that_takes_data)
 	EXPECT_EQ(APP_PUK_TRIES, self->tray.card->state->puk.tries);
 }
 
+/* [7816-3 10.3.3]: with T=0 such an INS cannot be told from a procedure byte. */
+TEST(every_instruction_can_be_carried_by_t0)
+{
+	size_t n;
+	const struct command_rule *rules = command_rules(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		if ((rules[i].ins & 0xf0) == 0x60 || (rules[i].ins & 0xf0) == 0x90)
+			TEST_FAIL("%s: INS %02x", rules[i].name, rules[i].ins);
+	}
+}
+
 TEST_F(card, a_command_of_no_case_is_a_length_error)
 {
 	static const uint8_t commands[][9] = {

@@ -140,17 +140,17 @@ static void wrap_blob(void)
 
 static uint16_t unwrap(struct tray *tray)
 {
-	return send(tray, 0x80660000 | KEK_AT, BYTES(blob, blob_len));
+	return send(tray, 0x804a0000 | KEK_AT, BYTES(blob, blob_len));
 }
 
 COMMAND(create_kek, 0x80260007, 0x80, 8, '8', '7', '6', '5', '4', '3', '2', '1', 0x81, 1, KF_KEY_RSA_2048,
 	0x82, 1, 'n', 0x83, 1, KF_HASH_SHA1, 0x84, 1, KF_KEY_EC_P256, 0x85, 1, KF_PURPOSE_SIGN)
 COMMAND(delete_kek, 0x80280200 | KEK_AT, 0x80, 8, '8', '7', '6', '5', '4', '3', '2', '1')
-COMMAND(gcm_encrypt, 0x80680300 | CIPHERS, 0x81, 1, 'x', 0x83, 0)
+COMMAND(gcm_encrypt, 0x804c0300 | CIPHERS, 0x81, 1, 'x', 0x83, 0)
 
 static uint16_t attest_kek(struct tray *tray)
 {
-	return send(tray, 0x80620000 | KEK_AT, BYTES_NONE);
+	return send(tray, 0x804e0000 | KEK_AT, BYTES_NONE);
 }
 
 static void done(uint16_t sw) { ASSERT_EQ(SW_OK, sw); }
