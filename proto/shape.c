@@ -62,7 +62,8 @@ static const struct shape shapes[] = {
 
 	SHAPE(KF_CONTAINER_LIST, kf_container_list, containers, RES(kf_container_list, reserved),
 	      OUT(kf_container_list, containers)),
-	SHAPE(KF_CONTAINER_INFO, kf_container_info, spki, OUT(kf_container_info, spki)),
+	SHAPE(KF_CONTAINER_INFO, kf_container_info, spki, OUT(kf_container_info, spki),
+	      RES(kf_container_info, reserved)),
 	SHAPE(KF_CONTAINER_CREATE, kf_container_create, spki, FLAGS(kf_container_create, flags, 0),
 	      RES(kf_container_create, reserved), OUT(kf_container_create, spki)),
 	SHAPE(KF_CONTAINER_DELETE, kf_container_delete, flags,
@@ -79,6 +80,10 @@ static const struct shape shapes[] = {
 	SHAPE(KF_AGREE, kf_agree, secret, FLAGS(kf_agree, flags, 0), IN(kf_agree, peer),
 	      OUT(kf_agree, secret)),
 
+	SHAPE(KF_CIPHER, kf_cipher, output, FLAGS(kf_cipher, flags, KF_CIPHER_DECRYPT),
+	      RES(kf_cipher, reserved), IN(kf_cipher, aad), IN(kf_cipher, input),
+	      OUT(kf_cipher, output)),
+
 	SHAPE(KF_OFFER, kf_offer, chain, FLAGS(kf_offer, flags, KF_OFFER_EXISTING),
 	      OUT(kf_offer, statement), OUT(kf_offer, chain)),
 	SHAPE(KF_SESSION_IMPORT, kf_session_import, output, RES(kf_session_import, reserved), IN(kf_session_import, input),
@@ -92,6 +97,18 @@ static const struct shape shapes[] = {
 	SHAPE(KF_KEY_DESTROY, kf_key_destroy, key),
 	SHAPE(KF_RECEIPT_GET, kf_receipt_get, receipt, RES(kf_receipt_get, reserved),
 	      OUT(kf_receipt_get, receipt)),
+
+	SHAPE(KF_KEK_CREATE, kf_kek_create, attestation,
+	      FLAGS(kf_kek_create, flags, KF_PIN_LAST_TRY), IN(kf_kek_create, puk),
+	      IN(kf_kek_create, name), OUT(kf_kek_create, attestation)),
+	SHAPE(KF_KEK_LIST, kf_kek_list, keks, RES(kf_kek_list, reserved), OUT(kf_kek_list, keks)),
+	SHAPE(KF_KEK_ATTEST, kf_kek_attest, attestation, FLAGS(kf_kek_attest, flags, 0),
+	      OUT(kf_kek_attest, attestation)),
+	SHAPE(KF_KEK_SET, kf_kek_set, puk, FLAGS(kf_kek_set, flags, KF_PIN_LAST_TRY),
+	      RES(kf_kek_set, reserved), IN(kf_kek_set, puk)),
+	SHAPE(KF_BYOK_IMPORT, kf_byok_import, spki, FLAGS(kf_byok_import, flags, KF_BYOK_REPLACE),
+	      RES(kf_byok_import, reserved), IN(kf_byok_import, kid), IN(kf_byok_import, blob),
+	      OUT(kf_byok_import, receipt), OUT(kf_byok_import, spki)),
 
 	SHAPE(KF_APDU, kf_apdu, response, FLAGS(kf_apdu, flags, 0), RES(kf_apdu, reserved),
 	      IN(kf_apdu, command), OUT(kf_apdu, response)),

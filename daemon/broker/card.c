@@ -131,6 +131,8 @@ void card_kick(struct reader *reader)
 /* The PIN whose last try @job may spend without having said so; 0: none. */
 static uint32_t pin_at_risk(const struct job *job)
 {
+	const struct kf_kek_create *create = packet_read(&job->request);
+	const struct kf_kek_set *set = packet_read(&job->request);
 	const struct kf_pin_verify *verify = packet_read(&job->request);
 
 	static_assert(offsetof(struct kf_pin_verify, pin) == offsetof(struct kf_pin_change, pin) &&
@@ -140,6 +142,10 @@ static uint32_t pin_at_risk(const struct job *job)
 		      offsetof(struct kf_pin_unblock, flags) &&
 		      offsetof(struct kf_pin_verify, flags) ==
 		      offsetof(struct kf_pin_pad, flags), "they begin alike");
+	if (nr_of(job) == KF_KEK_CREATE)
+		return create->flags & KF_PIN_LAST_TRY ? 0 : KF_PIN_PUK;
+	if (nr_of(job) == KF_KEK_SET)
+		return set->flags & KF_PIN_LAST_TRY ? 0 : KF_PIN_PUK;
 	if (!job->pin_charged || (verify->flags & KF_PIN_LAST_TRY))
 		return 0;
 	return nr_of(job) == KF_PIN_UNBLOCK ? KF_PIN_PUK : verify->pin;
@@ -399,7 +405,8 @@ static void turn_failed(struct reader *reader, struct job *job, const struct pac
 		out.header.reason = KF_REASON_PIN_LOST;
 	if ((result == -ECANCELED || result == -ETIMEDOUT) && out.header.reason == 0)
 		out.header.reason = KF_REASON_ON_CARD;
-	if ((result == -EKEYREJECTED || result == -EKEYREVOKED) && context && reader->owner == context)
+	if ((result == -EKEYREJECTED || result == -EKEYREVOKED) && context &&
+	    reader->owner == context && nr_of(job) != KF_KEK_CREATE && nr_of(job) != KF_KEK_SET)
 		context->pins = 0;
 	job_answer(job, &out);
 }

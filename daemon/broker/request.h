@@ -86,5 +86,7 @@ int on_context_close(struct call *call);
 int on_card(struct call *call);
 int on_pin(struct call *call);
 int on_pin_pad(struct call *call);
+int on_puk(struct call *call);
+int on_byok(struct call *call);
 int on_offer(struct call *call);
 int on_apdu(struct call *call);

@@ -80,15 +80,13 @@ static int pin_parts_valid(const struct packet *request)
 	}
 }
 
-static int pin_turn(struct call *call)
+/* One that carries a PIN or PUK is charged to the uid's budget until it turns out right. */
+static int charged_turn(struct call *call)
 {
-	const struct kf_pin_verify *ask = packet_read(call->request);
 	struct client *client = call->client;
 	struct job *job;
 	int r;
 
-	if (ask->pin == 0 || ask->pin >= KF_PINS_MAX)
-		return -EINVAL;
 	if (!context_has_card(call->context))
 		return no_card(call);
 	if (quota_pin_try(client->user, now_ns(), &call->detail) < 0) {
@@ -105,6 +103,15 @@ static int pin_turn(struct call *call)
 	job->pin_charged = true;
 	card_kick(job->reader);
 	return r;
+}
+
+static int pin_turn(struct call *call)
+{
+	const struct kf_pin_verify *ask = packet_read(call->request);
+
+	if (ask->pin == 0 || ask->pin >= KF_PINS_MAX)
+		return -EINVAL;
+	return charged_turn(call);
 }
 
 int on_pin(struct call *call)
@@ -126,6 +133,42 @@ int on_pin_pad(struct call *call)
 		return -EOPNOTSUPP;
 	}
 	return pin_turn(call);
+}
+
+/* What the administrator does to KEKs: the PUK goes along and counts like any. */
+int on_puk(struct call *call)
+{
+	bool create = call->request->shape->request == KF_KEK_CREATE;
+	struct bytes puk = create ? packet_get(call->request, kf_kek_create, puk) :
+				    packet_get(call->request, kf_kek_set, puk);
+	struct bytes name = create ? packet_get(call->request, kf_kek_create, name) : BYTES_NONE;
+	int r = pin_part_valid(puk);
+
+	if (r == 0 && create && (name.n == 0 || name.n > KF_KID_MAX)) {
+		call->reason = KF_REASON_BYOK;
+		call->detail = KF_BYOK_KEK_NAME;
+		r = -EINVAL;
+	}
+	return r < 0 ? r : charged_turn(call);
+}
+
+/* What no KEK of any size and no name can have made costs the card no turn. */
+int on_byok(struct call *call)
+{
+	struct bytes blob = packet_get(call->request, kf_byok_import, blob);
+	struct bytes kid = packet_get(call->request, kf_byok_import, kid);
+
+	call->reason = KF_REASON_BYOK;
+	if (blob.n == 0 || blob.n > KF_BLOB_MAX) {
+		call->detail = KF_BYOK_BLOB;
+		return -EINVAL;
+	}
+	if (kid.n > KF_KID_MAX) {
+		call->detail = KF_BYOK_KEK_UNKNOWN;
+		return -ENOENT;
+	}
+	call->reason = KF_REASON_NONE;
+	return on_card(call);
 }
 
 /* Turning a container into an exchange key is for ever: more than injecting. */

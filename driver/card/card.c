@@ -89,7 +89,7 @@ void card_forget(struct card *card)
 /* Which commands carry a secret whose very length is nobody's business. */
 static bool is_pin_command(uint8_t ins)
 {
-	return ins == 0x20 || ins == 0x21 || ins == 0x24 || ins == 0x2c;
+	return ins == 0x20 || ins == 0x21 || ins == 0x24 || ins == 0x26 || ins == 0x28 || ins == 0x2c;
 }
 
 static void trace_command(const struct card *card, const struct apdu *apdu, int error,

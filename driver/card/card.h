@@ -89,7 +89,7 @@ struct card_driver {
 	int (*drop)(struct card *card);
 
 	int (*container_list)(struct card *card, uint32_t *n, struct packer *entries);
-	int (*container_info)(struct card *card, struct kf_container_entry *entry,
+	int (*container_info)(struct card *card, struct kf_container_info *info,
 			      struct packer *spki);
 	int (*container_create)(struct card *card, struct kf_container_create *want,
 				struct packer *spki);
@@ -104,6 +104,17 @@ struct card_driver {
 		       struct bytes label, struct packer *output);
 	int (*agree)(struct card *card, uint32_t container, struct bytes peer,
 		     struct packer *secret);
+
+	int (*cipher)(struct card *card, struct kf_cipher *how, struct bytes aad,
+		      struct bytes input, struct packer *output);
+
+	int (*kek_create)(struct card *card, struct kf_kek_create *want, struct bytes puk,
+			  struct bytes name, struct packer *attestation);
+	int (*kek_list)(struct card *card, uint32_t *n, struct packer *entries);
+	int (*kek_attest)(struct card *card, uint32_t container, struct packer *attestation);
+	int (*kek_set)(struct card *card, const struct kf_kek_set *what, struct bytes puk);
+	int (*byok_import)(struct card *card, struct kf_byok_import *import, struct bytes kid,
+			   struct bytes blob, struct packer *receipt);
 
 	int (*offer)(struct card *card, struct kf_offer *offer, struct packer *statement);
 	int (*session_import)(struct card *card, const struct kf_session_import *how,

@@ -169,8 +169,8 @@ static void take_keks(struct unpacker *u, struct kf_card *kf)
 {
 	if (!field_is_next(u, 0x8f))
 		return;
-	kf->unwrap_types = bits_of(field_take(u, 0x8f));
-	kf->unwrap_hashes = bits_of(field_take(u, 0x90));
+	kf->info.unwrap_types = bits_of(field_take(u, 0x8f));
+	kf->info.unwrap_hashes = bits_of(field_take(u, 0x90));
 }
 
 /* E1 [card-application 4.2] */
@@ -313,6 +313,12 @@ const struct card_driver kf_card_driver = {
 	.sign = kf_sign,
 	.decrypt = kf_decrypt,
 	.agree = kf_agree,
+	.cipher = kf_cipher,
+	.kek_create = kf_kek_create,
+	.kek_list = kf_kek_list,
+	.kek_attest = kf_kek_attest,
+	.kek_set = kf_kek_set,
+	.byok_import = kf_byok_import,
 	.offer = kf_offer,
 	.session_import = kf_session_import,
 	.process = kf_process,

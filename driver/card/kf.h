@@ -2,7 +2,7 @@
 /*
  * driver/card/kf.h - The card driver of our own card application (docs/card-application.md): what
  * its source files share. kf.c opens and describes the card; kf_pin.c, kf_container.c, kf_key.c and
- * kf_inject.c each speak for one noun of that page.
+ * kf_inject.c, kf_kek.c and kf_byok.c each speak for one noun of that page.
  */
 #pragma once
 
@@ -18,8 +18,6 @@
  * @suites:	bits by item suite
  * @max_command: longest data field the card takes
  * @max_cert:	longest certificate it keeps
- * @unwrap_types: bits by key type: what a KEK may unwrap; 0: the card knows no KEKs
- * @unwrap_hashes: bits by hash: of KEKs
  * @n_injectors: senders it knows; 0: open import
  * @injectors:	their SPKI hashes
  */
@@ -29,14 +27,13 @@ struct kf_card {
 	uint32_t suites;
 	uint32_t max_command;
 	uint32_t max_cert;
-	uint32_t unwrap_types, unwrap_hashes;
 	size_t n_injectors;
 	uint8_t injectors[APP_INJECTORS_MAX][KF_DIGEST_SIZE];
 };
 
 /**
  * struct kf_place - one container as the card tells it [card-application 4.2, E3]
- * @spki:	borrowed from the card's answer, good until the next command
+ * @spki:	public value, for AES a mark; borrowed from the card's answer, good until the next command
  */
 struct kf_place {
 	bool occupied;
@@ -64,6 +61,9 @@ int kf_place_get(struct card *card, uint32_t container, struct kf_place *out);
 /* @container itself, or for KF_CONTAINER_ANY the first empty one: -ENOSPC if all are full. */
 int kf_place_choose(struct card *card, uint32_t container, uint32_t *out);
 
+/* SECURITY section 7: what would spend the last try of PIN or PUK is refused unless asked for. */
+int kf_pin_guard(struct card *card, uint32_t id, bool last_try);
+
 int kf_pin_status(struct card *card, struct kf_pin_status *pin);
 int kf_pin_verify(struct card *card, const struct card_pin *pin);
 int kf_pin_change(struct card *card, const struct card_pin *pin);
@@ -73,7 +73,7 @@ int kf_pin_unblock(struct card *card, const struct card_pin *pin);
 int kf_pin_drop(struct card *card);
 
 int kf_container_list(struct card *card, uint32_t *n, struct packer *entries);
-int kf_container_info(struct card *card, struct kf_container_entry *entry, struct packer *spki);
+int kf_container_info(struct card *card, struct kf_container_info *info, struct packer *spki);
 int kf_container_create(struct card *card, struct kf_container_create *want, struct packer *spki);
 int kf_container_delete(struct card *card, uint32_t container);
 int kf_container_convert(struct card *card, uint32_t container);
@@ -85,6 +85,17 @@ int kf_sign(struct card *card, const struct kf_sign *how, struct bytes digest,
 int kf_decrypt(struct card *card, const struct kf_decrypt *how, struct bytes input,
 	       struct bytes label, struct packer *output);
 int kf_agree(struct card *card, uint32_t container, struct bytes peer, struct packer *secret);
+
+int kf_cipher(struct card *card, struct kf_cipher *how, struct bytes aad, struct bytes input,
+	      struct packer *output);
+
+int kf_kek_create(struct card *card, struct kf_kek_create *want, struct bytes puk,
+		  struct bytes name, struct packer *attestation);
+int kf_kek_list(struct card *card, uint32_t *n, struct packer *entries);
+int kf_kek_attest(struct card *card, uint32_t container, struct packer *attestation);
+int kf_kek_set(struct card *card, const struct kf_kek_set *what, struct bytes puk);
+int kf_byok_import(struct card *card, struct kf_byok_import *import, struct bytes kid,
+		   struct bytes blob, struct packer *receipt);
 
 int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement);
 int kf_session_import(struct card *card, const struct kf_session_import *how, struct bytes input,

@@ -7,6 +7,7 @@
 
 #include "driver/card/fields.h"
 #include "format/hash.h"
+#include "format/kek_receipt.h"
 
 #define DATA_CONTAINER	0x0110u
 #define DATA_CERT	0x0120u
@@ -138,17 +139,33 @@ int kf_container_list(struct card *card, uint32_t *n, struct packer *entries)
 	return pack_end(entries);
 }
 
-int kf_container_info(struct card *card, struct kf_container_entry *entry, struct packer *spki)
+/* What stands for the public half an AES key has not [formats 3]. */
+static int check_value_from_place(const struct kf_place *place, struct kf_container_info *info)
+{
+	struct key_mark mark;
+
+	if (key_mark_parse(place->spki, &mark) < 0 || mark.key_type != place->key_type)
+		return -EBADMSG;
+	info->check_len = sizeof(mark.check);
+	memcpy(info->check_value, mark.check, sizeof(mark.check));
+	return 0;
+}
+
+int kf_container_info(struct card *card, struct kf_container_info *info, struct packer *spki)
 {
 	struct kf_place place;
 	int r;
 
-	r = kf_place_get(card, entry->container, &place);
+	info->check_len = 0;
+	memset(info->check_value, 0, sizeof(info->check_value));
+	r = kf_place_get(card, info->entry.container, &place);
 	if (r < 0)
 		return r;
-	r = entry_from_place(entry->container, &place, entry);
+	r = entry_from_place(info->entry.container, &place, &info->entry);
 	if (r < 0)
 		return r;
+	if (place.occupied && key_type_is_aes((enum kf_key_type)place.key_type))
+		return check_value_from_place(&place, info);
 	pack_bytes(spki, place.spki);
 	return pack_end(spki);
 }
@@ -240,7 +257,11 @@ int kf_container_delete(struct card *card, uint32_t container)
 	};
 	int r = number_check(card, container);
 
-	return r < 0 ? r : kf_do(card, &delete);
+	if (r == 0)
+		r = kf_do(card, &delete);
+	if (r == -EREMOTEIO && card->said.sw == SW_CONDITIONS)
+		card->said.reason = KF_REASON_KEY_PURPOSE;	/* a KEK: the PUK deletes it */
+	return r;
 }
 
 int kf_container_convert(struct card *card, uint32_t container)

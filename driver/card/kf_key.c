@@ -6,10 +6,12 @@
  */
 #include "driver/card/kf.h"
 
+#include "base/secret.h"
 #include "driver/card/fields.h"
 
 #define RSA_MAX		512u		/* RSA 4096 */
 #define POINT_MAX	133u		/* P-521: 04 x y */
+#define CIPHER_DATA_MAX	(KF_CIPHER_MAX + APP_AAD_MAX + 64)
 
 enum crt { CRT_SIGN = 0xb6, CRT_DECRYPT = 0xb8, CRT_AGREE = 0xa6 };
 
@@ -180,4 +182,106 @@ int kf_agree(struct card *card, uint32_t container, struct bytes peer, struct pa
 	if (r < 0)
 		return r;
 	return secret->n - start == (peer.n - 1) / 2 ? 0 : -EBADMSG;
+}
+
+/* --- AES [card-application 7.5] --- */
+
+static int cipher_find(const struct kf_cipher *how, enum app_cipher *out)
+{
+	bool decrypt = how->flags & KF_CIPHER_DECRYPT;
+
+	if (how->mode == KF_CHAIN_CBC)
+		*out = decrypt ? APP_CBC_DECRYPT : APP_CBC_ENCRYPT;
+	else if (how->mode == KF_CHAIN_GCM)
+		*out = decrypt ? APP_GCM_DECRYPT : APP_GCM_ENCRYPT;
+	else
+		return how->mode == KF_CHAIN_ECB ? -EOPNOTSUPP : -EINVAL;
+	return 0;
+}
+
+static bool cipher_fits(enum app_cipher cipher, struct bytes aad, struct bytes input)
+{
+	bool cbc = cipher == APP_CBC_ENCRYPT || cipher == APP_CBC_DECRYPT;
+
+	if (input.n > KF_CIPHER_MAX || aad.n > APP_AAD_MAX)
+		return false;
+	return !cbc || (aad.n == 0 && input.n != 0 && input.n % AES_BLOCK == 0);
+}
+
+static struct bytes cipher_data(enum app_cipher cipher, const struct kf_cipher *how,
+				struct bytes aad, struct bytes input, struct packer *p)
+{
+	bool gcm = cipher == APP_GCM_ENCRYPT || cipher == APP_GCM_DECRYPT;
+
+	if (cipher != APP_GCM_ENCRYPT)
+		tlv_pack(p, 0x80, BYTES(how->iv, gcm ? GCM_IV_SIZE : AES_BLOCK));
+	tlv_pack(p, 0x81, input);
+	if (cipher == APP_GCM_DECRYPT)
+		tlv_pack(p, 0x82, BYTES_OF(how->tag));
+	if (gcm)
+		tlv_pack(p, 0x83, aad);
+	return pack_done(p);
+}
+
+/* What GCM made: nonce, text, tag. */
+static int take_sealed(struct bytes answer, struct kf_cipher *how, struct bytes *text)
+{
+	struct unpacker u = unpack_begin(answer);
+	struct bytes iv = field_take(&u, 0x80), tag;
+
+	*text = field_take(&u, 0x81);
+	tag = field_take(&u, 0x82);
+	if (unpack_end(&u) < 0 || iv.n != GCM_IV_SIZE || tag.n != GCM_TAG_SIZE)
+		return -EBADMSG;
+	memset(how->iv, 0, sizeof(how->iv));
+	memcpy(how->iv, iv.p, iv.n);
+	memcpy(how->tag, tag.p, tag.n);
+	return 0;
+}
+
+static int cipher_run(struct card *card, enum app_cipher cipher, struct kf_cipher *how,
+		      struct bytes data, struct bytes *text)
+{
+	const struct card_command command = {
+		.cla = 0x80, .ins = INS_CIPHER, .p1 = (uint8_t)cipher, .p2 = (uint8_t)how->container,
+		.data = data, .answers = true,
+	};
+	struct bytes answer;
+	int r = kf_call(card, &command, &answer);
+
+	if (r == -EREMOTEIO && card->said.sw == SW_CONDITIONS)
+		card->said.reason = KF_REASON_KEY_PURPOSE;
+	if (r == -EREMOTEIO && card->said.sw == SW_REFUSED)
+		card->said.reason = KF_REASON_BYOK_REFUSED;
+	if (r < 0)
+		return r;
+	*text = answer;
+	return cipher == APP_GCM_ENCRYPT ? take_sealed(answer, how, text) : 0;
+}
+
+int kf_cipher(struct card *card, struct kf_cipher *how, struct bytes aad, struct bytes input,
+	      struct packer *output)
+{
+	_cleanup_(secret_deinit) struct secret data = SECRET_INIT;
+	enum app_cipher cipher;
+	struct bytes text;
+	struct packer p;
+	int r;
+
+	r = cipher_find(how, &cipher);
+	if (r < 0)
+		return r;
+	if (how->container >= kf_of(card)->info.n_containers || !cipher_fits(cipher, aad, input))
+		return -EINVAL;
+	r = secret_init(&data, CIPHER_DATA_MAX);
+	if (r < 0)
+		return r;
+	p = pack_begin(data.p, data.cap);
+	r = cipher_run(card, cipher, how, cipher_data(cipher, how, aad, input, &p), &text);
+	if (r < 0)
+		return r;
+	if (text.n != input.n)
+		return -EBADMSG;
+	pack_bytes(output, text);
+	return pack_end(output);
 }

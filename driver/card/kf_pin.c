@@ -74,8 +74,7 @@ int kf_pin_status(struct card *card, struct kf_pin_status *pin)
 	return 0;
 }
 
-/* SECURITY section 7: a VERIFY that would spend the last try is refused unless asked for. */
-static int guard_last_try(struct card *card, uint32_t id, bool last_try)
+int kf_pin_guard(struct card *card, uint32_t id, bool last_try)
 {
 	struct pin_state state;
 	int r;
@@ -103,7 +102,7 @@ int kf_pin_verify(struct card *card, const struct card_pin *pin)
 		return -ENOENT;
 	if (!length_fits(pin->value))
 		return -EINVAL;
-	r = guard_last_try(card, pin->id, pin->last_try);
+	r = kf_pin_guard(card, pin->id, pin->last_try);
 	if (r < 0)
 		return r;
 	return kf_do(card, &verify);
@@ -134,7 +133,7 @@ int kf_pin_change(struct card *card, const struct card_pin *pin)
 
 	if (!length_fits(pin->value) || !length_fits(pin->new_value))
 		return -EINVAL;
-	r = guard_last_try(card, pin->id, pin->last_try);
+	r = kf_pin_guard(card, pin->id, pin->last_try);
 	if (r < 0)
 		return r;
 	return send_pair(card, change, pin);
@@ -160,7 +159,7 @@ int kf_pin_pad_verify(struct card *card, const struct card_pin *pin)
 		return -ENOENT;
 	if (!pad_is_there(card->io, false))
 		return card_say(card, -EOPNOTSUPP, KF_REASON_NO_PINPAD, 0);
-	r = guard_last_try(card, pin->id, pin->last_try);
+	r = kf_pin_guard(card, pin->id, pin->last_try);
 	return r < 0 ? r : card_pad(card, &pad);
 }
 
@@ -173,7 +172,7 @@ int kf_pin_pad_change(struct card *card, const struct card_pin *pin)
 		return -ENOENT;
 	if (!pad_is_there(card->io, true))
 		return card_say(card, -EOPNOTSUPP, KF_REASON_NO_PINPAD, 0);
-	r = guard_last_try(card, pin->id, pin->last_try);
+	r = kf_pin_guard(card, pin->id, pin->last_try);
 	return r < 0 ? r : card_pad(card, &pad);
 }
 
@@ -188,7 +187,7 @@ int kf_pin_unblock(struct card *card, const struct card_pin *pin)
 		return -ENOENT;
 	if (!length_fits(pin->value) || !length_fits(pin->new_value))
 		return -EINVAL;
-	r = guard_last_try(card, KF_PIN_PUK, pin->last_try);
+	r = kf_pin_guard(card, KF_PIN_PUK, pin->last_try);
 	if (r < 0)
 		return r;
 	return send_pair(card, unblock, pin);

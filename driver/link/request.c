@@ -271,14 +271,11 @@ static int on_container_list(struct call *call)
 
 static int on_container_info(struct call *call)
 {
-	struct kf_container_entry entry = {
-		.container = IN(call, kf_container_info)->entry.container,
-	};
-	int r = driver_of(call)->container_info(call->seat->card, &entry, &call->out);
+	int r = driver_of(call)->container_info(call->seat->card, OUT(call, kf_container_info),
+						&call->out);
 
 	if (r < 0)
 		return r;
-	OUT(call, kf_container_info)->entry = entry;
 	SET_PART(call, kf_container_info, spki, 0);
 	return 0;
 }
@@ -346,6 +343,80 @@ static int on_agree(struct call *call)
 	if (r == 0)
 		SET_PART(call, kf_agree, secret, 0);
 	return r;
+}
+
+static int on_cipher(struct call *call)
+{
+	int r = driver_of(call)->cipher(call->seat->card, OUT(call, kf_cipher),
+					PART(call, kf_cipher, aad), PART(call, kf_cipher, input),
+					&call->out);
+
+	if (r == 0)
+		SET_PART(call, kf_cipher, output, 0);
+	return r;
+}
+
+/* --- KEKs and BYOK --- */
+
+static int on_kek_create(struct call *call)
+{
+	int r = driver_of(call)->kek_create(call->seat->card, OUT(call, kf_kek_create),
+					    PART(call, kf_kek_create, puk),
+					    PART(call, kf_kek_create, name), &call->out);
+
+	if (r == 0)
+		SET_PART(call, kf_kek_create, attestation, 0);
+	return r;
+}
+
+static int on_kek_list(struct call *call)
+{
+	uint32_t n = 0;
+	int r = driver_of(call)->kek_list(call->seat->card, &n, &call->out);
+
+	if (r < 0)
+		return r;
+	OUT(call, kf_kek_list)->n_keks = n;
+	SET_PART(call, kf_kek_list, keks, 0);
+	return 0;
+}
+
+static int on_kek_attest(struct call *call)
+{
+	int r = driver_of(call)->kek_attest(call->seat->card, IN(call, kf_kek_attest)->container,
+					    &call->out);
+
+	if (r == 0)
+		SET_PART(call, kf_kek_attest, attestation, 0);
+	return r;
+}
+
+static int on_kek_set(struct call *call)
+{
+	return driver_of(call)->kek_set(call->seat->card, IN(call, kf_kek_set),
+					PART(call, kf_kek_set, puk));
+}
+
+static int on_byok_import(struct call *call)
+{
+	struct kf_byok_import *out = OUT(call, kf_byok_import);
+	struct kf_container_info info = { 0 };
+	size_t spki;
+	int r = driver_of(call)->byok_import(call->seat->card, out, PART(call, kf_byok_import, kid),
+					     PART(call, kf_byok_import, blob), &call->out);
+
+	if (r < 0)
+		return r;
+	spki = call->out.n;
+	packet_set(call->reply, kf_byok_import, receipt, bytes_slice(pack_done(&call->out), 0, spki));
+	info.entry.container = out->container;
+	r = driver_of(call)->container_info(call->seat->card, &info, &call->out);
+	if (r < 0)
+		return r;
+	out->check_len = info.check_len;
+	memcpy(out->check_value, info.check_value, sizeof(out->check_value));
+	SET_PART(call, kf_byok_import, spki, spki);
+	return 0;
 }
 
 /* --- injection --- */
@@ -483,6 +554,14 @@ static const struct rule rules[] = {
 	{ KF_SIGN,		NEEDS_CARD,	VERB(sign),		on_sign },
 	{ KF_DECRYPT,		NEEDS_CARD,	VERB(decrypt),		on_decrypt },
 	{ KF_AGREE,		NEEDS_CARD,	VERB(agree),		on_agree },
+
+	{ KF_CIPHER,		NEEDS_CARD,	VERB(cipher),		on_cipher },
+
+	{ KF_KEK_CREATE,	NEEDS_CARD,	VERB(kek_create),	on_kek_create },
+	{ KF_KEK_LIST,		NEEDS_CARD,	VERB(kek_list),		on_kek_list },
+	{ KF_KEK_ATTEST,	NEEDS_CARD,	VERB(kek_attest),	on_kek_attest },
+	{ KF_KEK_SET,		NEEDS_CARD,	VERB(kek_set),		on_kek_set },
+	{ KF_BYOK_IMPORT,	NEEDS_CARD,	VERB(byok_import),	on_byok_import },
 
 	{ KF_OFFER,		NEEDS_CARD,	VERB(offer),		on_offer },
 	{ KF_SESSION_IMPORT,	NEEDS_CARD,	VERB(session_import),	on_session_import },

@@ -124,6 +124,9 @@ enum kf_reason {
 	KF_REASON_PAD_TIMEOUT = 33,	/* ETIMEDOUT: nobody typed there */
 	KF_REASON_PAD_MISMATCH = 34,	/* EINVAL: two different new PINs were typed */
 	KF_REASON_PAD_LENGTH = 35,	/* EINVAL: too few digits, or too many */
+	KF_REASON_BYOK = 36,		/* EINVAL, ENOENT, EEXIST: KEK, blob or key do not go together;
+					 * detail: kf_byok_field */
+	KF_REASON_BYOK_REFUSED = 37,	/* EREMOTEIO: the card does not take the blob, or the tag */
 };
 
 /*
@@ -145,6 +148,24 @@ enum kf_item_field {
 	KF_ITEM_PURPOSE = 12,
 	KF_ITEM_IV = 13,		/* not the one set as KF_PROP_IV */
 	KF_ITEM_CIPHERTEXT = 14,
+};
+
+/*
+ * What about an import does not fit, seen before the card was asked to open anything, so all of it is
+ * public. Only ever appended to.
+ */
+enum kf_byok_field {
+	KF_BYOK_KEK_UNKNOWN = 1,	/* ENOENT: no KEK of this card is called that */
+	KF_BYOK_KEK_AMBIGUOUS = 2,	/* no version is named, and there are several */
+	KF_BYOK_KEK_PURPOSE = 3,	/* the container holds something else than a KEK */
+	KF_BYOK_KEK_DISABLED = 4,
+	KF_BYOK_HASH = 5,		/* the KEK's OAEP hash is another */
+	KF_BYOK_KEY_TYPE = 6,		/* not allowed under the KEK, or not to be told from the blob */
+	KF_BYOK_PURPOSE = 7,		/* not allowed under the KEK, or not for the key type */
+	KF_BYOK_BLOB = 8,		/* can be no blob under a KEK of this size */
+	KF_BYOK_CONTAINER = 9,		/* EEXIST: it is occupied, and nothing named to be replaced */
+	KF_BYOK_REPLACES = 10,		/* EEXIST: it holds something else than is to be replaced */
+	KF_BYOK_KEK_NAME = 11,		/* EEXIST, EINVAL: taken, or no name at all */
 };
 
 enum kf_kind {
@@ -626,6 +647,8 @@ static_assert(sizeof(struct kf_context_close) == 8, "kf_context_close");
  * @aid:	[out] of the card application
  * @driver:	[out] name of the card driver
  * @label:	[out] the card's own name, may be empty
+ * @unwrap_types: [out] bits by enum kf_key_type: may come under a KEK; 0: the card knows no KEKs
+ * @unwrap_hashes: [out] bits by enum kf_hash: a KEK may have
  */
 struct kf_card_info {
 	__u64 context;
@@ -660,8 +683,10 @@ struct kf_card_info {
 	__u8 aid[KF_AID_MAX];
 	char driver[KF_LABEL_MAX];
 	char label[KF_LABEL_MAX];
+	__u32 unwrap_types;
+	__u32 unwrap_hashes;
 };
-static_assert(sizeof(struct kf_card_info) == 264, "kf_card_info");
+static_assert(sizeof(struct kf_card_info) == 272, "kf_card_info");
 #define KF_CARD_INFO		_IOWR(KF_TYPE, 0x20, struct kf_card_info)
 
 /**
@@ -824,7 +849,8 @@ static_assert(sizeof(struct kf_pin_pad) == 16, "kf_pin_pad");
  * @origin:	enum kf_origin
  * @flags:	KF_CONTAINER_
  * @pin:	id of the PIN its use needs
- * @holds:	SHA-256 of the SubjectPublicKeyInfo; zero if empty. A replacing envelope names it
+ * @holds:	SHA-256 of the SubjectPublicKeyInfo, or of an AES key's mark; zero if empty. What
+ *		replaces the key names it
  */
 struct kf_container_entry {
 	__u32 container;
@@ -857,14 +883,20 @@ static_assert(sizeof(struct kf_container_list) == 24, "kf_container_list");
  * struct kf_container_info - one container and its public key
  * @context:	[in] handle
  * @entry:	[in] container, [out] the rest
- * @spki:	[out] SubjectPublicKeyInfo, DER; absent if empty
+ * @spki:	[out] SubjectPublicKeyInfo, DER; absent if empty, or an AES key
+ * @check_len:	[out] of @check_value; 0: no AES key
+ * @check_value: [out] of an AES key [PKCS#11 CKA_CHECK_VALUE]
+ * @reserved:	0
  */
 struct kf_container_info {
 	__u64 context;
 	struct kf_container_entry entry;
 	struct kf_part spki;
+	__u32 check_len;
+	__u8 check_value[KF_CHECK_VALUE_SIZE];
+	__u8 reserved;
 };
-static_assert(sizeof(struct kf_container_info) == 72, "kf_container_info");
+static_assert(sizeof(struct kf_container_info) == 80, "kf_container_info");
 #define KF_CONTAINER_INFO	_IOWR(KF_TYPE, 0x41, struct kf_container_info)
 
 /**
@@ -938,7 +970,7 @@ static_assert(sizeof(struct kf_cert_read) == 24, "kf_cert_read");
 #define KF_CERT_READ		_IOWR(KF_TYPE, 0x45, struct kf_cert_read)
 
 /* ---------------------------------------------------------------- key use: 0x50 to 0x5f
- * 0x53 to 0x55 are kept for AES.
+ * 0x54 and 0x55 are kept.
  */
 
 /**
@@ -1008,6 +1040,39 @@ struct kf_agree {
 };
 static_assert(sizeof(struct kf_agree) == 32, "kf_agree");
 #define KF_AGREE		_IOWR(KF_TYPE, 0x52, struct kf_agree)
+
+#define KF_CIPHER_DECRYPT	0x1u	/* else encrypt */
+
+/**
+ * struct kf_cipher - AES by a CIPHER key
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @mode:	[in] %KF_CHAIN_CBC, without padding, or %KF_CHAIN_GCM
+ * @flags:	[in] KF_CIPHER_
+ * @reserved:	0
+ * @iv:		CBC: 16 bytes [in]. GCM: the first 12, [in] to decrypt, [out] to encrypt: the card
+ *		chooses it, and never one twice
+ * @tag:	GCM: [in] to decrypt, [out] to encrypt
+ * @aad:	[in] GCM: at most 1024 bytes
+ * @input:	[in] at most %KF_CIPHER_MAX bytes; CBC: whole blocks, at least one
+ * @output:	[out] as long
+ *
+ * EREMOTEIO with KF_REASON_BYOK_REFUSED: the tag is wrong, and no byte of the text is told.
+ */
+struct kf_cipher {
+	__u64 context;
+	__u32 container;
+	__u32 mode;
+	__u32 flags;
+	__u32 reserved;
+	__u8 iv[KF_IV_SIZE];
+	__u8 tag[16];
+	struct kf_part aad;
+	struct kf_part input;
+	struct kf_part output;
+};
+static_assert(sizeof(struct kf_cipher) == 80, "kf_cipher");
+#define KF_CIPHER		_IOWR(KF_TYPE, 0x53, struct kf_cipher)
 
 /* ---------------------------------------------------------------- injection: 0x60 to 0x6f
  * 0x67 to 0x6b are kept for PIN injection and channel set-up.
@@ -1164,7 +1229,176 @@ struct kf_receipt_get {
 static_assert(sizeof(struct kf_receipt_get) == 40, "kf_receipt_get");
 #define KF_RECEIPT_GET		_IOWR(KF_TYPE, 0x66, struct kf_receipt_get)
 
-/* 0x70 to 0x7f: kept for key-encryption keys and BYOK unwrapping */
+/* ---------------------------------------------------------------- KEKs and BYOK: 0x70 to 0x7f
+ * What a KEK is: docs/card-application.md 7.
+ */
+
+/**
+ * struct kf_kek_create - has the card make a key-encryption key
+ * @context:	[in] handle
+ * @container:	[in] number or %KF_CONTAINER_ANY, [out] which it was
+ * @key_type:	[in] enum kf_key_type: RSA
+ * @hash:	[in] enum kf_hash of OAEP and its MGF1; %KF_HASH_SHA1 is what the BYOK specification says
+ * @key_types:	[in] bits by enum kf_key_type: what it may unwrap
+ * @purposes:	[in] bits by enum kf_purpose: what that may be for
+ * @flags:	[in] %KF_PIN_LAST_TRY, about the PUK's tries
+ * @puk:	[in] the PUK: the card's administrator alone makes KEKs
+ * @name:	[in] 1 to 255 characters out of A-Z a-z 0-9 - . _ ~ : / @ %, not the name of another,
+ *		in any case
+ * @attestation: [out] SignedKekStatement, DER, as docs/formats.md 10 has it
+ *
+ * All of it is fixed for the life of the KEK. Like a PIN request it may end with EKEYREJECTED, EKEYREVOKED,
+ * EPERM or EDQUOT, about the PUK.
+ */
+struct kf_kek_create {
+	__u64 context;
+	__u32 container;
+	__u32 key_type;
+	__u32 hash;
+	__u32 key_types;
+	__u32 purposes;
+	__u32 flags;
+	struct kf_part puk;
+	struct kf_part name;
+	struct kf_part attestation;
+};
+static_assert(sizeof(struct kf_kek_create) == 56, "kf_kek_create");
+#define KF_KEK_CREATE		_IOWR(KF_TYPE, 0x70, struct kf_kek_create)
+
+#define KF_KEK_DISABLED		0x1u
+
+/**
+ * struct kf_kek_entry - one KEK
+ * @container:	where
+ * @key_type:	enum kf_key_type
+ * @origin:	enum kf_origin: generated, or factory: others know it
+ * @hash:	enum kf_hash
+ * @key_types:	as in kf_kek_create, and the next
+ * @purposes:	likewise
+ * @flags:	KF_KEK_
+ * @reserved:	0
+ * @kek:	SHA-256 of the SubjectPublicKeyInfo: its id
+ * @name:	NUL-padded
+ */
+struct kf_kek_entry {
+	__u32 container;
+	__u32 key_type;
+	__u32 origin;
+	__u32 hash;
+	__u32 key_types;
+	__u32 purposes;
+	__u32 flags;
+	__u32 reserved;
+	__u8 kek[KF_DIGEST_SIZE];
+	char name[KF_KID_MAX + 1];
+};
+static_assert(sizeof(struct kf_kek_entry) == 320, "kf_kek_entry");
+
+/**
+ * struct kf_kek_list - all KEKs of the card
+ * @context:	[in] handle
+ * @n_keks:	[out] rows
+ * @reserved:	0
+ * @keks:	[out] struct kf_kek_entry, back to back, in order of their containers
+ */
+struct kf_kek_list {
+	__u64 context;
+	__u32 n_keks;
+	__u32 reserved;
+	struct kf_part keks;
+};
+static_assert(sizeof(struct kf_kek_list) == 24, "kf_kek_list");
+#define KF_KEK_LIST		_IOWR(KF_TYPE, 0x71, struct kf_kek_list)
+
+/**
+ * struct kf_kek_attest - what the card says of a KEK, signed
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @flags:	[in] 0
+ * @attestation: [out] SignedKekStatement, DER, with the public key
+ */
+struct kf_kek_attest {
+	__u64 context;
+	__u32 container;
+	__u32 flags;
+	struct kf_part attestation;
+};
+static_assert(sizeof(struct kf_kek_attest) == 24, "kf_kek_attest");
+#define KF_KEK_ATTEST		_IOWR(KF_TYPE, 0x72, struct kf_kek_attest)
+
+enum kf_kek_action {
+	KF_KEK_DISABLE = 1,
+	KF_KEK_ENABLE = 2,
+	KF_KEK_DELETE = 3,
+};
+
+/**
+ * struct kf_kek_set - switches a KEK off or on, or deletes it
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @action:	[in] enum kf_kek_action
+ * @flags:	[in] %KF_PIN_LAST_TRY, about the PUK's tries
+ * @reserved:	0
+ * @puk:	[in] the PUK
+ */
+struct kf_kek_set {
+	__u64 context;
+	__u32 container;
+	__u32 action;
+	__u32 flags;
+	__u32 reserved;
+	struct kf_part puk;
+};
+static_assert(sizeof(struct kf_kek_set) == 32, "kf_kek_set");
+#define KF_KEK_SET		_IOWR(KF_TYPE, 0x73, struct kf_kek_set)
+
+#define KF_BYOK_REPLACE		0x1u	/* the container is occupied by what @replaces says */
+
+/**
+ * struct kf_byok_import - has the card unwrap a key into a container
+ * @context:	[in] handle
+ * @container:	[in] number or %KF_CONTAINER_ANY, [out] which it was
+ * @key_type:	[in] enum kf_key_type; 0: RSA or AES, as the blob's length tells. [out] which it was
+ * @purpose:	[in] enum kf_purpose
+ * @pin:	[in] PIN its use shall need; 0: the card's default
+ * @kek:	[in] the KEK's container, or %KF_CONTAINER_ANY: by @kid. [out] which it was
+ * @hash:	[in] enum kf_hash that the blob was made with; 0: not said. The KEK's must be the same
+ * @flags:	[in] KF_BYOK_
+ * @grade:	[out] enum kf_grade, informative: the lowest of the card's and the KEK's
+ * @check_len:	[out] of @check_value; 0: a key pair
+ * @check_value: [out] of an AES key [PKCS#11 CKA_CHECK_VALUE]
+ * @reserved:	0
+ * @replaces:	[in] SHA-256 that &kf_container_entry.holds says
+ * @kid:	[in] how the blob calls its KEK, compared without regard to case; without a version it
+ *		is the KEK that is called so with any one. Absent: by @kek alone
+ * @blob:	[in] as CKM_RSA_AES_KEY_WRAP makes it, binary, at most %KF_BLOB_MAX bytes
+ * @receipt:	[out] SignedKekReceipt, DER, as docs/formats.md 12 has it
+ * @spki:	[out] SubjectPublicKeyInfo that the card computed, DER; absent for AES
+ *
+ * What does not fit is told, as KF_REASON_BYOK, before the card opens anything; then there is one refusal:
+ * EREMOTEIO with KF_REASON_BYOK_REFUSED. After many in a row the card takes half a second for each.
+ */
+struct kf_byok_import {
+	__u64 context;
+	__u32 container;
+	__u32 key_type;
+	__u32 purpose;
+	__u32 pin;
+	__u32 kek;
+	__u32 hash;
+	__u32 flags;
+	__u32 grade;
+	__u32 check_len;
+	__u8 check_value[KF_CHECK_VALUE_SIZE];
+	__u8 reserved;
+	__u8 replaces[KF_DIGEST_SIZE];
+	struct kf_part kid;
+	struct kf_part blob;
+	struct kf_part receipt;
+	struct kf_part spki;
+};
+static_assert(sizeof(struct kf_byok_import) == 112, "kf_byok_import");
+#define KF_BYOK_IMPORT		_IOWR(KF_TYPE, 0x78, struct kf_byok_import)
 
 /* ---------------------------------------------------------------- raw and exclusive: 0x80 to 0x8f
  * 0x84 to 0x87 are kept for the relay.

@@ -23,6 +23,8 @@ extern "C" {
 #define KF_KID_MAX		255	/* name of a key-encryption key */
 #define KF_CHECK_VALUE_SIZE	3	/* of a secret key, CKA_CHECK_VALUE [PKCS#11] */
 #define KF_BLOB_MAX		4096	/* one wrapped key; RSA-4096 under RSA-4096 is 2.9 kB */
+#define KF_GCM_IV_SIZE		12
+#define KF_GCM_TAG_SIZE		16
 #define KF_CIPHER_MAX		4096	/* text of one AES operation */
 
 enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */

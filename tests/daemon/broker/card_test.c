@@ -172,6 +172,100 @@ TEST_F(card, wrong_pins_are_budgeted_over_all_connections_of_a_uid)
 	EXPECT_EQ(0u, self->rig.n_asked);
 }
 
+/* --- the PUK that goes along with a KEK --- */
+
+static struct packet ask_kek(uint64_t context, uint32_t request, uint32_t flags)
+{
+	struct packet p = ask(request, context);
+
+	if (request == KF_KEK_CREATE) {
+		((struct kf_kek_create *)packet_body(&p))->flags = flags;
+		packet_set(&p, kf_kek_create, puk, BYTES("12345678", 8));
+		packet_set(&p, kf_kek_create, name, BYTES("kek", 3));
+	} else {
+		((struct kf_kek_set *)packet_body(&p))->flags = flags;
+		packet_set(&p, kf_kek_set, puk, BYTES("12345678", 8));
+	}
+	return p;
+}
+
+static const uint32_t kek_requests[] = { KF_KEK_CREATE, KF_KEK_SET };
+
+TEST_F(card, the_last_try_of_the_puk_is_spent_on_a_kek_only_when_offered_up)
+{
+	struct packet reply;
+
+	self->rig.tries = 1;
+	for (size_t i = 0; i < 2; i++) {
+		self->rig.n_asked = 0;
+		EXPECT_EQ(-EPERM, call(self, &self->a, ask_kek(self->ca, kek_requests[i], 0), &reply));
+		EXPECT_EQ(KF_REASON_PIN_LAST_TRY, reply.header.reason);
+		EXPECT_ASKED(&self->rig, NR(KF_PIN_STATUS));
+		EXPECT_EQ(0, call(self, &self->a, ask_kek(self->ca, kek_requests[i], KF_PIN_LAST_TRY),
+				  &reply));
+		EXPECT_EQ(0u, self->a.client->user->pin_spent);
+	}
+}
+
+TEST_F(card, wrong_puks_beside_a_kek_are_budgeted_like_any_pin)
+{
+	struct packet reply;
+
+	self->rig.fail_result = -EKEYREJECTED;
+	for (int i = 0; i < QUOTA_PIN_TRIES; i++) {
+		self->rig.fail = NR(kek_requests[i % 2]);
+		EXPECT_EQ(-EKEYREJECTED, call(self, &self->a,
+					      ask_kek(self->ca, kek_requests[i % 2], 0), &reply));
+	}
+	self->rig.n_asked = 0;
+	for (size_t i = 0; i < 2; i++) {
+		EXPECT_EQ(-EDQUOT, call(self, &self->b, ask_kek(self->cb, kek_requests[i], 0), &reply));
+		EXPECT_EQ(KF_REASON_QUOTA_PIN, reply.header.reason);
+	}
+	EXPECT_EQ(-EDQUOT, call(self, &self->b, ask_pin(self->cb, 0), &reply));
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
+/* Whoever gave the PIN keeps it when somebody mistypes a PUK. */
+TEST_F(card, a_wrong_puk_takes_no_pin_from_anybody)
+{
+	struct packet reply;
+
+	EXPECT_EQ(0, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	self->rig.fail = NR(KF_KEK_SET);
+	self->rig.fail_result = -EKEYREJECTED;
+	EXPECT_EQ(-EKEYREJECTED, call(self, &self->a, ask_kek(self->ca, KF_KEK_SET, 0), &reply));
+	EXPECT_EQ(0, call(self, &self->a, ask(KF_CARD_INFO, self->ca), &reply));
+	EXPECT_EQ(1u << KF_PIN_USER, ((const struct kf_card_info *)packet_read(&reply))->verified);
+}
+
+TEST_F(card, what_can_be_no_kek_or_blob_never_reaches_the_driver)
+{
+	static const uint8_t large[KF_BLOB_MAX + 1];
+	struct packet p = ask_kek(self->ca, KF_KEK_CREATE, 0), reply;
+
+	packet_set(&p, kf_kek_create, puk, BYTES_NONE);
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	p = ask_kek(self->ca, KF_KEK_CREATE, 0);
+	packet_set(&p, kf_kek_create, name, BYTES_NONE);
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	EXPECT_EQ(KF_BYOK_KEK_NAME, reply.header.detail);
+	packet_set(&p, kf_kek_create, name, BYTES(large, KF_KID_MAX + 1));
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	p = ask(KF_BYOK_IMPORT, self->ca);
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	EXPECT_EQ(KF_REASON_BYOK, reply.header.reason);
+	EXPECT_EQ(KF_BYOK_BLOB, reply.header.detail);
+	packet_set(&p, kf_byok_import, blob, BYTES_OF(large));
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	packet_set(&p, kf_byok_import, blob, BYTES(large, 400));
+	packet_set(&p, kf_byok_import, kid, BYTES(large, KF_KID_MAX + 1));
+	EXPECT_EQ(-ENOENT, call(self, &self->a, p, &reply));
+	EXPECT_EQ(KF_BYOK_KEK_UNKNOWN, reply.header.detail);
+	EXPECT_EQ(0u, self->rig.n_asked);
+	EXPECT_EQ(0u, self->a.client->user->pin_spent);
+}
+
 TEST_F(card, pipelined_pins_do_not_get_around_the_budget)
 {
 	struct packet pin = ask_pin(self->ca, 0), reply;

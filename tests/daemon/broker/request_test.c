@@ -43,6 +43,9 @@ TEST(rights_are_what_the_security_page_says)
 		{ KF_CONTAINER_DELETE, KF_RIGHT_DELETE }, { KF_CARD_RESET, KF_RIGHT_ADMIN },
 		{ KF_APDU, KF_RIGHT_RAW }, { KF_READER_LIST, KF_RIGHT_LOOK },
 		{ KF_CARD_INFO, KF_RIGHT_LOOK }, { KF_CERT_READ, KF_RIGHT_LOOK },
+		{ KF_CIPHER, KF_RIGHT_USE }, { KF_BYOK_IMPORT, KF_RIGHT_INJECT },
+		{ KF_KEK_CREATE, KF_RIGHT_KEK }, { KF_KEK_SET, KF_RIGHT_KEK },
+		{ KF_KEK_LIST, KF_RIGHT_LOOK }, { KF_KEK_ATTEST, KF_RIGHT_LOOK },
 	};
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
@@ -209,6 +212,14 @@ static int ask_container(struct fixture_request *self, uint32_t request, size_t 
 {
 	struct packet p = ask(request, self->context);
 
+	if (request == KF_KEK_CREATE) {
+		packet_set(&p, kf_kek_create, puk, BYTES("12345678", 8));
+		packet_set(&p, kf_kek_create, name, BYTES("kek", 3));
+	}
+	if (request == KF_KEK_SET)
+		packet_set(&p, kf_kek_set, puk, BYTES("12345678", 8));
+	if (request == KF_BYOK_IMPORT)
+		packet_set(&p, kf_byok_import, blob, BYTES("blob", 4));
 	memcpy((uint8_t *)packet_body(&p) + at, &container, sizeof(container));
 	return peer_call(&self->rig, &self->a, &p, reply);
 }
@@ -248,7 +259,7 @@ TEST_F(request, every_row_that_names_a_container_is_held_to_it)
 		EXPECT_EQ(0u, self->rig.n_asked);
 		EXPECT_EQ(0, ask_container(self, rule->request, rule->container, 4, &reply));
 	}
-	EXPECT_EQ(7u, rows);
+	EXPECT_EQ(11u, rows);
 }
 
 TEST_F(request, looking_into_a_container_needs_a_rule_about_it)

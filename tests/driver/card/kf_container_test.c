@@ -24,30 +24,30 @@ static const uint8_t spki[] = { 0x30, 0x03, 0x01, 0x02, 0x03 };
 
 TEST_F(container, a_full_one_is_told_with_the_hash_of_its_key)
 {
-	struct kf_container_entry entry = { .container = 3 };
+	struct kf_container_info info = { .entry.container = 3 };
 	uint8_t hash[KF_DIGEST_SIZE];
 
 	ASSERT_EQ(0, sha256(BYTES_OF(spki), hash));
 	script_place(&self->s, 3, KF_KEY_EC_P256, KF_PURPOSE_SIGN, BYTES_OF(spki));
-	ASSERT_EQ(0, kf_card_driver.container_info(script_begin(&self->s), &entry, &self->p));
-	EXPECT_EQ((uint32_t)KF_KEY_EC_P256, entry.key_type);
-	EXPECT_EQ((uint32_t)KF_PURPOSE_SIGN, entry.purpose);
-	EXPECT_EQ((uint32_t)KF_ORIGIN_GENERATED, entry.origin);
-	EXPECT_EQ(KF_CONTAINER_PIN, entry.flags);
-	EXPECT_EQ((uint32_t)KF_PIN_USER, entry.pin);
-	EXPECT_MEMEQ(hash, entry.holds, sizeof(hash));
+	ASSERT_EQ(0, kf_card_driver.container_info(script_begin(&self->s), &info, &self->p));
+	EXPECT_EQ((uint32_t)KF_KEY_EC_P256, info.entry.key_type);
+	EXPECT_EQ((uint32_t)KF_PURPOSE_SIGN, info.entry.purpose);
+	EXPECT_EQ((uint32_t)KF_ORIGIN_GENERATED, info.entry.origin);
+	EXPECT_EQ(KF_CONTAINER_PIN, info.entry.flags);
+	EXPECT_EQ((uint32_t)KF_PIN_USER, info.entry.pin);
+	EXPECT_MEMEQ(hash, info.entry.holds, sizeof(hash));
 	EXPECT_BYTES_EQ(BYTES_OF(spki), pack_done(&self->p));
 }
 
 TEST_F(container, an_empty_one_is_all_zero)
 {
-	struct kf_container_entry entry = { .container = 15 };
+	struct kf_container_info info = { .entry.container = 15 };
 
 	script_place_empty(&self->s, 15);
-	ASSERT_EQ(0, kf_card_driver.container_info(script_begin(&self->s), &entry, &self->p));
-	EXPECT_EQ(15u, entry.container);
-	EXPECT_EQ((uint32_t)KF_KEY_NONE, entry.key_type);
-	EXPECT_TRUE(bytes_are_zero(BYTES_OF(entry.holds)));
+	ASSERT_EQ(0, kf_card_driver.container_info(script_begin(&self->s), &info, &self->p));
+	EXPECT_EQ(15u, info.entry.container);
+	EXPECT_EQ((uint32_t)KF_KEY_NONE, info.entry.key_type);
+	EXPECT_TRUE(bytes_are_zero(BYTES_OF(info.entry.holds)));
 	EXPECT_EQ((size_t)0, self->p.n);
 }
 
@@ -83,14 +83,14 @@ TEST_F(container, every_truncation_and_every_bad_number_is_refused)
 		{ 4, 2 }, { 7, 0 }, { 7, 0x7f }, { 10, 0 }, { 10, 1 }, { 10, 10 }, { 13, 0 }, { 13, 9 },
 		{ 5, 0x82 }, { 18, 0 },
 	};
-	struct kf_container_entry entry = { .container = 0 };
+	struct kf_container_info info = { .entry.container = 0 };
 
 	good[1] = sizeof(good) - 2;
 	script_get_data(&self->s, 0x0110, BYTES_OF(good), 0x9000);
-	ASSERT_EQ(0, kf_card_driver.container_info(script_begin(&self->s), &entry, &self->p));
+	ASSERT_EQ(0, kf_card_driver.container_info(script_begin(&self->s), &info, &self->p));
 	for (size_t i = 0; i < sizeof(good); i++) {
 		script_get_data(&self->s, 0x0110, BYTES(good, i), 0x9000);
-		EXPECT_EQ(-EBADMSG, kf_card_driver.container_info(script_begin(&self->s), &entry,
+		EXPECT_EQ(-EBADMSG, kf_card_driver.container_info(script_begin(&self->s), &info,
 								  &self->p));
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -99,19 +99,19 @@ TEST_F(container, every_truncation_and_every_bad_number_is_refused)
 		memcpy(raw, good, sizeof(raw));
 		raw[bad[i].at] = bad[i].to;
 		script_get_data(&self->s, 0x0110, BYTES_OF(raw), 0x9000);
-		EXPECT_EQ(-EBADMSG, kf_card_driver.container_info(script_begin(&self->s), &entry,
+		EXPECT_EQ(-EBADMSG, kf_card_driver.container_info(script_begin(&self->s), &info,
 								  &self->p));
 	}
 }
 
 TEST_F(container, a_number_the_card_does_not_have_is_not_asked_for)
 {
-	struct kf_container_entry entry = { .container = 16 };
+	struct kf_container_info info = { .entry.container = 16 };
 	struct kf_container_create want = {
 		.container = 16, .key_type = KF_KEY_EC_P256, .purpose = KF_PURPOSE_SIGN,
 	};
 
-	EXPECT_EQ(-EINVAL, kf_card_driver.container_info(script_begin(&self->s), &entry, &self->p));
+	EXPECT_EQ(-EINVAL, kf_card_driver.container_info(script_begin(&self->s), &info, &self->p));
 	EXPECT_EQ(-EINVAL, kf_card_driver.container_create(script_begin(&self->s), &want, &self->p));
 	EXPECT_EQ(-EINVAL, kf_card_driver.container_delete(script_begin(&self->s), 256));
 	EXPECT_EQ(-EINVAL, kf_card_driver.convert(script_begin(&self->s), 16));

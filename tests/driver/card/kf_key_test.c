@@ -113,6 +113,77 @@ TEST_F(key, each_refusal_of_a_signature_has_its_errno)
 	}
 }
 
+/* --- AES --- */
+
+static int cipher(struct fixture_key *self, struct kf_cipher *how, size_t aad, size_t n)
+{
+	self->p.n = 0;
+	return kf_card_driver.cipher(script_begin(&self->s), how, BYTES(self->digest, aad),
+				     BYTES(self->input, n), &self->p);
+}
+
+#define IV16	"8010 05050505050505050505050505050505"
+#define TEXT16	"8110 22222222222222222222222222222222"
+
+TEST_F(key, cbc_and_gcm_have_their_commands)
+{
+	struct kf_cipher how = { .container = 3, .mode = KF_CHAIN_CBC };
+
+	memset(how.iv, 5, sizeof(how.iv));
+	memset(how.tag, 6, sizeof(how.tag));
+	script_expect(&self->s, "804C 0103 000024" IV16 TEXT16 "0000", "00112233445566778899AABBCCDDEEFF 9000");
+	ASSERT_EQ(0, cipher(self, &how, 0, 16));
+	EXPECT_EQ(16u, self->p.n);
+	how.flags = KF_CIPHER_DECRYPT;
+	script_expect(&self->s, "804C 0203 000024" IV16 TEXT16 "0000", "00112233445566778899AABBCCDDEEFF 9000");
+	EXPECT_EQ(0, cipher(self, &how, 0, 16));
+	how.mode = KF_CHAIN_GCM;
+	script_expect(&self->s, "804C 0403 000029 800C 050505050505050505050505 8103 222222"
+		      "8210 06060606060606060606060606060606 8302 1111 0000", "414243 9000");
+	EXPECT_EQ(0, cipher(self, &how, 2, 3));
+	EXPECT_BYTES_EQ(BYTES("ABC", 3), pack_done(&self->p));
+	how.flags = 0;
+	script_expect(&self->s, "804C 0303 000007 8103 222222 8300 0000",
+		      "800C 0102030405060708090A0B0C 8103 414243 8210 11111111111111111111111111111111 9000");
+	EXPECT_EQ(0, cipher(self, &how, 0, 3));
+	EXPECT_BYTES_EQ(BYTES("ABC", 3), pack_done(&self->p));
+	EXPECT_EQ(12, how.iv[11]);
+	EXPECT_EQ(0, how.iv[12]);
+	EXPECT_EQ(0x11, how.tag[15]);
+}
+
+TEST_F(key, what_cannot_be_a_cipher_is_not_sent)
+{
+	static const struct { uint32_t container, mode; size_t aad, n; int error; } bad[] = {
+		{ 16, KF_CHAIN_CBC, 0, 16, -EINVAL }, { 3, 0, 0, 16, -EINVAL }, { 3, KF_CHAIN_ECB, 0, 16, -EOPNOTSUPP },
+		{ 3, KF_CHAIN_CBC, 0, 15, -EINVAL }, { 3, KF_CHAIN_CBC, 0, 0, -EINVAL },
+		{ 3, KF_CHAIN_CBC, 1, 16, -EINVAL }, { 3, KF_CHAIN_CBC | KF_CHAIN_GCM, 0, 16, -EINVAL },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct kf_cipher how = { .container = bad[i].container, .mode = bad[i].mode };
+
+		EXPECT_EQ(bad[i].error, cipher(self, &how, bad[i].aad, bad[i].n));
+	}
+}
+
+TEST_F(key, each_refusal_of_a_cipher_has_its_errno)
+{
+	static const struct { const char *sw; int error; uint16_t reason; } rows[] = {
+		{ "6988", -EREMOTEIO, KF_REASON_BYOK_REFUSED }, { "6985", -EREMOTEIO, KF_REASON_KEY_PURPOSE },
+		{ "6982", -EPERM, KF_REASON_PIN_NEEDED }, { "6A88", -ENOENT, 0 }, { "41 9000", -EBADMSG, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kf_cipher how = { .container = 3, .mode = KF_CHAIN_CBC };
+
+		memset(how.iv, 5, sizeof(how.iv));
+		script_expect(&self->s, "804C 0103 000024" IV16 TEXT16 "0000", rows[i].sw);
+		EXPECT_EQ(rows[i].error, cipher(self, &how, 0, 16));
+		EXPECT_EQ(rows[i].reason, self->s.card->said.reason);
+	}
+}
+
 TEST_F(key, a_cryptogram_goes_behind_a_padding_indicator)
 {
 	static const struct { uint32_t padding, hash; const char *mse; } rows[] = {

@@ -12,7 +12,7 @@
 #include "driver/iso7816/tlv.h"
 #include "tests/harness.h"
 
-#define SCRIPT_STEPS	64
+#define SCRIPT_STEPS	128
 
 struct script_step {
 	uint8_t *want;

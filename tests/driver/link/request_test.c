@@ -78,7 +78,48 @@ static int take_destroy(struct card *card, struct card_session *session)
 	return noted(card, BYTES_NONE);
 }
 
+static int take_byok(struct card *card, struct kf_byok_import *import, struct bytes kid,
+		     struct bytes blob, struct packer *receipt)
+{
+	(void)kid;
+	import->container = 11;
+	pack_bytes(receipt, BYTES("receipt", 7));
+	return noted(card, blob);
+}
+
+/* What is in it now: an AES key in 12, a pair elsewhere. */
+static int take_info(struct card *card, struct kf_container_info *info, struct packer *spki)
+{
+	if (info->entry.container == 12) {
+		info->check_len = 3;
+		memcpy(info->check_value, "abc", 3);
+	} else {
+		pack_bytes(spki, BYTES("spki", 4));
+	}
+	return noted(card, BYTES_NONE);
+}
+
+static int take_kek(struct card *card, struct kf_kek_create *want, struct bytes puk,
+		    struct bytes name, struct packer *attestation)
+{
+	(void)name;
+	want->container = 9;
+	pack_bytes(attestation, BYTES("attested", 8));
+	return noted(card, puk);
+}
+
+static int take_cipher(struct card *card, struct kf_cipher *how, struct bytes aad,
+		       struct bytes input, struct packer *output)
+{
+	(void)aad;
+	memset(how->tag, 7, sizeof(how->tag));
+	pack_bytes(output, BYTES("text", 4));
+	return noted(card, input);
+}
+
 static const struct card_driver able = {
+	.byok_import = take_byok, .container_info = take_info, .kek_create = take_kek,
+	.cipher = take_cipher,
 	.name = "able", .sign = take_sign, .offer = take_offer, .device_cert = take_cert,
 	.session_import = take_import, .process = take_process, .session_destroy = take_destroy,
 };
@@ -178,7 +219,8 @@ TEST_F(request, a_verb_the_card_lacks_is_not_supported_and_the_card_not_asked)
 		KF_CARD_INFO, KF_DEVICE_CERT, KF_PIN_STATUS, KF_PIN_VERIFY, KF_PIN_CHANGE,
 		KF_PIN_UNBLOCK, KF_PIN_LOGOUT, KF_CONTAINER_LIST, KF_CONTAINER_INFO,
 		KF_CONTAINER_CREATE, KF_CONTAINER_DELETE, KF_CERT_STORE, KF_CERT_READ, KF_SIGN,
-		KF_DECRYPT, KF_AGREE, KF_OFFER, KF_SESSION_IMPORT, KF_KEY_PROP_GET,
+		KF_DECRYPT, KF_AGREE, KF_CIPHER, KF_KEK_CREATE, KF_KEK_LIST, KF_KEK_ATTEST,
+		KF_KEK_SET, KF_BYOK_IMPORT, KF_OFFER, KF_SESSION_IMPORT, KF_KEY_PROP_GET,
 		KF_KEY_PROP_SET, KF_PROCESS, KF_KEY_DESTROY, KF_RECEIPT_GET,
 	};
 
@@ -191,6 +233,48 @@ TEST_F(request, a_verb_the_card_lacks_is_not_supported_and_the_card_not_asked)
 	}
 	SEAT->card->driver = &able;
 	EXPECT_EQ(0u, note.verbs);
+}
+
+TEST_F(request, an_import_answers_with_receipt_and_public_key)
+{
+	struct packet p = packet_request(KF_BYOK_IMPORT, 0, 0);
+
+	packet_set(&p, kf_byok_import, blob, BYTES("blob", 4));
+	EXPECT_EQ(0, serve(self, &p));
+	EXPECT_EQ(2u, note.verbs);
+	EXPECT_EQ(11u, ((const struct kf_byok_import *)packet_read(&self->reply))->container);
+	EXPECT_BYTES_EQ(BYTES("receipt", 7), packet_get(&self->reply, kf_byok_import, receipt));
+	EXPECT_BYTES_EQ(BYTES("spki", 4), packet_get(&self->reply, kf_byok_import, spki));
+	EXPECT_EQ(0u, packet_get(&self->reply, kf_byok_import, blob).n);
+}
+
+TEST_F(request, a_check_value_stands_in_the_struct)
+{
+	struct packet p = packet_request(KF_CONTAINER_INFO, 0, 0);
+	const struct kf_container_info *info;
+
+	((struct kf_container_info *)packet_body(&p))->entry.container = 12;
+	EXPECT_EQ(0, serve(self, &p));
+	info = packet_read(&self->reply);
+	EXPECT_EQ(3u, info->check_len);
+	EXPECT_MEMEQ("abc", info->check_value, 3);
+	EXPECT_EQ(0u, packet_get(&self->reply, kf_container_info, spki).n);
+}
+
+TEST_F(request, a_kek_and_a_cipher_get_their_parts)
+{
+	struct packet kek = packet_request(KF_KEK_CREATE, 0, 0), cipher = packet_request(KF_CIPHER, 0, 0);
+
+	packet_set(&kek, kf_kek_create, puk, BYTES("12345678", 8));
+	EXPECT_EQ(0, serve(self, &kek));
+	EXPECT_BYTES_EQ(BYTES("12345678", 8), note.in);
+	EXPECT_EQ(9u, ((const struct kf_kek_create *)packet_read(&self->reply))->container);
+	EXPECT_BYTES_EQ(BYTES("attested", 8), packet_get(&self->reply, kf_kek_create, attestation));
+	packet_set(&cipher, kf_cipher, input, BYTES("input", 5));
+	EXPECT_EQ(0, serve(self, &cipher));
+	EXPECT_BYTES_EQ(BYTES("input", 5), note.in);
+	EXPECT_EQ(7, ((const struct kf_cipher *)packet_read(&self->reply))->tag[15]);
+	EXPECT_BYTES_EQ(BYTES("text", 4), packet_get(&self->reply, kf_cipher, output));
 }
 
 TEST_F(request, a_request_that_did_not_parse_is_answered_and_not_run)
