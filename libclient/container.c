@@ -6,6 +6,8 @@
 struct kf_container {
 	struct kf_container_entry entry;
 	struct kf_blob *public_key;
+	uint32_t check_len;
+	uint8_t check_value[KF_CHECK_VALUE_SIZE];
 };
 
 struct kf_containers {
@@ -93,7 +95,14 @@ KF_EXPORT int kf_container_read(struct kf_context *context, uint32_t number,
 	if (r < 0)
 		return r;
 	reply = call_reply(&call);
-	return container_new(&call, &reply->entry, call_get(&call, kf_container_info, spki), out);
+	if (reply->check_len > KF_CHECK_VALUE_SIZE)
+		return call_reply_broken(&call, "the check value is longer than one can be");
+	r = container_new(&call, &reply->entry, call_get(&call, kf_container_info, spki), out);
+	if (r < 0)
+		return r;
+	(*out)->check_len = reply->check_len;
+	memcpy((*out)->check_value, reply->check_value, KF_CHECK_VALUE_SIZE);
+	return 0;
 }
 
 KF_EXPORT struct kf_container *kf_container_free(struct kf_container *container)
@@ -139,6 +148,12 @@ KF_EXPORT const uint8_t *kf_container_public_key(const struct kf_container *cont
 {
 	*len = kf_blob_size(container->public_key);
 	return kf_blob_data(container->public_key);
+}
+
+KF_EXPORT const uint8_t *kf_container_check_value(const struct kf_container *container, size_t *len)
+{
+	*len = container->check_len;
+	return *len != 0 ? container->check_value : NULL;
 }
 
 KF_EXPORT int kf_container_create(struct kf_context *context, uint32_t number,

@@ -71,6 +71,35 @@ static const struct explanation by_reason[] = {
 	  "use a key made for it; keyferry container list shows the purposes" },
 	{ KF_REASON_SENDER, "the card takes this only from a sender it knows", CARD,
 	  "have the server sign it with an injector key the card was given" },
+	{ KF_REASON_BYOK_REFUSED, "the card does not take it: made for another KEK or hash, changed on the "
+	  "way, or not the key it is said to be", "the card, which does not say which of these",
+	  "look at the blob with keyferry byok inspect, and have it wrapped again" },
+};
+
+/* KF_REASON_BYOK, by enum kf_byok_field: public, and told before the card has opened anything. */
+static const struct explanation by_byok_field[] = {
+	{ KF_BYOK_KEK_UNKNOWN, "no KEK of this card is called so", CARD,
+	  "see with keyferry byok kek list what there is; was it wrapped for another card?" },
+	{ KF_BYOK_KEK_AMBIGUOUS, "several KEKs have this name, and no version is named", CARD,
+	  "name the version, too; keyferry byok kek list shows them" },
+	{ KF_BYOK_KEK_PURPOSE, "the container holds no KEK", "a key has one purpose for ever",
+	  "name a KEK; keyferry byok kek list shows them" },
+	{ KF_BYOK_KEK_DISABLED, "the KEK is disabled", "the card's administrator",
+	  "ask who has the PUK to enable it" },
+	{ KF_BYOK_HASH, "the KEK's OAEP hash is another than the blob's", "fixed when the KEK was made",
+	  "have it wrapped with the KEK's hash, or for another KEK" },
+	{ KF_BYOK_KEY_TYPE, "the KEK does not take keys of this type, or the type is not known",
+	  "fixed when the KEK was made", "name the key type, or wrap for another KEK" },
+	{ KF_BYOK_PURPOSE, "the purpose is none of the KEK's, or none for this key type",
+	  "fixed when the KEK was made", "choose another purpose, or wrap for another KEK" },
+	{ KF_BYOK_BLOB, "these bytes can be no key under a KEK of this size", "docs/formats.md 11",
+	  "look at the file with keyferry byok inspect; was it cut, or wrapped for a KEK of another size?" },
+	{ KF_BYOK_CONTAINER, "the container is occupied", CARD,
+	  "choose a free one, or name the key to be replaced" },
+	{ KF_BYOK_REPLACES, "the container holds something else than is to be replaced",
+	  "an occupied container is replaced only by name", "look at what it holds, then try again" },
+	{ KF_BYOK_KEK_NAME, "a KEK cannot be called so, or another one is", "docs/card-application.md 7",
+	  "choose another name: 1 to 255 letters, digits and signs of a URL" },
 };
 
 #define FORM	"docs/formats.md 5"
@@ -214,6 +243,8 @@ void explain_reply(struct failure *failure, const struct kf_header *reply)
 
 	if (reply->reason == KF_REASON_ITEM)
 		x = FIND(by_item_field, reply->detail);
+	if (reply->reason == KF_REASON_BYOK)
+		x = FIND(by_byok_field, reply->detail);
 	if (reply->reason == KF_REASON_READER_STATE)
 		x = FIND(by_reader_state, reply->detail);
 	if (!x && code == EREMOTEIO && reply->sw == SW_UNIFORM)

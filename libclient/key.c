@@ -56,3 +56,82 @@ KF_EXPORT int kf_agree(struct kf_context *context, uint32_t number, const uint8_
 		return r;
 	return blob_new_secret(&call, call_get(&call, kf_agree, secret), out);
 }
+
+/* --- AES --- */
+
+KF_EXPORT int kf_aes_cbc(struct kf_context *context, uint32_t number, uint32_t flags,
+			 const uint8_t iv[KF_IV_SIZE], const uint8_t *input, size_t len,
+			 struct kf_blob **out)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_cipher *cipher = call_begin_card(&call, context, KF_CIPHER);
+	int r;
+
+	if (!context || !iv || !input || !out)
+		return -EINVAL;
+	cipher->container = number;
+	cipher->mode = KF_CHAIN_CBC;
+	cipher->flags = flags;
+	memcpy(cipher->iv, iv, KF_IV_SIZE);
+	call_set(&call, kf_cipher, input, BYTES(input, len));
+	r = call_run(&call, "cannot use the AES key in container %u", number);
+	if (r < 0)
+		return r;
+	return blob_new_secret(&call, call_get(&call, kf_cipher, output), out);
+}
+
+/* The reply's struct after one pass of GCM. */
+static int run_gcm(struct call *call, struct kf_cipher *cipher, uint32_t number,
+		   const uint8_t *aad, size_t aad_len, const uint8_t *input, size_t len)
+{
+	cipher->container = number;
+	cipher->mode = KF_CHAIN_GCM;
+	call_set(call, kf_cipher, aad, aad ? BYTES(aad, aad_len) : BYTES_NONE);
+	call_set(call, kf_cipher, input, input ? BYTES(input, len) : BYTES_NONE);
+	return call_run(call, "cannot use the AES key in container %u", number);
+}
+
+KF_EXPORT int kf_aes_gcm_encrypt(struct kf_context *context, uint32_t number, const uint8_t *aad,
+				 size_t aad_len, const uint8_t *input, size_t len,
+				 uint8_t iv[KF_GCM_IV_SIZE], uint8_t tag[KF_GCM_TAG_SIZE],
+				 struct kf_blob **out)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_cipher *cipher = call_begin_card(&call, context, KF_CIPHER);
+	const struct kf_cipher *reply;
+	int r;
+
+	if (!context || !iv || !tag || !out)
+		return -EINVAL;
+	r = run_gcm(&call, cipher, number, aad, aad_len, input, len);
+	if (r < 0)
+		return r;
+	reply = call_reply(&call);
+	r = blob_new(&call, call_get(&call, kf_cipher, output), out);
+	if (r < 0)
+		return r;
+	memcpy(iv, reply->iv, KF_GCM_IV_SIZE);
+	memcpy(tag, reply->tag, KF_GCM_TAG_SIZE);
+	return 0;
+}
+
+KF_EXPORT int kf_aes_gcm_decrypt(struct kf_context *context, uint32_t number,
+				 const uint8_t iv[KF_GCM_IV_SIZE],
+				 const uint8_t tag[KF_GCM_TAG_SIZE], const uint8_t *aad,
+				 size_t aad_len, const uint8_t *input, size_t len,
+				 struct kf_blob **out)
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_cipher *cipher = call_begin_card(&call, context, KF_CIPHER);
+	int r;
+
+	if (!context || !iv || !tag || !out)
+		return -EINVAL;
+	cipher->flags = KF_CIPHER_DECRYPT;
+	memcpy(cipher->iv, iv, KF_GCM_IV_SIZE);
+	memcpy(cipher->tag, tag, KF_GCM_TAG_SIZE);
+	r = run_gcm(&call, cipher, number, aad, aad_len, input, len);
+	if (r < 0)
+		return r;
+	return blob_new_secret(&call, call_get(&call, kf_cipher, output), out);
+}

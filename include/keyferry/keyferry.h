@@ -73,6 +73,9 @@ struct kf_rule;
 struct kf_rules;
 struct kf_peer;
 struct kf_blob;
+struct kf_keks;
+struct kf_kek;
+struct kf_imported;
 
 /**
  * typedef kf_key_handle - a session key in a card, named by the broker
@@ -105,7 +108,8 @@ size_t kf_blob_size(const struct kf_blob *blob);
  * kf_blob_free() - wipes and gives back
  * @blob:	or NULL
  *
- * Blobs of kf_decrypt() and kf_agree() were locked against swap and left out of core dumps.
+ * Blobs of kf_decrypt(), kf_agree() and the AES calls that decrypt were locked against swap and left
+ * out of core dumps.
  *
  * Return: NULL.
  */
@@ -582,10 +586,12 @@ uint32_t kf_container_purpose(const struct kf_container *container);
 uint32_t kf_container_origin(const struct kf_container *container);
 /* KF_CONTAINER_CERT, _PIN, _USED */
 uint32_t kf_container_flags(const struct kf_container *container);
-/* SHA-256 of the SubjectPublicKeyInfo, %KF_DIGEST_SIZE bytes; zeros if empty. */
+/* SHA-256 of the SubjectPublicKeyInfo, or an AES key's mark, %KF_DIGEST_SIZE bytes; zeros if empty. */
 const uint8_t *kf_container_key_hash(const struct kf_container *container);
-/* SubjectPublicKeyInfo, DER [docs/formats.md 3]; NULL if empty or a row of a list. */
+/* SubjectPublicKeyInfo, DER [docs/formats.md 3]; NULL if empty, an AES key, or a row of a list. */
 const uint8_t *kf_container_public_key(const struct kf_container *container, size_t *len);
+/* CKA_CHECK_VALUE of an AES key; NULL if it is none, or a row of a list. */
+const uint8_t *kf_container_check_value(const struct kf_container *container, size_t *len);
 
 /**
  * kf_container_create() - has the card generate a key pair (CardCreateContainerEx)
@@ -678,6 +684,209 @@ int kf_decrypt(struct kf_context *context, uint32_t number, uint32_t padding, en
  */
 int kf_agree(struct kf_context *context, uint32_t number, const uint8_t *peer, size_t len,
 	     struct kf_blob **out);
+
+/**
+ * kf_aes_cbc() - AES-CBC by a CIPHER key, without padding
+ * @context:	on a card; PIN verified where the key wants it
+ * @number:	of the container
+ * @flags:	0 to encrypt, %KF_CIPHER_DECRYPT
+ * @iv:		of the first block
+ * @input:	whole blocks, at least one, at most %KF_CIPHER_MAX bytes
+ * @len:	of @input
+ * @out:	as long, in locked memory
+ *
+ * Return: as kf_sign().
+ */
+int kf_aes_cbc(struct kf_context *context, uint32_t number, uint32_t flags,
+	       const uint8_t iv[KF_IV_SIZE], const uint8_t *input, size_t len,
+	       struct kf_blob **out);
+
+/**
+ * kf_aes_gcm_encrypt() - AES-GCM by a CIPHER key
+ * @context:	on a card; PIN verified where the key wants it
+ * @number:	of the container
+ * @aad:	authenticated with it, at most 1024 bytes; or NULL
+ * @aad_len:	of @aad
+ * @input:	at most %KF_CIPHER_MAX bytes; or NULL
+ * @len:	of @input
+ * @iv:		result: the nonce, which the card chooses
+ * @tag:	result
+ * @out:	as long as @input
+ *
+ * Return: as kf_sign().
+ */
+int kf_aes_gcm_encrypt(struct kf_context *context, uint32_t number, const uint8_t *aad,
+		       size_t aad_len, const uint8_t *input, size_t len,
+		       uint8_t iv[KF_GCM_IV_SIZE], uint8_t tag[KF_GCM_TAG_SIZE],
+		       struct kf_blob **out);
+
+/**
+ * kf_aes_gcm_decrypt() - takes back what kf_aes_gcm_encrypt() made
+ * @context:	on a card; PIN verified where the key wants it
+ * @number:	of the container
+ * @iv:		the nonce
+ * @tag:	what proves text and @aad
+ * @aad:	or NULL
+ * @aad_len:	of @aad
+ * @input:	or NULL
+ * @len:	of @input
+ * @out:	the plaintext, in locked memory
+ *
+ * Return: as kf_sign(); -EREMOTEIO with %KF_REASON_BYOK_REFUSED: the tag is wrong.
+ */
+int kf_aes_gcm_decrypt(struct kf_context *context, uint32_t number,
+		       const uint8_t iv[KF_GCM_IV_SIZE], const uint8_t tag[KF_GCM_TAG_SIZE],
+		       const uint8_t *aad, size_t aad_len, const uint8_t *input, size_t len,
+		       struct kf_blob **out);
+
+/* ---------------------------------------------------------------- bring your own key */
+
+/**
+ * struct kf_kek_spec - a KEK as it shall be, for ever [docs/card-application.md 7.1]
+ * @number:	of an empty container, or %KF_CONTAINER_ANY
+ * @key_type:	RSA
+ * @hash:	of OAEP; %KF_HASH_SHA1 is what the BYOK specification says
+ * @key_types:	bits by enum kf_key_type: what it may unwrap
+ * @purposes:	bits by enum kf_purpose: what that may be for
+ * @name:	how blobs call it, often a URL: 1 to 255 characters out of A-Z a-z 0-9 - . _ ~ : / @ %
+ */
+struct kf_kek_spec {
+	uint32_t number;
+	enum kf_key_type key_type;
+	enum kf_hash hash;
+	uint32_t key_types;
+	uint32_t purposes;
+	const char *name;
+};
+
+/**
+ * kf_kek_create() - has the card make a key-encryption key
+ * @context:	on a card; needs %KF_RIGHT_KEK
+ * @spec:	what it shall be
+ * @puk:	the PUK: the card's administrator alone makes KEKs
+ * @len:	of @puk
+ * @flags:	%KF_PIN_LAST_TRY, about the PUK's tries
+ * @number:	where it is; or NULL
+ * @attestation: what the card signs of it, with its public key, DER [docs/formats.md 10]
+ *
+ * RSA takes seconds to make.
+ *
+ * Return: 0; -EINVAL or -EEXIST with %KF_REASON_BYOK and enum kf_byok_field; -EEXIST: occupied; -ENOSPC;
+ * -EKEYREJECTED, -EKEYREVOKED, -EPERM, -EDQUOT as kf_pin_verify(), about the PUK.
+ */
+int kf_kek_create(struct kf_context *context, const struct kf_kek_spec *spec, const char *puk,
+		  size_t len, uint32_t flags, uint32_t *number, struct kf_blob **attestation);
+
+/**
+ * kf_kek_list() - the KEKs of a card
+ * @context:	on a card
+ * @out:	the list, in order of containers, to kf_keks_free()
+ *
+ * Return: 0, or -errno.
+ */
+int kf_kek_list(struct kf_context *context, struct kf_keks **out);
+/* How many; 0 for NULL. */
+size_t kf_keks_count(const struct kf_keks *keks);
+/* Row @i, borrowed from the list; NULL past the end. */
+const struct kf_kek *kf_keks_at(const struct kf_keks *keks, size_t i);
+struct kf_keks *kf_keks_free(struct kf_keks *keks);
+const char *kf_kek_name(const struct kf_kek *kek);
+/* SHA-256 of the SubjectPublicKeyInfo, %KF_DIGEST_SIZE bytes: the KEK's id. */
+const uint8_t *kf_kek_key_hash(const struct kf_kek *kek);
+
+enum kf_kek_fact {
+	KF_KEK_NUMBER = 1,	/* of its container */
+	KF_KEK_KEY_TYPE = 2,	/* enum kf_key_type */
+	KF_KEK_ORIGIN = 3,	/* enum kf_origin */
+	KF_KEK_HASH = 4,	/* enum kf_hash */
+	KF_KEK_KEY_TYPES = 5,	/* bits by enum kf_key_type */
+	KF_KEK_PURPOSES = 6,	/* bits by enum kf_purpose */
+	KF_KEK_FLAGS = 7,	/* %KF_KEK_DISABLED */
+};
+
+/* 0 for a fact that is none. */
+uint32_t kf_kek_value(const struct kf_kek *kek, enum kf_kek_fact fact);
+
+/**
+ * kf_kek_attest() - what the card says of a KEK, signed, with its public key
+ * @context:	on a card
+ * @number:	of the KEK's container
+ * @out:	SignedKekStatement, DER [docs/formats.md 10]; it is for whoever wraps to verify
+ *
+ * Return: 0; -ENOENT: no KEK there.
+ */
+int kf_kek_attest(struct kf_context *context, uint32_t number, struct kf_blob **out);
+
+/**
+ * kf_kek_set() - switches a KEK off or on, or deletes it
+ * @context:	on a card; needs %KF_RIGHT_KEK
+ * @number:	of its container
+ * @action:	what
+ * @puk:	the PUK
+ * @len:	of @puk
+ * @flags:	%KF_PIN_LAST_TRY, about the PUK's tries
+ *
+ * Return: 0; -ENOENT: no KEK there; and as kf_kek_create() about the PUK.
+ */
+int kf_kek_set(struct kf_context *context, uint32_t number, enum kf_kek_action action,
+	       const char *puk, size_t len, uint32_t flags);
+
+/**
+ * struct kf_byok_spec - a wrapped key, and what shall become of it
+ * @kid:	how the blob calls its KEK, in any case; or NULL: by @kek
+ * @kek:	container of the KEK; %KF_CONTAINER_ANY: by @kid
+ * @hash:	OAEP hash the blob was made with; %KF_HASH_NONE: not known, the KEK's is used
+ * @number:	container for the key, or %KF_CONTAINER_ANY: the first free one
+ * @key_type:	%KF_KEY_NONE: RSA or AES, as the blob's length tells
+ * @purpose:	the one thing it will ever do
+ * @replaces:	%KF_DIGEST_SIZE bytes of kf_container_key_hash(), if the container is occupied; or NULL
+ */
+struct kf_byok_spec {
+	const char *kid;
+	uint32_t kek;
+	enum kf_hash hash;
+	uint32_t number;
+	enum kf_key_type key_type;
+	enum kf_purpose purpose;
+	const uint8_t *replaces;
+};
+
+/**
+ * kf_byok_import() - has the card unwrap a key (CKM_RSA_AES_KEY_WRAP) into a container
+ * @context:	on a card, PIN verified; needs %KF_RIGHT_INJECT
+ * @spec:	what it is
+ * @blob:	binary, at most %KF_BLOB_MAX bytes
+ * @len:	of @blob
+ * @out:	what the card has installed, to kf_imported_free()
+ *
+ * Nobody vouches for who made the blob: compare the public key, or the check value, with the source's.
+ * A reply that got lost can be asked for: kf_receipt_read() with the first 16 bytes of the blob's
+ * SHA-256 as session id, and item 0.
+ *
+ * Return: 0; -ENOENT, -EINVAL or -EEXIST with %KF_REASON_BYOK: kf_client_detail() has enum kf_byok_field, and
+ * the card was not asked to open anything; -EREMOTEIO with %KF_REASON_BYOK_REFUSED: it does not take it,
+ * and does not say why; -ENOSPC; -EPERM: PIN first; -EOPNOTSUPP: the card knows no KEKs.
+ */
+int kf_byok_import(struct kf_context *context, const struct kf_byok_spec *spec,
+		   const uint8_t *blob, size_t len, struct kf_imported **out);
+struct kf_imported *kf_imported_free(struct kf_imported *result);
+
+enum kf_imported_fact {
+	KF_IMPORTED_NUMBER = 1,	/* of the container */
+	KF_IMPORTED_TYPE = 2,	/* enum kf_key_type */
+	KF_IMPORTED_KEK = 3,	/* container of the KEK */
+	KF_IMPORTED_HASH = 4,	/* enum kf_hash */
+	KF_IMPORTED_GRADE = 5,	/* enum kf_grade, informative */
+};
+
+/* 0 for a fact that is none. */
+uint32_t kf_imported_value(const struct kf_imported *result, enum kf_imported_fact fact);
+/* SubjectPublicKeyInfo that the card computed from the private key, DER; NULL for AES. */
+const uint8_t *kf_imported_public_key(const struct kf_imported *result, size_t *len);
+/* CKA_CHECK_VALUE of an AES key; NULL for a key pair. */
+const uint8_t *kf_imported_check_value(const struct kf_imported *result, size_t *len);
+/* SignedKekReceipt, DER [docs/formats.md 12]. */
+const uint8_t *kf_imported_receipt(const struct kf_imported *result, size_t *len);
 
 /* ---------------------------------------------------------------- injection, step by step */
 

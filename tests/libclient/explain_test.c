@@ -13,7 +13,7 @@ static void expect_full(const struct failure *failure)
 
 TEST(every_reason_has_words)
 {
-	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_SENDER; reason++) {
+	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_BYOK_REFUSED; reason++) {
 		struct failure failure = { 0 };
 
 		explain_reply(&failure, &(struct kf_header){ .result = -EIO, .reason = reason,
@@ -58,6 +58,21 @@ TEST(every_fault_of_an_item_has_words_of_its_own)
 
 		explain_reply(&failure, &(struct kf_header){ .result = -EINVAL,
 				.reason = KF_REASON_ITEM, .detail = field });
+		expect_full(&failure);
+		EXPECT_STRNE(plain.error.why, failure.error.why);
+	}
+}
+
+TEST(every_fault_of_an_import_has_words_of_its_own)
+{
+	struct failure plain = { 0 };
+
+	explain_reply(&plain, &(struct kf_header){ .result = -EINVAL });
+	for (uint32_t field = KF_BYOK_KEK_UNKNOWN; field <= KF_BYOK_KEK_NAME; field++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -EINVAL,
+				.reason = KF_REASON_BYOK, .detail = field });
 		expect_full(&failure);
 		EXPECT_STRNE(plain.error.why, failure.error.why);
 	}
