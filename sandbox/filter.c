@@ -83,13 +83,18 @@ int filter_load(const struct filter_rule *rules, size_t n)
 #endif
 	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
 		return 0;
+	errno = 0;
 	ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	if (!ctx)
-		return -ENOMEM;
+	if (!ctx)			/* also where the kernel says that it cannot kill a process */
+		return errno == ENOMEM ? -ENOMEM : -EOPNOTSUPP;
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (r == 0)
 		r = add(ctx, filter_common, filter_n_common);
 	if (r == 0)
 		r = add(ctx, rules, n);
-	return r < 0 ? r : seccomp_load(ctx);
+	if (r < 0)
+		return r;
+	errno = 0;
+	r = seccomp_load(ctx);		/* -ECANCELED, whatever the kernel had against it */
+	return r < 0 && errno > 0 ? -errno : r;
 }

@@ -52,6 +52,15 @@ static void raise_fd_limit(void)
 	}
 }
 
+static int close_in(struct broker *broker)
+{
+	int r = broker_sandbox(&broker->guards);
+
+	if (r < 0)
+		log_line("cannot close itself in: %s", strerror(-r));
+	return r;
+}
+
 static int run(const struct start *start)
 {
 	static struct broker broker;
@@ -67,7 +76,7 @@ static int run(const struct start *start)
 		activate_notify("READY=1");
 	}
 	if (r == 0)
-		r = broker_sandbox(&broker.guards);
+		r = close_in(&broker);
 	if (r == 0)
 		r = loop_run(&broker.loop);
 	if (r < 0)

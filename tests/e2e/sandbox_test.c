@@ -2,7 +2,7 @@
 /*
  * tests/e2e/sandbox_test.c - The sandboxes of the running programs, from inside: root stops a
  * process and makes it do one system call that no line of ours does, as somebody who took it over
- * would. And what the programs say about themselves.
+ * would. What the programs say about themselves, and that none of them works without.
  *
  * Faces: daemon/broker/sandbox.c daemon/monitor/sandbox.c driver/sandbox.c
  */
@@ -13,15 +13,20 @@
 #include <keyferry/keyferry.h>
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
@@ -268,4 +273,153 @@ TEST_F_TIMEOUT(sandbox, status_says_what_is_in_force, 60)
 		if (!at || at > strchr(line, '\n') || at[-1] == '!')
 			TEST_FAIL("%s is not in force: %.*s", *word, (int)strcspn(line, "\n"), line);
 	}
+}
+
+/* --- a kernel that has the means and refuses them --- */
+
+struct refused_process {
+	const char *words;
+	char *argv[12];
+};
+
+#define ARG(text) ((char[]){ text })
+
+static const struct refused_process broker_process = {
+	"keyferry-broker: cannot close itself in: Operation not permitted",
+	{ ARG("bin/keyferry-broker"), ARG("--listen-fd"), ARG("3"), ARG("--monitor-fd"), ARG("4") },
+};
+static const struct refused_process driver_process = {
+	"reader=virtual:reader: this process cannot be closed in: Operation not permitted",
+	{ ARG("bin/keyferry-driver"), ARG("--link-fd"), ARG("3"), ARG("--reader-fd"), ARG("4"),
+	  ARG("--transport"), ARG("socket"), ARG("--name"), ARG("virtual:reader") },
+};
+static const struct refused_process monitor_process = {
+	"keyferryd: cannot close itself in: Operation not permitted",
+	{ ARG("bin/keyferryd"), ARG("--socket"), ARG("run/broker.sock"), ARG("--virtual"),
+	  ARG("run/reader.sock") },
+};
+
+FIXTURE(refused)
+{
+	struct stage stage;
+	int ends[2];
+};
+
+FIXTURE_VARIANT(refused)
+{
+	const struct refused_process *process;
+	bool landlock;		/* or the filter */
+};
+
+FIXTURE_VARIANT_ADD(refused, landlock_to_the_broker) { &broker_process, true };
+FIXTURE_VARIANT_ADD(refused, filter_to_the_broker) { &broker_process, false };
+FIXTURE_VARIANT_ADD(refused, landlock_to_the_driver) { &driver_process, true };
+FIXTURE_VARIANT_ADD(refused, filter_to_the_driver) { &driver_process, false };
+FIXTURE_VARIANT_ADD(refused, landlock_to_the_monitor) { &monitor_process, true };
+FIXTURE_VARIANT_ADD(refused, filter_to_the_monitor) { &monitor_process, false };
+
+FIXTURE_SETUP(refused)
+{
+	self->stage = (struct stage){ 0 };
+	self->ends[0] = self->ends[1] = -1;
+	if (HARNESS_SANITIZED)
+		SKIP("builds with sanitizers have no system call filter");
+	if (variant->landlock && syscall(SYS_landlock_create_ruleset, NULL, 0, 1u) <= 0)
+		SKIP("this kernel has no Landlock");
+	rig_open(&self->stage.rig);
+	rig_make_card(&self->stage.rig);
+	rig_start_reader(&self->stage.rig);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, self->ends));
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	fd_close(self->ends[0]);
+	fd_close(self->ends[1]);
+	if (self->stage.rig.dir[0])
+		rig_close(&self->stage.rig);
+}
+
+/* In the child: from here on the kernel says EPERM to the one call. prctl() is the older way in. */
+static void refuse(bool landlock)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int r = ctx ? prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) : -1;
+
+	if (r == 0 && landlock)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(landlock_restrict_self), 0);
+	if (r == 0 && !landlock)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 1,
+				     SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
+	if (r == 0 && !landlock)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+	if (r < 0 || seccomp_load(ctx) < 0)
+		_exit(125);
+}
+
+/* Runs @argv with @third and @fourth as descriptors 3 and 4, its errors in @err. */
+static int end_of(struct rig *rig, char *const argv[], bool landlock, int third, int fourth,
+		  char *err, size_t cap)
+{
+	int said = memfd_create("said", MFD_CLOEXEC), status;
+	pid_t pid = fork();
+	ssize_t n;
+
+	ASSERT_LE(0, pid);
+	if (pid == 0) {
+		int a = fcntl(third, F_DUPFD, 10), b = fcntl(fourth, F_DUPFD, 10);
+
+		if (chdir(rig->dir) < 0 || dup2(said, 2) < 0 || dup2(a, 3) < 0 || dup2(b, 4) < 0)
+			_exit(126);
+		close_range(5, ~0u, 0);
+		if (getuid() == 0 && setresuid(rig->uid[RIG_SERVICE], rig->uid[RIG_SERVICE],
+					       rig->uid[RIG_SERVICE]) < 0)
+			_exit(126);
+		refuse(landlock);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	status = rig_reap(pid, 20000);
+	if (status == -ETIMEDOUT) {
+		(void)kill(pid, SIGKILL);
+		(void)rig_reap(pid, 5000);
+	}
+	n = pread(said, err, cap - 1, 0);
+	err[n > 0 ? n : 0] = '\0';
+	fd_close(said);
+	return status;
+}
+
+/* The driver has to meet its reader first. */
+static int connect_reader(struct rig *rig)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%.80s/run/reader.sock", rig->dir);
+	for (int tries = 0; connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0; tries++) {
+		ASSERT_LT(tries, 1000);
+		(void)usleep(10000);
+	}
+	return fd;
+}
+
+/* Not "serves on with less": whoever set it up would never hear of it. */
+TEST_F_TIMEOUT(refused, a_sandbox_that_cannot_be_set_up_ends_the_process, 60)
+{
+	const struct refused_process *process = variant->process;
+	struct rig *rig = &self->stage.rig;
+	int third = process == &broker_process ? stage_listen(&self->stage, "clients") :
+						 dup(self->ends[0]);
+	int fourth = process == &driver_process ? connect_reader(rig) : dup(self->ends[0]);
+	char err[4096];
+
+	EXPECT_EQ(1, end_of(rig, process->argv, variant->landlock, third, fourth, err, sizeof(err)));
+	if (!strstr(err, process->words))
+		TEST_FAIL("no \"%s\" in: %s", process->words, err);
+	if (process == &monitor_process)	/* whose own refusal would end it as well */
+		EXPECT_NULL(strstr(err, "keyferry-broker"));
+	fd_close(third);
+	fd_close(fourth);
 }
