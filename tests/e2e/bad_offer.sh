@@ -298,7 +298,6 @@ a_revoked_card_is_refused() {
 	new_challenge
 	cp mail/challenge mail/another
 	server server crl --state server --crl mail/revoked.crl >mail/log
-	server server list --state server | grep -q "^$stage_serial .*refused"
 	before
 	cp mail/offer mail/bad
 	bad 'it was revoked' 'revocation list' 'ask its maker'
@@ -306,6 +305,8 @@ a_revoked_card_is_refused() {
 		seal mail/offer mail/nothing --any-genuine --allow-virtual
 	refused 1 'it was revoked' 'revocation list' -- \
 		server challenge --state server --device "$stage_serial" -o mail/nothing
+	server server list --state server | grep -q "^$stage_serial .*refused" ||
+		wrong "it is not listed as refused"
 	unchanged
 	server server crl --state server --crl mail/good.crl >mail/log
 	before

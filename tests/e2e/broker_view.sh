@@ -15,6 +15,7 @@ bad_up
 make_key
 
 import_s1=52 process=54 get_receipt=56 # [card-application 5]
+drop=20 # VERIFY that unverifies [card-application 4.4]
 
 behind() {
 	stage_reader second behind
@@ -66,6 +67,7 @@ until_ok() {
 		sleep 0.1
 	done
 }
+is_dead() { ! grep -q '^State:.[^ZX]' "/proc/$1/status"; }
 holds() { card container list --json >mail/list && grep -q "\"container\": $1\b" mail/list; }
 is_empty() { ! holds "$1"; }
 
@@ -107,12 +109,38 @@ k3_a_client_that_dies_in_mid_command_leaves_the_card_to_others() {
 	delete_key 3
 }
 
+# The same when the command comes to its end and there was no abort, after which the card is powered
+# anew: only the broker is in the way of a card with a dead client's PIN in it.
+k3_a_client_that_died_does_not_leave_its_pin_in_the_card() {
+	honest_cargo 3
+	lie "$process" hold
+	printf '%s\n' "$stage_pin" >mail/pin
+	as_background client keyferry --reader virtual:second inject mail/cargo --pin-fd 3 \
+		-o mail/none 3<mail/pin >mail/log 2>&1
+	victim=$!
+	until_ok grep -qx "$process" lies/seen
+	kill -9 "$victim"
+	until_ok is_dead "$victim"
+	rm -f lies/do
+	until_ok card card show
+	[ ! -e mail/none ]
+	after=$(sed -n "/^$process\$/,\$p" lies/seen | tr '\n' ' ')
+	case $after in
+	"$process $drop "*) ;;
+	*) fail "what came next: $after" ;;
+	esac
+	delete_key 3
+}
+
 k4_a_card_swapped_before_the_injection_is_not_injected_into() {
 	honest_cargo 3
 	lie "$import_s1" swap
 	inject mail/cargo mail/nothing >mail/log 2>&1 && fail "injected"
 	told
 	[ "$(times_seen "$process")" = 0 ] || fail "the item went to the other card"
+	# Its driver has left over it; a session that is merely unknown there is a later line of defence.
+	grep -Eq 'reader or driver failed|card was removed|driver process ended' mail/log ||
+		fail "nobody saw the swap: $(cat mail/log)"
 	[ ! -e mail/nothing ]
 	until_ok card card show
 	is_empty 3
@@ -165,8 +193,15 @@ k6_a_plain_status_word_is_reported_and_proves_nothing() {
 }
 
 k7_no_log_has_a_pin_or_a_key() {
+	# A driver that traces says what it sends [keyferry-driver(8)], and not what is in it.
+	printf '#!/bin/sh\nexec "%s" "$@" --trace\n' "$stage/bin/keyferry-driver" >tracing
+	chmod 755 tracing
+	stage_service_anew --driver "$stage/tracing"
+	reader=second card reader wait >mail/log
 	honest_cargo 3
 	inject mail/cargo mail/receipt >mail/log
+	grep -q "reader=virtual:second: apdu .. $process " mail/service.log || fail "there is no trace"
+	! grep 'apdu .. 20 ' mail/service.log | grep -v ' lc=- ' || fail "a PIN's length is traced"
 	openssl pkey -in server/key.pem -outform DER -out key.der
 	python "
 import glob
@@ -219,12 +254,13 @@ k9_a_slow_reader_costs_a_fast_one_nothing() {
 	delete_key 3
 }
 
-plan 9
+plan 10
 hostile_reader || stage_fail "no hostile reader"
 keep base
 keep row
 rows k1_two_clients_injecting_into_one_card_both_get_their_turn
 rows k3_a_client_that_dies_in_mid_command_leaves_the_card_to_others
+rows k3_a_client_that_died_does_not_leave_its_pin_in_the_card
 rows k4_a_card_swapped_before_the_injection_is_not_injected_into
 rows k5_a_receipt_that_was_changed_proves_nothing
 rows k5_a_receipt_that_was_cut_is_none_and_the_outcome_is_asked_for

@@ -5,8 +5,8 @@ READER and does to one APDU what the file FOLDER/do says, "INS WHAT": INS in hex
     say HEX     the card never sees it, the reader answers HEX
     flip        the card does it, the last bit of its answer before the status word is another one
     cut         the card does it, its answer is 20 bytes shorter
-    swap        the card does it and is pulled (FOLDER/pid is the reader's, which knows SIGUSR1);
-                there is one again for the next driver
+    swap        the card does it, is pulled and another is put in (FOLDER/pid is the reader's, which
+                knows the signals) before its answer is there
     hold        the card does it, its answer waits until FOLDER/do is gone
 
 FOLDER/seen has what was sent to the card, a line each: the INS of an APDU in hexadecimal, "power" and
@@ -69,7 +69,7 @@ def answer(command, apdu):
 
 class Attachment:
     def __init__(self, driver, reader):
-        self.driver, self.reader, self.what, self.swapped = driver, reader, None, False
+        self.driver, self.reader, self.what = driver, reader, None
 
     def command(self, packet):
         """Whatever the driver says; True if it goes on to the card."""
@@ -103,11 +103,12 @@ class Attachment:
         if what == "cut":
             return [answer(command, data[:-20] + sw)]
         if what == "swap":
-            self.swapped = True
-            tell_reader(signal.SIGUSR1)
-            pulled = self.reader.recv(LONGEST)
-            assert pulled[:2] == b"\x02\x50", pulled
-            return [pulled, packet]
+            moved = []
+            for move in signal.SIGUSR1, signal.SIGUSR2:
+                tell_reader(move)
+                moved.append(self.reader.recv(LONGEST))
+                assert moved[-1][:2] == b"\x02\x50", moved
+            return [*moved, packet]
         while os.path.exists(f"{FOLDER}/do"):
             time.sleep(0.01)
             # The driver may leave, or have it aborted, meanwhile.
@@ -143,5 +144,3 @@ while True:
         pass
     near.close()
     far.close()
-    if attachment.swapped:
-        tell_reader(signal.SIGUSR2)

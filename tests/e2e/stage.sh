@@ -10,7 +10,7 @@
 #	as ROLE COMMAND...		ROLE is service, client or server
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
-#	stage_service_anew		a service that knows of nothing before it, with the same options
+#	stage_service_anew [OPTIONS]	a service that knows of nothing before it, with more options
 #	stage_down			kills what runs, removes the folder; runs at exit anyway
 
 stage_pin=correct-horse-42
@@ -74,7 +74,7 @@ stage_service() {
 		stage_more="$stage_more --virtual $stage/run/$stage_reader.sock"
 	done
 	# shellcheck disable=SC2086 # options and their values
-	as_background service keyferryd --socket "$stage/run/broker.sock" $stage_more \
+	as_background service keyferryd --socket "$stage/run/broker.sock" $stage_more "$@" \
 		--grant "$uid_client:look,use,inject,create,delete" >>mail/service.log 2>&1
 	echo $! >pids/service
 	stage_tries=0
@@ -88,7 +88,7 @@ stage_service() {
 stage_service_anew() {
 	stage_unplug service
 	rm -f run/broker.sock
-	stage_service
+	stage_service "$@"
 	as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1
 }
 
