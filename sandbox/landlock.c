@@ -54,9 +54,10 @@ static struct ruleset ruleset_of(int abi, unsigned int flags)
 
 	r.fs |= (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) |
 		(abi >= 5 ? FS_IOCTL_DEV : 0);
-	r.net = abi >= 4 ? NET_TCP : 0;
+	r.net = abi >= 4 && !(flags & LANDLOCK_NETWORK) ? NET_TCP : 0;
 	if (abi >= 6)
-		r.scoped = SCOPE_ABSTRACT | (flags & LANDLOCK_SIGNALS ? 0 : SCOPE_SIGNAL);
+		r.scoped = (flags & LANDLOCK_NETWORK ? 0 : SCOPE_ABSTRACT) |
+			   (flags & LANDLOCK_SIGNALS ? 0 : SCOPE_SIGNAL);
 	return r;
 }
 

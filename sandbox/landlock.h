@@ -26,7 +26,9 @@ struct landlock_path {
 	unsigned int may;
 };
 
-#define LANDLOCK_SIGNALS 1u	/* landlock_enter(): signals to other processes stay allowed */
+/* landlock_enter(): what stays allowed */
+#define LANDLOCK_SIGNALS 1u	/* signals to other processes */
+#define LANDLOCK_NETWORK 2u	/* TCP, and the abstract sockets of other processes */
 
 /**
  * landlock_enter - closes the file system to this process and its children, for good

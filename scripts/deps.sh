@@ -15,7 +15,7 @@ demo='gcc libc6-dev make pkg-config libssl-dev libusb-1.0-0-dev libnl-3-dev libj
 	libsmartcols-dev libseccomp-dev libcap-ng-dev libinih-dev libp11-kit-dev scdoc openssl
 	procps util-linux findutils mawk'
 check='clang clang-tidy clang-format libclang-rt-14-dev shellcheck valgrind strace
-	pcscd opensc vsmartcard-vpcd libpcsclite-dev python3 python3-cryptography iproute2 git
+	pcscd opensc softhsm2 vsmartcard-vpcd libpcsclite-dev python3 python3-cryptography iproute2 git
 	qemu-system-x86 busybox-static cpio debootstrap systemd udev'
 
 only_say=

@@ -4,12 +4,14 @@
  * read; the key is gone again before the result is written out, whatever that may wait for.
  */
 #include "base/error.h"
+#include "format/hash.h"
 #include "format/kid.h"
 #include "format/numbers.h"
 #include "libserver/json/key_url.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
 #include "tools/byok.h"
+#include "tools/byok_source.h"
 
 #include <ctype.h>
 #include <openssl/crypto.h>
@@ -21,9 +23,10 @@ struct wrap {
 	const char *kek, *kid, *out;
 	const char *attestation, *root, *crl, *device, *fingerprint_text;
 	const char *key, *raw;
+	struct byok_source_name source;
 	const char *format_text, *hash_text;
-	bool allow_virtual, unattested, direct;
-	int passphrase_fd;
+	bool allow_virtual, unattested, direct, allow_extract;
+	int passphrase_fd, pin_fd;
 	enum kf_byok_format format;
 	enum kf_hash hash;
 	uint8_t fingerprint[KF_DIGEST_SIZE];
@@ -36,6 +39,8 @@ struct wrapped {
 	json_t *key_json;
 	uint8_t *blob;
 	size_t len;
+	enum source_way way;		/* of a key in a token, or 0 */
+	bool zeros;
 };
 
 static void wrapped_deinit(struct wrapped *w)
@@ -133,16 +138,72 @@ static int wrap_target(const struct kf_byok_kek *kek, const struct kf_byok_targe
 	return r;
 }
 
+/* Asked for, or read: nothing is sent to a token that has no need of one. */
+static int get_pin(const struct wrap *want, struct secret *pin, struct kf_error *e)
+{
+	int r = secret_init(pin, SOURCE_PIN_MAX);
+
+	if (r < 0)
+		return r;
+	return want->pin_fd >= 0 ? ui_secret_from_fd(want->pin_fd, pin, e)
+				 : ui_secret_ask("PIN of the token", pin, e);
+}
+
+static int tell_source(const struct byok_source *source, struct wrapped *w)
+{
+	const char *type = key_type_name(source->type);
+	uint8_t digest[KF_DIGEST_SIZE];
+	char hash[HEX_DIGEST_SIZE] = "";
+	int n;
+
+	if (source->spki_len > 0 && sha256(BYTES(source->spki, source->spki_len), digest) == 0)
+		hex_print(BYTES_OF(digest), hash);
+	n = asprintf(&w->key_text, "%s%s%s", type, *hash ? ", public key " : "", hash);
+	if (n < 0)
+		w->key_text = NULL;
+	w->key_json = json_pack("{s:s,s:s*}", "key_type", type, "public_key_sha256",
+				*hash ? hash : NULL);
+	return w->key_text && w->key_json ? 0 : -ENOMEM;
+}
+
+static int wrap_in_token(const struct wrap *want, const struct kf_byok_kek *kek, struct wrapped *w,
+			 struct kf_error *e)
+{
+	_cleanup_(byok_source_close) struct byok_source source = BYOK_SOURCE_INIT;
+	_cleanup_(secret_deinit) struct secret pin = SECRET_INIT;
+	struct source_wrap order = { .allow_extract = want->allow_extract };
+	struct packer blob;
+	int r = get_pin(want, &pin, e);
+
+	if (r == 0)
+		r = byok_source_open(&source, &want->source, &pin, e);
+	secret_clear(&pin);
+	if (r == 0)
+		r = tell_source(&source, w);
+	if (r == 0)
+		r = kf_byok_plan_settle(&w->plan, kek, source.type, e);
+	if (r < 0)
+		return r;
+	w->blob = malloc(SOURCE_BLOB_MAX);
+	if (!w->blob)
+		return -ENOMEM;
+	blob = pack_begin(w->blob, SOURCE_BLOB_MAX);
+	order.kek.p = kf_byok_kek_public(kek, &order.kek.n);
+	order.hash = w->plan.hash;
+	order.direct = w->plan.mode == KF_BYOK_MODE_DIRECT;
+	r = byok_source_wrap(&source, &order, &blob, &w->way, &w->zeros, e);
+	w->len = blob.n;
+	return r;
+}
+
 static int wrap_key(const struct wrap *want, const struct kf_byok_kek *kek, struct wrapped *w,
 		    struct kf_error *e)
 {
 	_cleanup_(kf_byok_target_freep) struct kf_byok_target *target = NULL;
 	int r;
 
-	w->plan = (struct kf_byok_plan){
-		.size = sizeof(w->plan), .format = want->format, .hash = want->hash,
-		.mode = want->direct ? KF_BYOK_MODE_DIRECT : KF_BYOK_MODE_FORMAT,
-	};
+	if (want->source.module)
+		return wrap_in_token(want, kek, w, e);
 	r = want->key ? byok_read_key(want->key, want->passphrase_fd, &target, e)
 		      : read_raw(want->raw, &target, e);
 	return r < 0 ? r : wrap_target(kek, target, w, e);
@@ -185,14 +246,21 @@ static int report(const struct ui *ui, const struct wrap *want, const struct kf_
 		ui_say(ui, "kid:    %s", want->kid);
 	ui_say(ui, "format: %s, %s, OAEP with %s, %zu bytes", kf_byok_format_name(want->format), mode,
 	       hash_name(w->plan.hash), w->len);
+	if (w->way)
+		ui_say(ui, "source: wrapped %s; the key was never returned to our code%s",
+		       byok_way_words(w->way), w->way == SOURCE_EXTRACTED ? ", but for this" : "");
+	if (w->zeros)
+		ui_say(ui, "note:   the token puts up to 7 zero bytes behind the key; keyferry's cards pass "
+		       "over them, other receivers may not");
 	ui_say(ui, "grade:  %s", grade);
-	return ui_json(ui, json_pack("{s:s,s:O,s:s,s:s,s:s,s:s*,s:s,s:s,s:s,s:i,s:s}", "file", want->out,
+	return ui_json(ui, json_pack("{s:s,s:O,s:s,s:s,s:s,s:s*,s:s,s:s,s:s,s:i,s:s,s:s*,s:b}", "file", want->out,
 				     "key", w->key_json, "kek_type", kek_type, "kek_sha256", hash,
 				     "kek_trust", want->attestation ? "attested" : want->fingerprint_text
 				     ? "fingerprint" : "none", "kid",
 				     want->format == KF_BYOK_AZURE ? want->kid : NULL, "format",
 				     kf_byok_format_name(want->format), "mode", mode, "hash",
-				     hash_name(w->plan.hash), "blob_bytes", (int)w->len, "grade", grade));
+				     hash_name(w->plan.hash), "blob_bytes", (int)w->len, "grade", grade,
+				     "source", w->way ? byok_way_words(w->way) : NULL, "zeros", w->zeros));
 }
 
 static int wrap(const struct ui *ui, struct wrap *want)
@@ -207,6 +275,10 @@ static int wrap(const struct ui *ui, struct wrap *want)
 	r = read_kek(want, &kek, &e);
 	if (r == 0)
 		r = settle_kid(want, kek, &e);
+	w.plan = (struct kf_byok_plan){
+		.size = sizeof(w.plan), .format = want->format, .hash = want->hash,
+		.mode = want->direct ? KF_BYOK_MODE_DIRECT : KF_BYOK_MODE_FORMAT,
+	};
 	if (r == 0)
 		r = wrap_key(want, kek, &w, &e);
 	if (r == 0)
@@ -258,8 +330,14 @@ static int check_texts(const struct ui *ui, struct wrap *want)
 
 	if (!want->kek || !want->out)
 		return ui_usage(ui, "--kek and -o are needed");
-	if (!want->key == !want->raw)
-		return ui_usage(ui, "give one of --key and --raw");
+	if (!!want->key + !!want->raw + !!want->source.module != 1)
+		return ui_usage(ui, "give one of --key, --raw and --pkcs11");
+	if (want->source.module && (!want->source.token || (!want->source.label && !want->source.id)))
+		return ui_usage(ui, "--pkcs11 needs --token, and --label or --id");
+	if (!want->source.module && (want->source.token || want->source.label || want->source.id ||
+				     want->pin_fd >= 0 || want->allow_extract))
+		return ui_usage(ui, "--token, --label, --id, --pin-fd and --allow-extract belong to "
+				"--pkcs11");
 	code = byok_format_arg(ui, want->format_text, &want->format);
 	if (code == UI_OK)
 		code = byok_hash_arg(ui, want->hash_text, &want->hash);
@@ -269,7 +347,7 @@ static int check_texts(const struct ui *ui, struct wrap *want)
 int cmd_byok_wrap(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry byok wrap" };
-	struct wrap want = { .passphrase_fd = -1 };
+	struct wrap want = { .passphrase_fd = -1, .pin_fd = -1 };
 	int code;
 	const struct arg args[] = {
 		{ "kek", 0, ARG_TEXT, &want.kek, "PEM", "the receiver's key-encryption key" },
@@ -286,6 +364,13 @@ int cmd_byok_wrap(int argc, char **argv)
 		  "wrap though nobody vouches for it" },
 		{ "key", 0, ARG_TEXT, &want.key, "PEM", "the private key to wrap; - is stdin" },
 		{ "raw", 0, ARG_TEXT, &want.raw, "FILE", "an AES key: its 16, 24 or 32 bytes" },
+		{ "pkcs11", 0, ARG_TEXT, &want.source.module, "MODULE", "the key is in a token of this module" },
+		{ "token", 0, ARG_TEXT, &want.source.token, "T", "the token's label" },
+		{ "label", 0, ARG_TEXT, &want.source.label, "L", "the key's label" },
+		{ "id", 0, ARG_TEXT, &want.source.id, "HEX", "the key's CKA_ID" },
+		{ "pin-fd", 0, ARG_FD, &want.pin_fd, "N", "read the token's PIN from a descriptor" },
+		{ "allow-extract", 0, ARG_FLAG, &want.allow_extract, NULL,
+		  "even if this machine's memory sees what protects the key" },
 		{ "format", 0, ARG_TEXT, &want.format_text, "NAME",
 		  "azure (default), aws, gcp, vault, pkcs11" },
 		{ "hash", 0, ARG_TEXT, &want.hash_text, "NAME",

@@ -513,7 +513,8 @@ int kf_byok_kek_new(const void *key, size_t len, struct kf_byok_kek **out, struc
 struct kf_byok_kek *kf_byok_kek_free(struct kf_byok_kek *kek);
 
 enum kf_key_type kf_byok_kek_type(const struct kf_byok_kek *kek);
-/* SHA-256 of the SubjectPublicKeyInfo, KF_DIGEST_SIZE bytes, borrowed. */
+/* Its SubjectPublicKeyInfo, DER, borrowed, and the SHA-256 of it, KF_DIGEST_SIZE bytes. */
+const uint8_t *kf_byok_kek_public(const struct kf_byok_kek *kek, size_t *len);
 const uint8_t *kf_byok_kek_hash(const struct kf_byok_kek *kek);
 
 /* Trusts it if @hash, which came by another way than the key, is its. Return: 0, -EACCES. */

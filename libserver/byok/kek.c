@@ -74,7 +74,11 @@ static int load(struct bytes der, struct kf_byok_kek *kek, struct kf_error *e)
 		r = -EOPNOTSUPP;
 	if (r == -EBADMSG || r == -EOPNOTSUPP)
 		return explain(der, e);
-	return r < 0 ? r : sha256(der, kek->hash);
+	if (r < 0)
+		return r;
+	memcpy(kek->spki, der.p, der.n);	/* what was parsed fits */
+	kek->spki_len = der.n;
+	return sha256(der, kek->hash);
 }
 
 static int load_pem(struct bytes text, struct kf_byok_kek *kek, struct kf_error *e)
@@ -123,6 +127,12 @@ struct kf_byok_kek *kf_byok_kek_free(struct kf_byok_kek *kek)
 enum kf_key_type kf_byok_kek_type(const struct kf_byok_kek *kek)
 {
 	return kek->type;
+}
+
+const uint8_t *kf_byok_kek_public(const struct kf_byok_kek *kek, size_t *len)
+{
+	*len = kek->spki_len;
+	return kek->spki;
 }
 
 const uint8_t *kf_byok_kek_hash(const struct kf_byok_kek *kek)

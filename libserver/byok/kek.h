@@ -19,12 +19,14 @@ enum kek_trust {
 
 /**
  * struct kf_byok_kek - one key
- * @hash:	SPKI hash
+ * @spki:	DER, of @spki_len bytes; @hash is its hash
  * @statement:	only if @trust is KEK_ATTESTED
  */
 struct kf_byok_kek {
 	EVP_PKEY *key;
 	enum kf_key_type type;
+	uint8_t spki[SPKI_MAX];
+	size_t spki_len;
 	uint8_t hash[KF_DIGEST_SIZE];
 	enum kek_trust trust;
 	struct kek_statement statement;

@@ -5,6 +5,7 @@
 #include "tests/harness.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,4 +113,34 @@ TEST(signals_that_were_asked_for_work)
 {
 	(void)enter(NULL, 0, LANDLOCK_SIGNALS);
 	EXPECT_EQ(0, kill(getppid(), 0));
+}
+
+/* Return: whether this process may bind a TCP port of this machine, or a negative errno. */
+static int try_bind(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	ASSERT_LE(0, fd);
+	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+	(void)close(fd);
+	return r;
+}
+
+TEST(the_network_stays_where_it_is_asked_for)
+{
+	static const struct landlock_path paths[] = { { "/etc", LANDLOCK_READ } };
+
+	(void)enter(paths, 1, LANDLOCK_NETWORK);
+	EXPECT_EQ(0, try_bind());
+	EXPECT_EQ(-EACCES, try_open("/dev/null", O_RDWR));
+}
+
+TEST(the_network_goes_where_the_kernel_can_do_that)
+{
+	uint32_t guards = enter(NULL, 0, 0);
+
+	if (guards >> 24 < 4)
+		SKIP("Landlock of this kernel does not know TCP");
+	EXPECT_EQ(-EACCES, try_bind());
 }

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tests/tools/shim.c - A PKCS #11 module in front of another one ($KF_SHIM_MODULE) that makes a token of
+ * the kind $KF_SHIM names: the field has them, and a test machine has not.
+ *
+ *	whole	CKM_RSA_AES_KEY_WRAP, as its users are told to call it
+ *	pkcs7	CKM_AES_KEY_WRAP_PAD is RFC 3394 behind PKCS #7 padding
+ *	crash	ends the process at the first search
+ *	stuck	wraps no key at all once its own is there
+ *
+ * What is made and destroyed goes to $KF_SHIM_LOG, a line each.
+ */
+#include <dlfcn.h>
+#include <openssl/evp.h>
+#include <p11-kit-1/p11-kit/pkcs11.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KWP_BLOCK = 8, AES_SIZE = 32, PLAIN_MAX = 4096 };
+
+struct whole_params {
+	unsigned long aes_key_bits;
+	struct ck_rsa_pkcs_oaep_params *oaep;
+};
+
+static CK_FUNCTION_LIST real, ours;
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);
+
+static int is(const char *kind)
+{
+	const char *wanted = getenv("KF_SHIM");
+
+	return wanted && strcmp(wanted, kind) == 0;
+}
+
+static void note(const char *what, unsigned long a, unsigned long b)
+{
+	const char *path = getenv("KF_SHIM_LOG");
+	FILE *log = path ? fopen(path, "ae") : NULL;
+
+	if (!log)
+		return;
+	fprintf(log, "%s %lx %lx\n", what, a, b);
+	(void)fclose(log);
+}
+
+/* --- mechanisms --- */
+
+static CK_RV list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *out, CK_ULONG *n)
+{
+	CK_ULONG room = *n;
+	CK_RV rv = real.C_GetMechanismList(slot, out, n);
+
+	if (rv == CKR_OK && is("whole")) {
+		if (out && *n < room)
+			out[*n] = CKM_RSA_AES_KEY_WRAP;
+		(*n)++;
+	}
+	return rv;
+}
+
+static CK_RV info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *out)
+{
+	if (type != CKM_RSA_AES_KEY_WRAP)
+		return real.C_GetMechanismInfo(slot, type, out);
+	*out = (CK_MECHANISM_INFO){ 2048, 4096, CKF_WRAP | CKF_UNWRAP };
+	return CKR_OK;
+}
+
+/* --- objects --- */
+
+static unsigned long flag(const CK_ATTRIBUTE *attributes, CK_ULONG n, CK_ATTRIBUTE_TYPE type)
+{
+	for (CK_ULONG i = 0; i < n; i++)
+		if (attributes[i].type == type && attributes[i].ulValueLen == 1)
+			return *(const unsigned char *)attributes[i].pValue;
+	return 9;
+}
+
+/* Sensitive, wrap, token, and then what it must not do: nine where nothing is said. */
+static unsigned long flags(const CK_ATTRIBUTE *attributes, CK_ULONG n)
+{
+	static const CK_ATTRIBUTE_TYPE types[] = {
+		CKA_SENSITIVE, CKA_WRAP, CKA_TOKEN, CKA_ENCRYPT, CKA_DECRYPT, CKA_UNWRAP,
+	};
+	unsigned long all = 0;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		all = all << 4 | flag(attributes, n, types[i]);
+	return all;
+}
+
+static CK_RV generate(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_ATTRIBUTE *attributes, CK_ULONG n,
+		      CK_OBJECT_HANDLE *out)
+{
+	CK_RV rv = real.C_GenerateKey(s, mechanism, attributes, n, out);
+
+	if (rv == CKR_OK)
+		note("generated", *out, flags(attributes, n));
+	return rv;
+}
+
+static CK_RV create(CK_SESSION_HANDLE s, CK_ATTRIBUTE *attributes, CK_ULONG n, CK_OBJECT_HANDLE *out)
+{
+	CK_RV rv = real.C_CreateObject(s, attributes, n, out);
+
+	if (rv == CKR_OK)
+		note("created", *out, flags(attributes, n));
+	return rv;
+}
+
+static CK_RV destroy(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE object)
+{
+	CK_RV rv = real.C_DestroyObject(s, object);
+
+	if (rv == CKR_OK)
+		note("destroyed", object, 0);
+	return rv;
+}
+
+static CK_RV find(CK_SESSION_HANDLE s, CK_ATTRIBUTE *attributes, CK_ULONG n)
+{
+	if (is("crash"))
+		abort();
+	return real.C_FindObjectsInit(s, attributes, n);
+}
+
+/* --- wrapping --- */
+
+static CK_RV whole(CK_SESSION_HANDLE s, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with,
+		   CK_OBJECT_HANDLE what, unsigned char *out, CK_ULONG *n)
+{
+	const struct whole_params *params = mechanism->pParameter;
+	CK_MECHANISM oaep = { CKM_RSA_PKCS_OAEP, NULL, sizeof(*params->oaep) };
+	CK_MECHANISM kwp = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+	CK_MECHANISM make = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+	CK_ULONG size = AES_SIZE, c1 = *n, c2;
+	CK_ATTRIBUTE attributes[] = {
+		{ CKA_VALUE_LEN, &size, sizeof(size) }, { CKA_TOKEN, &no, 1 },
+		{ CKA_EXTRACTABLE, &yes, 1 }, { CKA_WRAP, &yes, 1 },
+	};
+	CK_OBJECT_HANDLE aes;
+	CK_RV rv;
+
+	if (mechanism->ulParameterLen != sizeof(*params) || params->aes_key_bits != 256 ||
+	    params->oaep->source != CKZ_DATA_SPECIFIED || params->oaep->ulSourceDataLen != 0)
+		return CKR_MECHANISM_PARAM_INVALID;
+	note("whole", params->oaep->hashAlg, params->oaep->mgf);
+	oaep.pParameter = params->oaep;
+	rv = real.C_GenerateKey(s, &make, attributes, 4, &aes);
+	if (rv == CKR_OK)
+		rv = real.C_WrapKey(s, &oaep, with, aes, out, &c1);
+	c2 = *n - c1;
+	if (rv == CKR_OK)
+		rv = real.C_WrapKey(s, &kwp, aes, what, out + c1, &c2);
+	*n = c1 + c2;
+	return rv;
+}
+
+/* As some read the page: padded to eight, then the key wrap that knows no padding. */
+static CK_RV pkcs7(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE with, unsigned char *out, CK_ULONG *n)
+{
+	unsigned char aes[AES_SIZE], plain[PLAIN_MAX];
+	CK_ATTRIBUTE value = { CKA_VALUE, aes, sizeof(aes) };
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int len = 0, pad, ok;
+
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	ok = real.C_GetAttributeValue(s, with, &value, 1) == CKR_OK &&
+	     EVP_DecryptInit_ex(ctx, EVP_aes_256_wrap_pad(), NULL, aes, NULL) == 1 &&
+	     EVP_DecryptUpdate(ctx, plain, &len, out, (int)*n) == 1;
+	pad = KWP_BLOCK - len % KWP_BLOCK;
+	memset(plain + len, pad, (size_t)pad);
+	ok = ok && EVP_EncryptInit_ex(ctx, EVP_aes_256_wrap(), NULL, aes, NULL) == 1 &&
+	     EVP_EncryptUpdate(ctx, out, &len, plain, len + pad) == 1;
+	EVP_CIPHER_CTX_free(ctx);
+	*n = (CK_ULONG)len;
+	return ok ? CKR_OK : CKR_KEY_NOT_WRAPPABLE;
+}
+
+static CK_RV wrap(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE with,
+		  CK_OBJECT_HANDLE what, unsigned char *out, CK_ULONG *n)
+{
+	CK_BBOOL sensitive = CK_FALSE;
+	CK_ATTRIBUTE query = { CKA_SENSITIVE, &sensitive, 1 };
+	CK_RV rv;
+
+	if (mechanism->mechanism == CKM_RSA_AES_KEY_WRAP && is("whole"))
+		return whole(s, mechanism, with, what, out, n);
+	(void)real.C_GetAttributeValue(s, with, &query, 1);
+	if (is("stuck") && mechanism->mechanism == CKM_AES_KEY_WRAP_PAD && sensitive)
+		return CKR_DEVICE_ERROR;
+	rv = real.C_WrapKey(s, mechanism, with, what, out, n);
+	if (rv == CKR_OK && mechanism->mechanism == CKM_AES_KEY_WRAP_PAD && is("pkcs7"))
+		rv = pkcs7(s, with, out, n);
+	return rv;
+}
+
+__attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
+{
+	const char *path = getenv("KF_SHIM_MODULE");
+	void *module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+	CK_FUNCTION_LIST *theirs;
+	CK_C_GetFunctionList get;
+
+	if (!module)
+		return CKR_GENERAL_ERROR;
+	*(void **)(&get) = dlsym(module, "C_GetFunctionList");
+	if (!get || get(&theirs) != CKR_OK)
+		return CKR_GENERAL_ERROR;
+	real = *theirs;
+	ours = real;
+	ours.C_GetMechanismList = list;
+	ours.C_GetMechanismInfo = info;
+	ours.C_GenerateKey = generate;
+	ours.C_CreateObject = create;
+	ours.C_DestroyObject = destroy;
+	ours.C_FindObjectsInit = find;
+	ours.C_WrapKey = wrap;
+	*out = &ours;
+	return CKR_OK;
+}

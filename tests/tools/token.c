@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tests/tools/token.c - What pkcs11-tool cannot do for the tests of keyferry byok:
+ *
+ *	token trusted MODULE TOKEN PIN LABEL		makes an AES key that wants CKA_TRUSTED wrapping keys
+ *	token unwrap MODULE TOKEN PIN KEK KIND BLOB	opens a blob by C_UnwrapKey in two steps, KIND ec or
+ *							aes, and prints the value in hexadecimal
+ */
+#include "base/cleanup.h"
+#include "tools/pkcs11/rv.h"
+#include "tools/pkcs11/token.h"
+
+#include <stdio.h>
+
+enum { BLOB_MAX = 4096 };
+
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+
+static int told(int r, const struct kf_error *e)
+{
+	if (r < 0)
+		fprintf(stderr, "token: %s: %s\n", e->what, e->why);
+	return r < 0 ? 1 : 0;
+}
+
+static int make_trusted(struct token *token, const char *label, struct kf_error *e)
+{
+	CK_MECHANISM mechanism = { CKM_AES_KEY_GEN, NULL, 0 };
+	CK_ULONG size = 32;
+	CK_ATTRIBUTE attributes[] = {
+		{ CKA_VALUE_LEN, &size, sizeof(size) }, { CKA_TOKEN, &yes, 1 }, { CKA_PRIVATE, &yes, 1 },
+		{ CKA_SENSITIVE, &yes, 1 }, { CKA_EXTRACTABLE, &yes, 1 }, { CKA_WRAP_WITH_TRUSTED, &yes, 1 },
+		{ CKA_LABEL, (void *)(uintptr_t)label, strlen(label) },
+	};
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE key;
+	CK_RV rv = token->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+					   &session);
+
+	if (rv == CKR_OK)
+		rv = token->f->C_GenerateKey(session, &mechanism, attributes, 7, &key);
+	return rv_check(rv, "make the key", e);
+}
+
+static CK_RV open_aes(struct token *token, CK_OBJECT_HANDLE kek, uint8_t *c1, CK_ULONG n,
+		      CK_OBJECT_HANDLE *out)
+{
+	struct ck_rsa_pkcs_oaep_params params = { CKM_SHA_1, 1, CKZ_DATA_SPECIFIED, NULL, 0 };
+	CK_MECHANISM mechanism = { CKM_RSA_PKCS_OAEP, &params, sizeof(params) };
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
+	CK_ATTRIBUTE attributes[] = {
+		{ CKA_CLASS, &class, sizeof(class) }, { CKA_KEY_TYPE, &type, sizeof(type) },
+		{ CKA_TOKEN, &no, 1 }, { CKA_UNWRAP, &yes, 1 },
+	};
+
+	return token->f->C_UnwrapKey(token->session, &mechanism, kek, c1, n, attributes, 4, out);
+}
+
+static CK_RV open_key(struct token *token, CK_OBJECT_HANDLE aes, bool ec, uint8_t *c2, CK_ULONG n,
+		      CK_OBJECT_HANDLE *out)
+{
+	CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+	CK_OBJECT_CLASS class = ec ? CKO_PRIVATE_KEY : CKO_SECRET_KEY;
+	CK_KEY_TYPE type = ec ? CKK_EC : CKK_AES;
+	CK_ATTRIBUTE attributes[] = {
+		{ CKA_CLASS, &class, sizeof(class) }, { CKA_KEY_TYPE, &type, sizeof(type) },
+		{ CKA_TOKEN, &no, 1 }, { CKA_SENSITIVE, &no, 1 }, { CKA_EXTRACTABLE, &yes, 1 },
+	};
+
+	return token->f->C_UnwrapKey(token->session, &mechanism, aes, c2, n, attributes, 5, out);
+}
+
+static int unwrap(struct token *token, char **argv, const struct source_open *kek, struct kf_error *e)
+{
+	_cleanup_(fclosep) FILE *f = fopen(argv[7], "re");
+	uint8_t blob[BLOB_MAX], value[128];
+	size_t n = f ? fread(blob, 1, sizeof(blob), f) : 0, value_n = 0;
+	CK_OBJECT_HANDLE private, aes, key;
+	int r = n > 256 ? token_find_key(token, kek, &private, e) : -EINVAL;
+
+	if (r == 0)
+		r = rv_check(open_aes(token, private, blob, 256, &aes), "open the AES key", e);
+	if (r == 0)
+		r = rv_check(open_key(token, aes, strcmp(argv[6], "ec") == 0, blob + 256, n - 256, &key),
+			     "open the key", e);
+	if (r == 0)
+		r = rv_check(token_get(token, key, CKA_VALUE, value, sizeof(value), &value_n),
+			     "read the key", e);
+	for (size_t i = 0; r == 0 && i < value_n; i++)
+		printf("%02x", value[i]);
+	return r;
+}
+
+static struct bytes text_of(const char *text)
+{
+	return BYTES(text, strlen(text));
+}
+
+int main(int argc, char **argv)
+{
+	struct token token = TOKEN_INIT;
+	struct kf_error e = KF_ERROR_INIT;
+	struct source_open open;
+	int r;
+
+	if (argc < 6)
+		return 2;
+	open = (struct source_open){
+		.module = text_of(argv[2]), .token = text_of(argv[3]), .pin = text_of(argv[4]),
+		.label = text_of(argv[5]),
+	};
+	r = token_open(&token, &open, &e);
+	if (r == 0)
+		r = strcmp(argv[1], "unwrap") == 0 && argc == 8 ? unwrap(&token, argv, &open, &e)
+								: make_trusted(&token, argv[5], &e);
+	r = told(r, &e);
+	token_close(&token);
+	return r;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tools/pkcs11/main.c - keyferry-pkcs11: somebody's PKCS #11 module, in a process where there is nothing
+ * but that. It is started by keyferry byok wrap with one descriptor, gets a PIN through it, and gives a
+ * wrapped key back. It runs no program and makes no file, as far as this kernel can see to that; who it
+ * was started by cannot be read from it.
+ */
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/harden.h"
+#include "sandbox/landlock.h"
+#include "tools/pkcs11/wrapping.h"
+
+#include <dirent.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+enum { LINK_FD = 3, ROOTS_MAX = 64, SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
+
+static const char usage_text[] =
+	"usage: keyferry-pkcs11\n"
+	"Wraps a key inside a PKCS #11 token. It is started by keyferry byok wrap, which hands it a\n"
+	"descriptor; there is nothing to gain from starting it by hand.\n";
+
+/*
+ * Modules read configuration and open devices anywhere, and talk to appliances. The root folder itself
+ * stays shut: by that landlock_enter() sees that it works.
+ */
+static int close_in(void)
+{
+	char names[ROOTS_MAX][sizeof(((struct dirent *)0)->d_name) + 1];
+	struct landlock_path paths[ROOTS_MAX];
+	DIR *root = opendir("/");
+	struct dirent *entry;
+	uint32_t guards;
+	size_t n = 0;
+
+	while (root && n < ROOTS_MAX && (entry = readdir(root))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(names[n], sizeof(names[n]), "/%s", entry->d_name);
+		paths[n] = (struct landlock_path){ names[n], LANDLOCK_READ | LANDLOCK_WRITE };
+		n++;
+	}
+	if (root)
+		(void)closedir(root);
+	return landlock_enter(paths, n, LANDLOCK_NETWORK, &guards);
+}
+
+static int receive(struct secret *packet)
+{
+	ssize_t n;
+
+	secret_clear(packet);
+	do
+		n = recv(LINK_FD, packet->p, packet->cap, MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : -ECONNRESET;
+	if ((size_t)n > packet->cap)
+		return -EMSGSIZE;
+	packet->n = (size_t)n;
+	return 0;
+}
+
+static int reply(struct packer *p)
+{
+	struct bytes b = pack_done(p);
+
+	if (b.n == 0)
+		return -EMSGSIZE;
+	return send(LINK_FD, b.p, b.n, MSG_NOSIGNAL) == (ssize_t)b.n ? 0 : -errno;
+}
+
+static int reply_failed(struct packer *p, int code, struct kf_error *e)
+{
+	(void)error_what(e, code, "cannot wrap the key in its token");
+	source_failed_pack(p, e);
+	return reply(p);
+}
+
+static int open_source(struct token *token, struct secret *packet, CK_OBJECT_HANDLE *key,
+		       struct source_found *found, struct packer *spki, struct kf_error *e)
+{
+	struct source_open open;
+	int r = source_open_parse(secret_bytes(packet), &open);
+
+	if (r == 0)
+		r = token_open(token, &open, e);
+	if (r == 0)
+		r = token_find_key(token, &open, key, e);
+	if (r == 0)
+		r = token_describe(token, *key, &found->type, spki, e);
+	secret_clear(packet);
+	found->spki = pack_done(spki);
+	return r;
+}
+
+static int serve(struct token *token, struct secret *packet)
+{
+	uint8_t out[SOURCE_PACKET_MAX], spki_buf[SOURCE_SPKI_MAX], blob_buf[SOURCE_BLOB_MAX];
+	struct packer p = pack_begin(out, sizeof(out)), spki = pack_begin(spki_buf, sizeof(spki_buf));
+	struct packer blob = pack_begin(blob_buf, sizeof(blob_buf));
+	struct kf_error e = KF_ERROR_INIT;
+	CK_OBJECT_HANDLE key = CK_INVALID_HANDLE;
+	struct source_found found = { 0 };
+	struct source_wrapped wrapped;
+	struct source_wrap wrap;
+	int r = receive(packet);
+
+	if (r < 0)
+		return r;
+	r = open_source(token, packet, &key, &found, &spki, &e);
+	if (r < 0)
+		return reply_failed(&p, r, &e);
+	source_found_pack(&p, &found);
+	r = reply(&p);
+	if (r == 0)
+		r = receive(packet);
+	if (r == 0)
+		r = source_wrap_parse(secret_bytes(packet), &wrap);
+	if (r < 0)
+		return r;		/* it has thought better of it, or is gone */
+	p = pack_begin(out, sizeof(out));
+	r = source_wrap_key(token, key, found.type, &wrap, &blob, &wrapped, &e);
+	if (r < 0)
+		return reply_failed(&p, r, &e);
+	source_wrapped_pack(&p, &wrapped);
+	return reply(&p);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(secret_deinit) struct secret packet = SECRET_INIT;
+	struct token token = TOKEN_INIT;
+	int type = 0, r;
+	socklen_t n = sizeof(type);
+
+	(void)argv;
+	if (argc > 1 || getsockopt(LINK_FD, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
+	    type != SOCK_SEQPACKET) {
+		fputs(usage_text, stderr);
+		return 2;
+	}
+	r = harden_process();
+	if (r == 0)
+		r = close_in();
+	if (r == 0)
+		r = secret_init(&packet, SOURCE_PACKET_MAX);
+	if (r == 0) {
+		(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+		r = serve(&token, &packet);
+	}
+	token_close(&token);
+	if (r < 0)
+		fprintf(stderr, "keyferry-pkcs11: %s\n", strerror(-r));
+	return r < 0 ? 1 : 0;
+}
