@@ -11,6 +11,7 @@
 
 int cmd_byok_wrap(int argc, char **argv);
 int cmd_byok_inspect(int argc, char **argv);
+int cmd_byok_verify(int argc, char **argv);
 int cmd_byok_convert(int argc, char **argv);
 
 enum { BYOK_KEY_MAX = 64 << 10, BYOK_FILE_MAX = 1 << 20 };

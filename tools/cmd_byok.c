@@ -10,6 +10,7 @@
 static const struct cmd byok_cmds[] = {
 	{ "wrap", "wrap a key for a key-encryption key", cmd_byok_wrap },
 	{ "inspect", "what a wrapped key is, and what is wrong with it", cmd_byok_inspect },
+	{ "verify", "open a wrapped key with its KEK, on a test rig", cmd_byok_verify },
 	{ "convert", "a wrapped key in the form another receiver takes", cmd_byok_convert },
 };
 

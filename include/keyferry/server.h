@@ -624,6 +624,35 @@ int kf_byok_wrap(const struct kf_byok_kek *kek, const struct kf_byok_target *tar
 		 const struct kf_byok_plan *plan, uint8_t **blob, size_t *len, struct kf_error *e);
 
 /**
+ * struct kf_byok_unwrap_request - start from { .size = sizeof(struct kf_byok_unwrap_request) }
+ * @size:	of the struct the caller knows
+ * @kek:	RSA private key, PEM, of @kek_len bytes; @passphrase NULL: it is not encrypted
+ * @hash:	of OAEP
+ * @mode:	%KF_BYOK_MODE_DIRECT, else hybrid
+ */
+struct kf_byok_unwrap_request {
+	size_t size;
+	const void *kek;
+	size_t kek_len;
+	const void *passphrase;
+	size_t passphrase_len;
+	enum kf_hash hash;
+	enum kf_byok_mode mode;
+	const void *blob;
+	size_t blob_len;
+};
+
+/**
+ * kf_byok_unwrap() - open a wrapped key where the KEK's private half is at hand: on test rigs
+ * @out:	the key, as strictly read as a card would
+ *
+ * Says at which step it fails, which a receiver of keys must never do: whoever may ask often enough
+ * learns from that what is inside. Return: 0, -EBADMSG, -EINVAL, and as kf_keypair_from_pem() for @kek.
+ */
+int kf_byok_unwrap(const struct kf_byok_unwrap_request *request, struct kf_byok_target **out,
+		   struct kf_error *e);
+
+/**
  * struct kf_byok_label - what a .byok file says beside the blob
  * @size:	of the struct the caller knows
  * @kid:	the KEK's identifier, https://HOST/keys/NAME/VERSION

@@ -49,7 +49,7 @@ same() { cmp "$1" opened || fail "something else is in it than $1"; }
 } >setup 2>&1 || { cat setup; exit 1; }
 
 every_command_explains_itself() {
-	for c in wrap inspect convert; do
+	for c in wrap inspect verify convert; do
 		code 0 kf "$c" --help
 		says "^usage: keyferry byok $c"
 	done
@@ -332,6 +332,42 @@ a_blob_changes_its_clothes() {
 	[ ! -e bad ]
 }
 
+what_is_wrapped_is_verified_with_the_kek() {
+	wrap --kek kek2048.pem --kid "$kid" --key P-256.pem -o out >/dev/null
+	code 0 kf verify out --kek-private kek2048.key
+	says "^key: *p256, public key $(openssl pkey -in P-256.pem -pubout -outform DER | sha256sum | cut -d' ' -f1)\$"
+	code 0 kf verify out --kek-private kek2048.key --kid "$(echo "$kid" | tr '[:lower:]' '[:upper:]')" --type p256
+	code 0 kf verify out --kek-private kek2048.key --kid "$kid"
+	code 1 kf verify out --kek-private kek2048.key --kid "${kid%?}0"
+	says 'it is for another KEK'
+	code 1 kf verify out --kek-private kek2048.key --type p384
+	says 'it is a key of type p256, not p384'
+	code 1 kf verify out --kek-private kek4096.key
+	says 'no blob under a KEK of 4096 bits'
+	code 1 kf verify out --kek-private P-256.pem
+	says 'not an RSA key'
+	code 2 kf verify out
+	code 2 kf verify out --kek-private kek2048.key --hash sha1
+	/usr/bin/python3 "$open" azure sha256 hybrid kek2048.key --make <P-256.der >other
+	code 1 kf verify other --kek-private kek2048.key
+	says 'with SHA-256, and not with SHA-1'
+	openssl rsa -in rsa2048.pem -traditional -outform DER -out old.der 2>/dev/null
+	/usr/bin/python3 "$open" azure sha1 hybrid kek2048.key --make <old.der >other
+	code 1 kf verify other --kek-private kek2048.key
+	says 'PKCS #1'
+	openssl ec -in P-256.pem -outform DER -out old.der 2>/dev/null
+	/usr/bin/python3 "$open" azure sha1 hybrid kek2048.key --make <old.der >other
+	code 1 kf verify other --kek-private kek2048.key
+	says 'SEC 1'
+	wrap --kek kek2048.pem --kid "$kid" --key P-256.pem --hash sha256 -o named >/dev/null
+	code 1 kf verify named --kek-private kek2048.key
+	says '--named-hashes takes it'
+	code 0 kf verify named --kek-private kek2048.key --named-hashes
+	wrap --kek kek2048.pem --format aws --raw aes32 -o direct >/dev/null
+	code 0 kf verify direct --kek-private kek2048.key --format aws --direct
+	says '^key: *aes256, check value '
+}
+
 the_key_is_nowhere_else() {
 	openssl pkey -in P-256.pem -text -noout | sed -n '/priv:/,/pub:/p' | tr -d ' :\n' |
 		sed 's/priv//; s/pub//; s/^00//' >scalar
@@ -343,7 +379,7 @@ the_key_is_nowhere_else() {
 	done
 }
 
-plan 16
+plan 17
 t every_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t byok_1_each_key_opens_under_each_kek
@@ -359,5 +395,6 @@ t what_is_wrapped_is_told_without_opening_it
 t byok_4_blobs_of_others_are_told
 t byok_17_18_the_usual_mistakes_are_mended
 t a_blob_changes_its_clothes
+t what_is_wrapped_is_verified_with_the_kek
 t the_key_is_nowhere_else
 finish

@@ -245,7 +245,28 @@ byok_6_what_we_wrap_softhsm_opens() {
 	[ "$(cat value)" = "$(od -An -v -tx1 ours.aes | tr -d ' \n')" ]
 }
 
-plan 11
+# Its commands as they stand there; HEX is what a reader puts in, and the PIN what he types.
+byok_md_7_runs() {
+	mkdir tutorial tutorial/tokens
+	cd tutorial
+	printf 'directories.tokendir = %s/tutorial/tokens\nobjectstore.backend = file\n' "$dir" >softhsm2.conf
+	SOFTHSM2_CONF=$dir/tutorial/softhsm2.conf
+	sed -n '/^## 7\. /,/^## 8\. /s/^    //p' "$KF_SRC/docs/byok.md" >lines
+	[ "$(wc -l <lines)" -ge 14 ] || fail "the tutorial has $(wc -l <lines) commands"
+	echo "$pin" >pin
+	hex=
+	while read -r line; do
+		[ ! -e kek.pem ] || hex=$(openssl pkey -pubin -in kek.pem -outform DER | sha256sum | cut -d' ' -f1)
+		case $line in *--pkcs11*) line="$line --pin-fd 3" ;; esac
+		echo "\$ $line"
+		echo "$line" | sed "s#/usr/lib/softhsm/libsofthsm2.so#$module#; s/\bHEX\b/$hex/" >now
+		(PATH=$bin:$PATH && export PATH && sh ./now) </dev/null 3<pin || fail "failed: $line"
+	done <lines
+	cmp key.byok again.byok || grep -q '"ciphertext"' again.byok
+	[ -s mine.bin ]
+}
+
+plan 12
 t a_wrong_command_line_is_exit_code_2
 t byok_5_what_softhsm_wraps_opens
 t byok_51_what_may_not_leave_does_not
@@ -257,4 +278,5 @@ t the_whole_mechanism_comes_first
 t the_wrapping_key_only_wraps_and_does_not_stay
 t a_module_that_crashes_takes_nothing_with_it
 t byok_6_what_we_wrap_softhsm_opens
+t byok_md_7_runs
 finish

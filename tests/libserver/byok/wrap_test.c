@@ -3,7 +3,7 @@
  * tests/libserver/byok/wrap_test.c - What goes out, for whom, and that it opens. Other programs open
  * it in tests/tools/byok.sh.
  *
- * Faces: libserver/byok/target.c libserver/byok/format.c libserver/byok/file.c
+ * Faces: libserver/byok/target.c libserver/byok/format.c libserver/byok/file.c libserver/byok/unwrap.c
  */
 #include "format/ossl.h"
 #include "libserver/byok/envelope.h"
@@ -383,4 +383,139 @@ TEST(the_other_forms_are_bytes_and_base64)
 	EXPECT_STREQ("+/8=\n", (char *)out);
 	EXPECT_EQ(5, len);
 	free(out);
+}
+
+/* --- opening, on a rig --- */
+
+struct rig {
+	struct receiver r;
+	char *pem;
+	uint8_t blob[4096];
+	size_t len;
+	struct kf_error e;
+};
+
+static void rig_init(struct rig *rig)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long n;
+
+	rig->r = receiver_of(KF_KEY_RSA_2048);
+	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, rig->r.key, NULL, NULL, 0, NULL, NULL));
+	n = BIO_get_mem_data(bio, &text);
+	rig->pem = strndup(text, (size_t)n);
+	BIO_free(bio);
+}
+
+static void rig_deinit(struct rig *rig)
+{
+	receiver_deinit(&rig->r);
+	free(rig->pem);
+}
+
+/* What is inside @plain, under an AES key of @aes_len bytes. */
+static void rig_seal(struct rig *rig, enum kf_hash hash, size_t aes_len, struct bytes plain)
+{
+	uint8_t aes[64] = { 3 };
+	struct packer p = pack_begin(rig->blob, sizeof(rig->blob));
+
+	ASSERT_EQ(0, oaep_wrap(rig->r.key, hash, BYTES(aes, aes_len), &p));
+	if (aes_len == 16 || aes_len == 24 || aes_len == 32)
+		ASSERT_EQ(0, kwp_wrap(BYTES(aes, aes_len), plain, &p));
+	else
+		pack_zero(&p, kwp_size(plain.n));
+	rig->len = p.n;
+}
+
+static int rig_open(struct rig *rig, struct kf_byok_target **out)
+{
+	const struct kf_byok_unwrap_request q = {
+		.size = sizeof(q), .kek = rig->pem, .kek_len = strlen(rig->pem), .hash = KF_HASH_SHA1,
+		.blob = rig->blob, .blob_len = rig->len,
+	};
+
+	rig->e = (struct kf_error)KF_ERROR_INIT;
+	return kf_byok_unwrap(&q, out, &rig->e);
+}
+
+static void expect_why(struct rig *rig, const char *word)
+{
+	struct kf_byok_target *target = NULL;
+
+	EXPECT_EQ(-EBADMSG, rig_open(rig, &target));
+	EXPECT_NULL(target);
+	if (!strstr(rig->e.why, word))
+		TEST_FAIL("not \"%s\": %s", word, rig->e.why);
+}
+
+static void expect_inside(struct rig *rig, struct bytes plain, enum kf_key_type type)
+{
+	struct kf_byok_target *target = NULL;
+
+	rig_seal(rig, KF_HASH_SHA1, 32, plain);
+	if (rig_open(rig, &target) != 0) {
+		TEST_FAIL("%s", rig->e.why);
+		return;
+	}
+	EXPECT_EQ(type, kf_byok_target_type(target));
+	kf_byok_target_free(target);
+}
+
+TEST_TIMEOUT(a_rig_opens_what_a_card_would, 60)
+{
+	struct kf_byok_target *p256 = pair_target(KF_KEY_EC_P256);
+	uint8_t padded[256] = { 0 };
+	struct rig rig;
+
+	rig_init(&rig);
+	memcpy(padded, p256->plain.p, p256->plain.n);
+	for (size_t zeros = 0; zeros <= 7; zeros++)
+		expect_inside(&rig, BYTES(padded, p256->plain.n + zeros), KF_KEY_EC_P256);
+	rig_seal(&rig, KF_HASH_SHA1, 32, BYTES(padded, p256->plain.n + 8));
+	expect_why(&rig, "no AES key and no PKCS #8");
+	expect_inside(&rig, BYTES(padded, 32), KF_KEY_AES_256);
+	expect_inside(&rig, BYTES(padded, 16), KF_KEY_AES_128);
+	for (size_t aes = 16; aes <= 24; aes += 8) {
+		struct kf_byok_target *target = NULL;
+
+		rig_seal(&rig, KF_HASH_SHA1, aes, secret_bytes(&p256->plain));
+		EXPECT_EQ(0, rig_open(&rig, &target));
+		kf_byok_target_free(target);
+	}
+	kf_byok_target_free(p256);
+	rig_deinit(&rig);
+}
+
+TEST_TIMEOUT(byok_29_to_43_a_rig_says_what_is_wrong, 60)
+{
+	struct kf_byok_target *p256 = pair_target(KF_KEY_EC_P256);
+	struct bytes good = secret_bytes(&p256->plain);
+	uint8_t zeros[64] = { 0 };
+	struct rig rig;
+
+	rig_init(&rig);
+	rig_seal(&rig, KF_HASH_SHA384, 32, good);
+	expect_why(&rig, "with SHA-384, and not with SHA-1");
+	rig_seal(&rig, KF_HASH_SHA1, 32, good);
+	rig.blob[255] ^= 1;
+	expect_why(&rig, "the RSA part does not open");
+	rig_seal(&rig, KF_HASH_SHA1, 20, good);
+	expect_why(&rig, "holds 20 bytes");
+	rig_seal(&rig, KF_HASH_SHA1, 32, good);
+	for (size_t i = 256; i < 408; i += 8) {
+		rig.blob[i] ^= 0x80;
+		expect_why(&rig, "RFC 5649");
+		rig.blob[i] ^= 0x80;
+	}
+	rig.len = 300;
+	expect_why(&rig, "no blob under a KEK of 2048 bits");
+	rig_seal(&rig, KF_HASH_SHA1, 32, BYTES(zeros, 15));
+	expect_why(&rig, "15 bytes");
+	rig_seal(&rig, KF_HASH_SHA1, 32, BYTES(zeros, 48));
+	expect_why(&rig, "no AES key and no PKCS #8");
+	rig_seal(&rig, KF_HASH_SHA1, 32, BYTES("-----BEGIN PRIVATE KEY-----\nAAAAAAAA", 36));
+	expect_why(&rig, "PEM");
+	kf_byok_target_free(p256);
+	rig_deinit(&rig);
 }
