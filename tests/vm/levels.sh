@@ -19,7 +19,7 @@ fi
 
 # plug OPTION...: one reader on the bus, until unplug or the next one.
 plug() {
-	[ ! -e /tmp/reader.pid ] || kill "$(cat /tmp/reader.pid)" 2>/dev/null || :
+	leave
 	keyferry-vreader run --state /srv/card --gadget --empty "$@" 2>/tmp/reader.err &
 	reader=$!
 	echo "$reader" >/tmp/reader.pid
@@ -27,6 +27,17 @@ plug() {
 	kill -USR2 "$reader"
 	client keyferry reader wait --timeout 60 >/dev/null ||
 		fail "no card: $(cat /tmp/reader.err; said)"
+}
+
+# Whom a failed test has left behind still has the card.
+leave() {
+	[ -e /tmp/reader.pid ] || return 0
+	kill "$(cat /tmp/reader.pid)" 2>/dev/null || return 0
+	vm_wait 20 is_gone
+}
+
+is_gone() {
+	! kill -0 "$(cat /tmp/reader.pid)" 2>/dev/null
 }
 
 is_empty() {
@@ -52,7 +63,9 @@ works() {
 	with_pin keyferry card pin verify --timeout 120
 	[ -e /tmp/public.1 ] || makes_a_key 1
 	signs 1
+	# An item is longer than a short APDU.
 	case $* in
+	short) takes_a_sealed_key 4 KF-LEVELS-1 2048 ;;
 	tpdu-t0) takes_a_sealed_key 2 KF-LEVELS-1 2048 ;;
 	tpdu-t1) takes_a_sealed_key 3 KF-LEVELS-1 2048 ;;
 	esac
