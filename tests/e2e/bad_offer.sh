@@ -137,6 +137,8 @@ what_is_no_offer_is_refused() {
 	bad '"container" is not a number in range' "$format" "$again"
 	edit mail/first mail/bad "d['serial'] = 'a b'"
 	bad '"serial" is not a serial number' "$format" "$again"
+	edit mail/first mail/bad "d['serial'] = 7"
+	bad '"serial" is not a string' "$format" "$again"
 	edit mail/first mail/bad "d['method'] = 'none'"
 	bad '"method" ' "$format" "$again"
 	for member in format version serial container sid nonce method exchange_key \
@@ -156,9 +158,10 @@ base64url_is_strict() {
 	before
 	edit mail/offer mail/bad "d['sid'] += '=='"
 	bad '"sid" is not base64url of the right length' 'docs/formats.md 8'
-	edit mail/offer mail/bad "d['statement'] = d['statement'][:-1] + '+'"
+	# In the middle, where no bits have to be zero.
+	edit mail/offer mail/bad "s = d['statement']; d['statement'] = s[:8] + '+' + s[9:]"
 	bad '"statement" is not base64url'
-	edit mail/offer mail/bad "d['statement'] = d['statement'][:-1] + '/'"
+	edit mail/offer mail/bad "s = d['statement']; d['statement'] = s[:8] + '/' + s[9:]"
 	bad '"statement" is not base64url'
 	edit mail/offer mail/bad "d['signature'] = d['signature'][:8] + chr(10) + d['signature'][8:]"
 	bad '"signature" is not base64url'
@@ -169,6 +172,11 @@ base64url_is_strict() {
 	bad '"sid" is not base64url'
 	edit mail/offer mail/bad "d['sid'] = d['sid'][:-1]"
 	bad '"sid" is not base64url'
+	edit mail/offer mail/bad "d['nonce'] = d['nonce'][:40]"
+	bad '"nonce" is not base64url of the right length'
+	# A lone digit carries no byte, and its six bits may be zero.
+	edit mail/offer mail/bad "s = d['statement']; d['statement'] = s[:len(s) // 4 * 4] + 'A'"
+	bad '"statement" is not base64url'
 	edit mail/offer mail/bad "d['signature'] = ''"
 	bad '"signature" is empty or too long'
 	the_good_one_still_seals

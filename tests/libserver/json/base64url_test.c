@@ -33,6 +33,7 @@ TEST(there_is_one_form_only)
 {
 	static const char *const rows[] = {
 		"Zg==", "Zh", "Zm9", "Z", "Zm9v\n", " Zm9v", "Zm+v", "Zm/v", "Zm9vY", "Zm9v=",
+		"A", "Zm9vA", "Zm\n9v",
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -61,6 +61,20 @@ TEST(a_bad_member_sticks_and_yields_nothing)
 	EXPECT_EQ(-EBADMSG, json_in_end(&in));
 }
 
+TEST(copies_have_one_length)
+{
+	static const struct { size_t n; int r; } rows[] = { { 2, -EBADMSG }, { 3, 0 }, { 4, -EBADMSG } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct json_in in = begin(HEAD ",\"c\":\"Zm9v\"}");
+		uint8_t out[4] = { 9, 9, 9, 9 };
+
+		json_in_copy(&in, "c", out, rows[i].n);
+		EXPECT_EQ(rows[i].r, json_in_end(&in));
+		EXPECT_EQ(rows[i].r < 0 ? 0 : 'f', out[0]);
+	}
+}
+
 TEST(numbers_have_a_range)
 {
 	struct json_in in = begin(HEAD ",\"a\":255,\"b\":256}");
