@@ -13,7 +13,7 @@
 #include <openssl/ec.h>
 #include <stdlib.h>
 
-enum { WITH_PIN = 0x01, WITH_SESSION = 0x02, COMMANDS_MAX = 24 };
+enum { WITH_PIN = 0x01, WITH_SESSION = 0x02, COMMANDS_MAX = 24, KEK_AT = 6 };
 
 #define REQUIRE(claim) do { if (!(claim)) abort(); } while (0)
 
@@ -23,7 +23,7 @@ struct memory {
 };
 
 static struct memory blank, memory;
-static struct card_key *rsa_key, *ec_key;
+static struct card_key *rsa_key, *ec_key, *aes_key;
 
 static int load(void *owner, struct secret *out)
 {
@@ -71,6 +71,15 @@ static struct card_key *make_key(EVP_PKEY *pkey)
 	return key;
 }
 
+static void put_kek(struct container *c)
+{
+	put_key(c, rsa_key, KF_PURPOSE_KEK);
+	c->kek.hash = KF_HASH_SHA1;
+	c->kek.key_types = (struct number_list){ 3, { KF_KEY_RSA_2048, KF_KEY_EC_P256, KF_KEY_AES_128 } };
+	c->kek.purposes = (struct number_list){ 2, { KF_PURPOSE_SIGN, KF_PURPOSE_CIPHER } };
+	REQUIRE(blob_new(BYTES("kek", 3), &c->kek.name) == 0);
+}
+
 static void fill(struct state *state)
 {
 	static const uint8_t cert[] = { 0x30, 0x00 };
@@ -87,6 +96,8 @@ static void fill(struct state *state)
 	put_key(&state->containers[2], rsa_key, KF_PURPOSE_DECRYPT);
 	put_key(&state->containers[3], ec_key, KF_PURPOSE_DERIVE);
 	put_key(&state->containers[4], ec_key, KF_PURPOSE_SIGN);
+	put_kek(&state->containers[KEK_AT]);
+	put_key(&state->containers[7], aes_key, KF_PURPOSE_CIPHER);
 	offer.key = card_key_ref(rsa_key);
 	state_add_offer(state, &offer);
 }
@@ -99,6 +110,7 @@ static void make_blank(void)
 
 	rsa_key = make_key(d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, sizeof(prepared_rsa2048)));
 	ec_key = make_key(EVP_EC_gen("P-256"));
+	REQUIRE(card_key_new_secret(KF_KEY_AES_128, BYTES("sixteen bytes..", 16), &aes_key) == 0);
 	REQUIRE(state_new(&state) == 0);
 	fill(state);
 	REQUIRE(state_encode(state, &out) == 0);
@@ -137,6 +149,7 @@ static void keeps_its_word(const struct vcard *card)
 	static uint8_t buf[CODEC_MAX];
 	struct packer out = pack_begin(buf, sizeof(buf));
 	const struct container *k1 = &card->state->containers[1];
+	const struct container *kek = &card->state->containers[KEK_AT];
 	struct state *again;
 
 	REQUIRE(state_encode(card->state, &out) == 0);
@@ -145,6 +158,10 @@ static void keeps_its_word(const struct vcard *card)
 	state_free(again);
 	if (k1->key && k1->purpose != KF_PURPOSE_EXCHANGE)	/* deleted first, then made anew */
 		REQUIRE(k1->origin == KF_ORIGIN_GENERATED);
+	/* a KEK allows for ever what it allowed at first; one made anew in its place allows what it says */
+	if (kek->key && kek->purpose == KF_PURPOSE_KEK && bytes_equal(blob_bytes(kek->kek.name), BYTES("kek", 3)) &&
+	    kek->kek.key_types.n == 3)
+		REQUIRE(kek->kek.hash == KF_HASH_SHA1 && kek->kek.purposes.n == 2);
 	REQUIRE(bytes_equal(card_key_spki(card->state->device), card_key_spki(ec_key)));
 }
 

@@ -161,6 +161,44 @@ static void call_process(struct kf_client *client, struct kf_context *context)
 		touch_blob(blob);
 }
 
+static void call_keks(struct kf_client *client, struct kf_context *context)
+{
+	struct kf_keks *keks = NULL;
+
+	(void)client;
+	if (kf_kek_list(context, &keks) < 0)
+		return;
+	for (size_t i = 0; i < kf_keks_count(keks); i++)
+		if (strlen(kf_kek_name(kf_keks_at(keks, i))) > KF_KID_MAX)
+			abort();
+	(void)kf_keks_free(keks);
+}
+
+static void call_import(struct kf_client *client, struct kf_context *context)
+{
+	const struct kf_byok_spec spec = { .kid = "kek", .kek = KF_CONTAINER_ANY };
+	struct kf_imported *imported = NULL;
+	size_t n;
+
+	(void)client;
+	if (kf_byok_import(context, &spec, (const uint8_t *)"x", 1, &imported) < 0)
+		return;
+	touch(kf_imported_public_key(imported, &n), n);
+	touch(kf_imported_receipt(imported, &n), n);
+	touch(kf_imported_check_value(imported, &n), n);
+	(void)kf_imported_free(imported);
+}
+
+static void call_gcm(struct kf_client *client, struct kf_context *context)
+{
+	uint8_t iv[KF_GCM_IV_SIZE], tag[KF_GCM_TAG_SIZE];
+	struct kf_blob *blob = NULL;
+
+	(void)client;
+	if (kf_aes_gcm_encrypt(context, 1, NULL, 0, NULL, 0, iv, tag, &blob) == 0)
+		touch_blob(blob);
+}
+
 static const struct {
 	uint32_t request;
 	void (*call)(struct kf_client *client, struct kf_context *context);
@@ -170,6 +208,8 @@ static const struct {
 	{ KF_STATUS, call_status },		{ KF_CLIENTS, call_peers },
 	{ KF_OFFER, call_offer },		{ KF_DECRYPT, call_decrypt },
 	{ KF_PROCESS, call_process },		{ KF_POLICY, call_rules },
+	{ KF_KEK_LIST, call_keks },		{ KF_BYOK_IMPORT, call_import },
+	{ KF_CIPHER, call_gcm },
 };
 
 static uint8_t frame[KF_PACKET_MAX];
