@@ -30,9 +30,9 @@ static size_t rsa(EVP_PKEY *kek, const struct wrapping *w, int padding, struct b
 
 static const EVP_CIPHER *cipher_of(size_t len, bool pad)
 {
-	if (len == 24)
+	if (len >= 24 && len < 32)
 		return pad ? EVP_aes_192_wrap_pad() : EVP_aes_192_wrap();
-	if (len == 32)
+	if (len >= 32)
 		return pad ? EVP_aes_256_wrap_pad() : EVP_aes_256_wrap();
 	return pad ? EVP_aes_128_wrap_pad() : EVP_aes_128_wrap();
 }

@@ -18,7 +18,7 @@ enum { WRAPPING_MAX = 4096 };
  * @md, @mgf:	hash of OAEP and of MGF1; @mgf NULL: the same
  * @label:	of OAEP
  * @pkcs1:	C1 padded by PKCS#1 v1.5
- * @aes_len:	bytes under OAEP; what is not 16, 24 or 32 cannot wrap, so C2 is then under the first 16
+ * @aes_len:	bytes under OAEP; of what is not 16, 24 or 32 C2 is under as many first bytes as make a key
  * @no_aes:	nothing under OAEP
  * @aiv:	8 bytes that KW starts from in place of RFC 5649's; C2 is then the plaintext as it is given,
  *		which has to be a multiple of 8

@@ -289,6 +289,15 @@ TEST_F(card, a_signature_does_not_move_to_another_item)
 	expect_only_a_try_spent(self);
 }
 
+/* What comes by UNWRAP alone does not come by an item, however well it is sealed. */
+TEST_F(card, a_type_that_no_offer_lists_is_refused)
+{
+	sealing_take_key(&self->s, TRAY_P256K, KF_PURPOSE_SIGN);
+	sealing_seal(&self->s);
+	EXPECT_EQ(SW_REFUSED, sealing_process(&self->s, &self->tray));
+	expect_only_a_try_spent(self);
+}
+
 TEST_F(card, a_wrong_mac_is_refused)
 {
 	self->s.mac_flip = true;
