@@ -5,9 +5,12 @@
 #include "format/numbers.h"
 #include "libserver/json/object.h"
 #include "tools/byok.h"
+#include "tools/byok_card.h"
 #include "tools/server_state.h"
 
 static const struct cmd byok_cmds[] = {
+	{ "kek", "key-encryption keys of a card", cmd_byok_kek },
+	{ "import", "have the card unwrap a key", cmd_byok_import },
 	{ "wrap", "wrap a key for a key-encryption key", cmd_byok_wrap },
 	{ "inspect", "what a wrapped key is, and what is wrong with it", cmd_byok_inspect },
 	{ "verify", "open a wrapped key with its KEK, on a test rig", cmd_byok_verify },

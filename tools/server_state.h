@@ -21,7 +21,7 @@ int cmd_byok(int argc, char **argv);
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key for the card that made an offer", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \
-	{ "byok", "bring your own key: wrap, inspect, verify, convert", cmd_byok }
+	{ "byok", "bring your own key: KEKs, import, wrap, inspect, convert", cmd_byok }
 
 #define PASSPHRASE_MAX 1024
 

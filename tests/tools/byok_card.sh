@@ -1,0 +1,217 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# keyferry byok with a card: a KEK is made in it and attested, keys are wrapped for it elsewhere, the card opens
+# them, and what it then signs holds. The card is keyferry-vreader's behind keyferryd.
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+
+bin=$KF_BUILD/bin
+for p in keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader; do
+	[ -x "$bin/$p" ] || skip_all "$p is not built"
+done
+dir=$(mktemp -d)
+cd "$dir" || exit 1
+KEYFERRY_SOCKET=$dir/broker.sock
+export KEYFERRY_SOCKET
+pids=
+
+stop() {
+	# shellcheck disable=SC2086 # a list
+	kill $pids 2>/dev/null
+	# shellcheck disable=SC2086
+	wait $pids 2>/dev/null
+	cd /
+	rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+until_ok() {
+	tries=0
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+kf() { "$bin/keyferry" "$@"; }
+byok() { "$bin/keyferry" byok "$@"; }
+code() {
+	wanted=$1
+	shift
+	got=0
+	"$@" >said 2>&1 || got=$?
+	[ "$got" -eq "$wanted" ] || fail "exit code $got instead of $wanted: $(cat said)"
+}
+says() { grep -q -- "$1" said || fail "it said: $(cat said)"; }
+with_puk() { echo 12345678 | byok "$@" --pin-fd 0; }
+with_pin() { echo 123456 | byok "$@" --pin-fd 0; }
+
+"$bin/keyferry-vreader" personalise --state card --serial KF-1 --pin 123456 --puk 12345678 >setup 2>&1 ||
+	{ cat setup; exit 1; }
+"$bin/keyferry-vreader" run --state card --listen "$dir/reader.sock" >reader.log 2>&1 &
+pids="$pids $!"
+until_ok test -S reader.sock
+"$bin/keyferryd" --socket "$KEYFERRY_SOCKET" --virtual "$dir/reader.sock" \
+	--grant "$(id -u):look,use,inject,create,delete,kek" >daemon.log 2>&1 &
+pids="$pids $!"
+until_ok kf card show
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem 2>/dev/null
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem 2>/dev/null
+openssl rand -out key.aes 32
+
+every_command_explains_itself() {
+	for c in import 'kek create' 'kek list' 'kek export' 'kek disable' 'kek enable' 'kek delete'; do
+		# shellcheck disable=SC2086 # words
+		code 0 byok $c --help
+		says "^usage: keyferry byok $c"
+	done
+	code 2 byok kek
+	code 2 byok kek create
+	code 2 byok kek create --name k --size 1024
+	code 2 byok kek create --name k --allow p256,des
+	code 2 byok kek create --name k --hash md5
+	code 2 byok kek export --name k
+	code 2 byok import x
+	code 2 byok import x --ops sign --type p999
+}
+
+a_kek_is_made_by_the_administrator() {
+	got=0
+	echo 99999999 | byok kek create --name first --size 2048 --pin-fd 0 >said 2>&1 || got=$?
+	[ "$got" -eq 5 ] || fail "$got $(cat said)"
+	code 0 with_puk kek create --name first --size 2048
+	says '^kek: *https://kf-1\.keyferry\.localhost/keys/first/[0-9a-f]\{32\}$'
+	sed -n 's/^kek: *//p' said >kid
+	code 0 with_puk kek create --name narrow --size 2048 --allow p256,aes256 --hash sha256
+	code 0 byok kek list
+	says 'rsa2048 *sha1 *enabled *https://kf-1.*first'
+	says 'rsa2048 *sha256 *enabled *https://kf-1.*narrow'
+	byok kek list --json | grep -q '"keks"'
+	code 1 byok kek export --name third -o out
+	says 'no KEK of this card has this name'
+}
+
+its_public_key_comes_with_the_cards_word() {
+	code 0 byok kek export --name first -o kek.pem --attestation kek.json
+	openssl pkey -pubin -in kek.pem -noout
+	grep -q '"format": "keyferry-kek"' kek.json
+	code 0 byok kek export --name "$(cat kid)" -o again.pem
+	cmp kek.pem again.pem
+	code 0 byok kek export --name narrow -o narrow.pem --attestation narrow.json
+	byok kek export --name first -o - | cmp - kek.pem
+}
+
+wrap() {
+	byok wrap --kek kek.pem --kek-attestation kek.json --root card/root.pem --device KF-1 --allow-virtual "$@"
+}
+
+the_card_vouches_and_nobody_else() {
+	code 0 wrap --key key.pem -o key.byok
+	says 'attested by the card'
+	says '^grade: *A-virtual$'
+	says "^kid: *$(cat kid)\$"
+	code 1 byok wrap --kek kek.pem --kek-attestation kek.json --root card/root.pem --device KF-1 \
+		--key key.pem -o bad
+	says 'virtual'
+	code 1 byok wrap --kek kek.pem --kek-attestation kek.json --root card/root.pem --device KF-2 \
+		--allow-virtual --key key.pem -o bad
+	says 'it is of card KF-1'
+	code 1 byok wrap --kek narrow.pem --kek-attestation kek.json --root card/root.pem --device KF-1 \
+		--allow-virtual --key key.pem -o bad
+	says 'another key'
+	code 1 wrap --key key.pem --hash sha256 -o bad
+	says 'with SHA-1, and not with SHA-256'
+	code 1 byok wrap --kek narrow.pem --kek-attestation narrow.json --root card/root.pem --device KF-1 \
+		--allow-virtual --key rsa.pem -o bad
+	says 'unwraps no key of type rsa2048'
+	code 1 wrap --key key.pem --kid https://other/keys/k -o bad
+	says 'the card calls this KEK'
+	[ ! -e bad ]
+}
+
+hash_of() { openssl pkey -in "$1" -pubout -outform DER | sha256sum | cut -d' ' -f1; }
+
+the_card_opens_it_and_the_key_works() {
+	code 1 with_pin import key.byok --ops sign
+	says 'the curve has to be said'
+	code 1 with_pin import key.byok --ops sign,decrypt --type p256
+	code 0 with_pin import key.byok --ops sign,verify --type p256 -o receipt
+	says "^key: *p256, public key $(hash_of key.pem)\$"
+	says '^grade: *A-virtual'
+	[ -s receipt ]
+	number=$(sed -n 's/^container: *//p' said)
+	echo letter >letter
+	echo 123456 | kf key sign --container "$number" --hash sha256 --in letter -o signature --pin-fd 0
+	openssl pkey -in key.pem -pubout -out public.pem
+	openssl dgst -sha256 -verify public.pem -signature signature letter
+	wrap --key rsa.pem -o rsa.byok >/dev/null
+	code 0 with_pin import rsa.byok --ops decrypt
+	says "^key: *rsa2048, public key $(hash_of rsa.pem)\$"
+	wrap --raw key.aes -o aes.byok >wrapped
+	code 0 with_pin import aes.byok --ops encrypt,decrypt --json
+	check=$(sed -n 's/^key: .*check value //p' wrapped)
+	says "\"check_value\": \"$check\""
+}
+
+a_named_hash_goes_all_the_way() {
+	code 0 byok wrap --kek narrow.pem --kek-attestation narrow.json --root card/root.pem --device KF-1 \
+		--allow-virtual --key key.pem -o narrow.byok
+	says 'OAEP with sha256'
+	code 1 with_pin import narrow.byok --ops sign --type p256
+	says 'named-hashes'
+	code 0 with_pin import narrow.byok --ops sign --type p256 --named-hashes
+}
+
+what_is_not_for_this_card_is_refused() {
+	sed 's#keyferry.localhost#elsewhere.localhost#' key.byok >other.byok
+	code 1 with_pin import other.byok --ops sign --type p256
+	says 'no KEK of this card is called so'
+	code 1 with_pin import key.byok --ops sign --type p384
+	base64 key.byok >coded.byok
+	code 1 with_pin import coded.byok --ops sign --type p256
+	says 'base64 of a .byok file'
+	code 0 with_puk kek disable --name first
+	code 1 with_pin import key.byok --ops sign --type p256
+	says 'the KEK is disabled'
+	code 0 with_puk kek enable --name first
+	code 0 with_pin import key.byok --ops sign --type p256
+}
+
+a_kek_that_is_gone_opens_nothing() {
+	code 0 with_puk kek delete --name first
+	code 1 with_pin import key.byok --ops sign --type p256
+	says 'no KEK of this card is called so'
+	code 0 byok kek list
+	! grep -q first said || fail "$(cat said)"
+}
+
+# The commands of the page as they stand there, on a card of their own KEK; the PUK and the PIN are typed, and
+# a virtual card is allowed on purpose.
+byok_md_7_runs() {
+	cp card/root.pem root.pem
+	sed -n '/^With a card/,/^## 8\. /s/^    //p' "$KF_SRC/docs/byok.md" >lines
+	[ "$(wc -l <lines)" = 4 ] || fail "$(cat lines)"
+	while read -r line; do
+		echo "\$ $line"
+		case $line in
+		*create*) line="echo 12345678 | $line --pin-fd 0" ;;
+		*import*) line="echo 123456 | $line --pin-fd 0" ;;
+		*attestation*--root*) line="$line --allow-virtual" ;;
+		esac
+		echo "$line" | sed 's/\bSERIAL\b/KF-1/' >now
+		(PATH=$bin:$PATH && export PATH && sh ./now) </dev/null || fail "failed: $line"
+	done <lines
+}
+
+plan 9
+t every_command_explains_itself
+t a_kek_is_made_by_the_administrator
+t its_public_key_comes_with_the_cards_word
+t the_card_vouches_and_nobody_else
+t the_card_opens_it_and_the_key_works
+t a_named_hash_goes_all_the_way
+t what_is_not_for_this_card_is_refused
+t a_kek_that_is_gone_opens_nothing
+t byok_md_7_runs
+finish
