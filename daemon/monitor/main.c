@@ -159,19 +159,6 @@ static bool is_whole(const struct config *config)
 	return config->socket && (config->n_virtuals > 0 || config->usb || config->conf_path);
 }
 
-/* Virtual readers of the file beside those of the command line. */
-static int add_virtuals(struct config *config)
-{
-	for (size_t i = 0; i < config->conf.n_virtuals; i++)
-		if (take_virtual(config, config->conf.virtuals[i]) < 0) {
-			monitor_say("more than %d virtual readers", MONITOR_PORTS);
-			return -ENOSPC;
-		}
-	if (config->conf.virtual_uid != (uid_t)-1)
-		config->virtual_uid = config->conf.virtual_uid;
-	return 0;
-}
-
 /* Return: -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, struct config *config)
 {
@@ -210,7 +197,7 @@ int main(int argc, char **argv)
 	r = parse(argc, argv, &config);
 	if (r >= 0)
 		return r;
-	if (monitor_read_conf(&config, &config.conf) < 0 || add_virtuals(&config) < 0)
+	if (monitor_read_conf(&config, &config.conf) < 0)
 		return EX_CONFIG;	/* to be mended by a person, not by trying again */
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = monitor_init(&monitor, &config) < 0 ? 1 : monitor_run(&monitor);

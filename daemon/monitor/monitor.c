@@ -161,6 +161,73 @@ static int send_policy(struct monitor *monitor, const struct conf *conf)
 	return 0;
 }
 
+static uid_t virtual_uid(const struct monitor *monitor)
+{
+	return monitor->conf.virtual_uid != (uid_t)-1 ? monitor->conf.virtual_uid :
+							monitor->config->virtual_uid;
+}
+
+static struct port *virtual_at(const struct monitor *monitor, const char *path)
+{
+	struct port *port;
+
+	list_each(port, &monitor->ports, link)
+		if (port_is_at(port, path))
+			return port;
+	return NULL;
+}
+
+/* Those of the command line, then those of the file; NULL behind the last. */
+static const char *virtual_path(const struct monitor *monitor, size_t i)
+{
+	size_t n = monitor->config->n_virtuals;
+
+	if (i < n)
+		return monitor->config->virtuals[i];
+	return i - n < monitor->conf.n_virtuals ? monitor->conf.virtuals[i - n] : NULL;
+}
+
+static bool is_wanted(const struct monitor *monitor, const struct port *port)
+{
+	const char *path;
+
+	for (size_t i = 0; (path = virtual_path(monitor, i)); i++)
+		if (port_is_at(port, path))
+			return true;
+	return false;
+}
+
+/* Return: 0, or the error of the last that cannot be had, each of which was told. */
+static int add_virtuals(struct monitor *monitor)
+{
+	const char *path;
+	int r = 0;
+
+	for (size_t i = 0; (path = virtual_path(monitor, i)); i++) {
+		int made = virtual_at(monitor, path) ? 0 : port_new_virtual(monitor, path);
+
+		r = made < 0 ? made : r;
+	}
+	return r;
+}
+
+/* Who was trusted under another rule is judged anew, so with another uid all of them go first. */
+static void follow_virtuals(struct monitor *monitor)
+{
+	bool anew = monitor->virtual_uid != virtual_uid(monitor);
+	struct port *port, *next;
+
+	list_each_safe(port, next, &monitor->ports, link)
+		if (!port_is_usb(port) && port->state != PORT_LEAVING &&
+		    (anew || !is_wanted(monitor, port)))
+			port_leave(port);
+	monitor->virtual_uid = virtual_uid(monitor);
+	(void)add_virtuals(monitor);
+	list_each_safe(port, next, &monitor->ports, link)
+		if (!port_is_usb(port))
+			port_look(port);
+}
+
 /* Clients stay connected; what they ask from now on is judged by the new table. */
 static void reload(struct monitor *monitor)
 {
@@ -174,6 +241,7 @@ static void reload(struct monitor *monitor)
 	    send_policy(monitor, conf) == 0) {
 		monitor_say("policy %u is in force", monitor->policy_version);
 		monitor->conf = *conf;
+		follow_virtuals(monitor);
 		if (monitor->config->usb)	/* readers that are ours now, or no more */
 			bus_look(&monitor->bus);
 	} else {
@@ -355,6 +423,7 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 				     .inotify = SOURCE_INIT, .link = SOURCE_INIT,
 				     .broker = CHILD_INIT, .loop = LOOP_INIT, .nap = NAP_INIT };
 	monitor->conf = config->conf;
+	monitor->virtual_uid = virtual_uid(monitor);
 	list_init(&monitor->ports);
 	r = find_programs(monitor);
 	if (r < 0)
@@ -370,8 +439,8 @@ int monitor_init(struct monitor *monitor, const struct config *config)
 		monitor_say("cannot start: %s", strerror(-r));
 	if (r == 0 && config->usb)	/* before the first look: what comes after it is heard of */
 		r = bus_init(&monitor->bus, monitor);
-	for (size_t i = 0; i < config->n_virtuals && r == 0; i++)
-		r = port_new_virtual(monitor, config->virtuals[i]);
+	if (r == 0)
+		r = add_virtuals(monitor);
 	if (r < 0)
 		return r;
 	r = monitor_sandbox(monitor, &monitor->guards);

@@ -22,6 +22,7 @@
 
 /**
  * struct config - the command line
+ * @virtuals:	sockets of virtual readers, besides those of the file
  * @virtual_uid: whose sockets are trusted besides root's and ours; (uid_t)-1: nobody's
  * @usb:	where USB readers are looked for; NULL: nowhere
  * @join:	the socket where a broker waits for us; NULL: we start one, in development
@@ -57,6 +58,7 @@ struct monitor {
 	struct ward ward;
 	char driver_path[PATH_MAX], broker_path[PATH_MAX];
 	struct conf conf;	/* in force */
+	uid_t virtual_uid;	/* likewise; the file's word goes before the command line's */
 	uint32_t policy_version;
 	uint32_t guards;	/* KF_GUARD_ of this process */
 	bool listening;		/* the socket's name is ours to remove */

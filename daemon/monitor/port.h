@@ -130,6 +130,9 @@ int port_new_virtual(struct monitor *monitor, const char *path);
 /* Takes over usb->dir on success. Return: 0, -ENOSPC, -ENOMEM. */
 int port_new_usb(struct monitor *monitor, struct usb_reader *usb, const char *name);
 
+/* It is the virtual reader with its socket at @path, and is to stay. */
+bool port_is_at(const struct port *port, const char *path);
+
 static inline bool port_is_usb(const struct port *port)
 {
 	return port->kind->open;

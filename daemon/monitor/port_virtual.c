@@ -50,7 +50,7 @@ static void virtual_complain(const struct port *port, int error)
 static int virtual_reach(struct port *port, int *fd)
 {
 	const struct vpath *path = &port->virtual.path;
-	uid_t uid = port->monitor->config->virtual_uid;
+	uid_t uid = port->monitor->virtual_uid;
 	const char *where = "";
 	_cleanup_(fd_closep) int dir = vpath_open_dir(path, uid, &where);
 
@@ -150,7 +150,8 @@ static bool name_taken(const struct port *port)
 	const struct port *other;
 
 	list_each(other, &port->monitor->ports, link)
-		if (other != port && strcmp(other->name, port->name) == 0)
+		if (other != port && other->state != PORT_LEAVING &&
+		    strcmp(other->name, port->name) == 0)
 			return true;
 	return false;
 }
@@ -186,7 +187,7 @@ static int virtual_init(struct port *port, const char *path)
 		return r;
 	}
 	name_port(port);
-	dir = vpath_open_dir(&port->virtual.path, port->monitor->config->virtual_uid, &where);
+	dir = vpath_open_dir(&port->virtual.path, port->monitor->virtual_uid, &where);
 	if (dir < 0) {
 		monitor_say("--virtual %s: directory \"%s\" on the way: %s", path, where,
 			    dir == -EPERM ? "others could exchange what is below it; use a "
@@ -198,6 +199,15 @@ static int virtual_init(struct port *port, const char *path)
 	if (r < 0)
 		monitor_say("--virtual %s: cannot watch its directory: %s", path, strerror(-r));
 	return r;
+}
+
+bool port_is_at(const struct port *port, const char *path)
+{
+	struct vpath vpath;
+
+	return !port_is_usb(port) && port->state != PORT_LEAVING && vpath_init(&vpath, path) == 0 &&
+	       strcmp(port->virtual.path.dir, vpath.dir) == 0 &&
+	       strcmp(port->virtual.path.base, vpath.base) == 0;
 }
 
 int port_new_virtual(struct monitor *monitor, const char *path)

@@ -27,7 +27,9 @@ FIXTURE(service)
 	char conf[160];
 };
 
-static void configure(struct fixture_service *self, const char *service, const char *rules)
+/* @reader: its socket, in the rig's folder. */
+static void configure_with(struct fixture_service *self, const char *reader, const char *service,
+			   const char *rules)
 {
 	char text[1024], next[170];
 	int fd, n;
@@ -35,7 +37,7 @@ static void configure(struct fixture_service *self, const char *service, const c
 	n = snprintf(text, sizeof(text),
 		     "[service]\n%s\n[virtual]\npath = %s\n[policy]\nshipped-rules = no\n"
 		     "[rule client]\nuser = %u\nallow = look use inject create delete\n%s",
-		     service, rig_path(&self->stage.rig, "run/reader.sock"),
+		     service, rig_path(&self->stage.rig, reader),
 		     self->stage.rig.uid[RIG_CLIENT], rules);
 	(void)snprintf(next, sizeof(next), "%s.new", self->conf);
 	fd = open(next, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
@@ -43,6 +45,11 @@ static void configure(struct fixture_service *self, const char *service, const c
 	ASSERT_EQ(n, write(fd, text, (size_t)n));
 	fd_close(fd);
 	ASSERT_EQ(0, rename(next, self->conf));
+}
+
+static void configure(struct fixture_service *self, const char *service, const char *rules)
+{
+	configure_with(self, "run/reader.sock", service, rules);
 }
 
 FIXTURE_SETUP(service)
@@ -281,6 +288,62 @@ TEST_F_TIMEOUT(service, new_rules_count_at_once_and_no_client_is_dropped, 60)
 	EXPECT_EQ(KF_REASON_RIGHT_HERE, reply.header.reason);
 	EXPECT_EQ(0, raw_call(want.fd, KF_CONTEXT_CLOSE, context, &reply));
 	fd_close(want.fd);
+}
+
+static bool has_the_reader(void *data)
+{
+	struct kf_reader_entry entry;
+
+	return raw_reader(*(int *)data, "virtual:reader", &entry);
+}
+
+static bool has_not(void *data)
+{
+	return !has_the_reader(data);
+}
+
+TEST_F_TIMEOUT(service, virtual_readers_come_and_go_with_the_file, 60)
+{
+	pid_t monitor;
+	int fd;
+
+	configure_with(self, "run/another.sock", "", "");
+	launch(self);
+	monitor = monitor_of(self);
+	fd = stage_greet(&self->stage, self->stage.rig.uid[RIG_CLIENT]);
+	EXPECT_FALSE(has_the_reader(&fd));
+	for (int i = 0; i < 2; i++) {
+		configure(self, "", "");
+		ASSERT_EQ(0, kill(monitor, SIGHUP));
+		EXPECT_TRUE(rig_until(has_the_reader, &fd, 10000));
+		client_works(self);
+		configure_with(self, "run/another.sock", "", "");
+		ASSERT_EQ(0, kill(monitor, SIGHUP));
+		EXPECT_TRUE(rig_until(has_not, &fd, 10000));
+	}
+	fd_close(fd);
+}
+
+TEST_F_TIMEOUT(service, a_virtual_reader_that_is_back_at_once_has_its_name, 60)
+{
+	pid_t monitor, driver;
+	int fd;
+
+	configure(self, "", "");
+	launch(self);
+	client_works(self);
+	monitor = monitor_of(self);
+	driver = pid_in_status(self, "driver");
+	fd = stage_greet(&self->stage, self->stage.rig.uid[RIG_CLIENT]);
+	ASSERT_EQ(0, kill(driver, SIGSTOP));		/* it takes its time to leave */
+	configure_with(self, "run/another.sock", "", "");
+	ASSERT_EQ(0, kill(monitor, SIGHUP));
+	EXPECT_TRUE(rig_until(has_not, &fd, 10000));
+	configure(self, "", "");
+	ASSERT_EQ(0, kill(monitor, SIGHUP));
+	EXPECT_TRUE(rig_until(has_the_reader, &fd, 10000));
+	client_works(self);
+	fd_close(fd);
 }
 
 TEST_F_TIMEOUT(service, a_broken_file_at_reload_changes_nothing_and_is_told, 60)
