@@ -216,6 +216,15 @@ int device_event(struct device *device, const struct kf_drv_event *event)
 	return r;
 }
 
+int device_silent(struct device *device)
+{
+	if (device->link.step == LINK_HELLO || (device->hello.features & KF_FEATURE_POLLED))
+		return -EPROTO;
+	device->hello.features |= KF_FEATURE_POLLED;
+	watch_news(device->broker);
+	return 0;
+}
+
 void device_kick(struct device *device)
 {
 	uint32_t last = device->link.last;

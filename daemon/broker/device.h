@@ -62,5 +62,7 @@ void device_said_hello(struct device *device, const struct packet *reply);
 void device_driver_lost(struct device *device, const char *why, uint32_t tell);
 /* An event of the driver. Return: 0, or -EPROTO for one that cannot be. */
 int device_event(struct device *device, const struct kf_drv_event *event);
+/* It does not tell of its cards any more. Return: 0, or -EPROTO for one that never did. */
+int device_silent(struct device *device);
 /* The link is free: the slots start what they have, beginning behind the one that had it last. */
 void device_kick(struct device *device);

@@ -110,6 +110,8 @@ static int link_take(struct device *device, struct bytes frame)
 	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_EVENT)
 		return event_is_flood(device) ? -EPROTO :
 		       device_event(device, packet_read(&packet));
+	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_SILENT)
+		return device_silent(device);
 	if (!reply_is_due(link, &packet))
 		return -EPROTO;
 

@@ -98,10 +98,10 @@ static int on_hello(struct call *call)
 		.product = desc->product,
 		.guards = call->s->guards,
 	};
-	/* Whoever falls silent later is asked all the time: the broker knows only what this says. */
 	if (reader_is_silent(call->s->reader)) {
 		out->features |= KF_FEATURE_POLLED;
 		call->s->reader->watch = false;
+		call->s->told_silent = true;
 	}
 	packet_set_string(out->product_name, call->s->reader->name);
 	packet_set_string(out->driver_version, KF_VERSION);

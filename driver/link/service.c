@@ -90,6 +90,18 @@ static bool has_a_card(const struct service *s)
 	return any;
 }
 
+/* The interrupt endpoint failed after the greeting: the broker knows when anybody is interested. */
+static int tell_silent(struct service *s)
+{
+	struct packet packet = packet_event(KF_DRV_SILENT);
+
+	if (s->told_silent || !reader_is_silent(s->reader))
+		return 0;
+	s->told_silent = true;
+	s->reader->watch = false;
+	return link_event(&s->link, &packet);
+}
+
 static int dispatch(struct service *s)
 {
 	int r;
@@ -99,7 +111,7 @@ static int dispatch(struct service *s)
 	if (r == -ENODEV)
 		return r;
 	take_changes(s);
-	r = 0;
+	r = tell_silent(s);
 	for (unsigned int i = 0; i < s->reader->desc.n_slots && r == 0 && !s->leave; i++)
 		r = seat_follow(&s->seats[i]);
 	s->leave |= s->spent && !has_a_card(s);

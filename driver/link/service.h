@@ -25,6 +25,7 @@
  * @guards:	KF_GUARD_ of this process, for the hello
  * @complain:	takes a sentence about a card that was refused, may be NULL
  * @greeted:	KF_DRV_HELLO was answered
+ * @told_silent: the broker knows that the reader does not tell of its cards, and when to ask for them
  * @spent:	a card has left
  * @leave:	no more requests: return from service_run()
  * @out:	SERVICE_OUT_MAX bytes for the parts of a reply; wiped after each
@@ -39,6 +40,7 @@ struct service {
 	void (*complain)(const char *what, int error);
 	uint32_t guards;
 	bool greeted;
+	bool told_silent;
 	bool spent;
 	bool leave;
 	uint8_t *out;

@@ -1616,6 +1616,18 @@ struct kf_drv_event {
 static_assert(sizeof(struct kf_drv_event) == 116, "kf_drv_event");
 #define KF_DRV_EVENT		_IOR(KF_TYPE, 0xe8, struct kf_drv_event)
 
+/**
+ * struct kf_drv_silent - from now on the reader does not tell of its cards by itself any more: its
+ *		interrupt endpoint has failed, and %KF_FEATURE_POLLED holds as if the hello had said
+ *		it. KF_DRV_WATCH is off. Told once
+ * @reserved:	0
+ */
+struct kf_drv_silent {
+	__u32 reserved[2];
+};
+static_assert(sizeof(struct kf_drv_silent) == 8, "kf_drv_silent");
+#define KF_DRV_SILENT		_IOR(KF_TYPE, 0xe9, struct kf_drv_silent)
+
 #ifdef __cplusplus
 }
 #endif

@@ -712,8 +712,18 @@ TEST_F_TIMEOUT(usb, i1_a_notice_is_a_question_to_the_slot, 60)
 	expect_it_goes_on(self);
 }
 
+static void watch(SELF, uint32_t flags)
+{
+	struct packet request = packet_request(KF_DRV_WATCH, ++self->seq, LONG_MS), answer;
+
+	((struct kf_drv_watch *)packet_body(&request))->flags = flags;
+	send_request(self, &request);
+	EXPECT_EQ(0, reply(self, &answer));
+}
+
 TEST_F_TIMEOUT(usb, i8_a_stalled_notice_is_cleared_and_after_three_the_reader_is_polled, 60)
 {
+	struct packet event;
 	unsigned int asked;
 
 	plug_in(self, PLAIN);
@@ -728,7 +738,12 @@ TEST_F_TIMEOUT(usb, i8_a_stalled_notice_is_cleared_and_after_three_the_reader_is
 		gadget_stall_notices(self->reader);
 		pause_ms(500);
 	}
+	receive(self, &event);
+	EXPECT_EQ(KF_DRV_SILENT, event.header.request);
 	asked = self->reader->slot_status;
+	pause_ms(1000);
+	EXPECT_EQ(asked, self->reader->slot_status);	/* nobody is interested */
+	watch(self, KF_DRV_WATCH_ON);
 	EXPECT_TRUE(grows_above(&self->reader->slot_status, asked + 3));
 	expect_it_goes_on(self);
 }

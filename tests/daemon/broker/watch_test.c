@@ -419,3 +419,42 @@ TEST_F(watch, a_driver_is_not_asked_before_its_first_events)
 	EXPECT_ASKED(&self->rig, NR(KF_DRV_WATCH));
 	EXPECT_TRUE(self->rig.watched);
 }
+
+static void falls_silent(SELF)
+{
+	struct packet silent = packet_event(KF_DRV_SILENT);
+
+	driver_send(&self->rig, &silent);
+	rig_run(&self->rig);
+}
+
+TEST_F(watch, a_reader_that_falls_silent_is_switched_from_then_on)
+{
+	restart_with(self, 0, 1);
+	falls_silent(self);
+	EXPECT_EQ((size_t)0, self->rig.n_asked);
+	subscribe(self, &self->a, KF_EVENTS_CARD);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_WATCH));
+	EXPECT_TRUE(self->rig.watched);
+	subscribe(self, &self->a, 0);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_WATCH));
+	EXPECT_FALSE(self->rig.watched);
+}
+
+TEST_F(watch, who_was_interested_before_it_fell_silent_is_so_afterwards)
+{
+	restart_with(self, 0, 1);
+	subscribe(self, &self->a, KF_EVENTS_CARD);
+	falls_silent(self);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_WATCH));
+	EXPECT_TRUE(self->rig.watched);
+}
+
+TEST_F(watch, a_driver_that_falls_silent_twice_is_no_driver)
+{
+	restart_with(self, 0, 1);
+	falls_silent(self);
+	EXPECT_TRUE(link_up(&device_of(self)->link));
+	falls_silent(self);
+	EXPECT_FALSE(link_up(&device_of(self)->link));
+}

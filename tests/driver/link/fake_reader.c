@@ -100,6 +100,9 @@ static void apdu(const uint8_t *command, struct bytes c)
 	case FAKE_UNPLUG:
 		fake.unplugged = true;
 		return;
+	case FAKE_DEAF:
+		fake.pipe.ep_interrupt = 0;
+		break;
 	case 0xa4:
 		reply = fake.card[slot] == FAKE_OURS ? BYTES_OF(select_answer) : BYTES("\x6a\x82", 2);
 		break;

@@ -571,3 +571,22 @@ TEST_F(service, while_somebody_watches_a_silent_reader_is_asked)
 	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &reply));
 	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, next_event(self).change);
 }
+
+TEST_F(service, a_reader_that_falls_silent_is_asked_only_for_somebody_from_then_on)
+{
+	struct kf_drv_event event;
+	struct packet packet;
+
+	ONLY_TWO(FAKE_EMPTY);
+	(void)greet(self);
+	EXPECT_EQ(0, apdu(self, FAKE_DEAF, &packet));
+	receive(self, &packet);
+	EXPECT_EQ(KF_KIND_EVENT, packet.header.kind);
+	EXPECT_EQ(KF_DRV_SILENT, packet.header.request);
+	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &packet));
+	EXPECT_TRUE(hears_nothing(self, 3 * (int)limits.poll_ms));
+	EXPECT_EQ(2u, watch(self, KF_DRV_WATCH_ON));
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, event.change);
+	EXPECT_EQ(1, event.slot);
+}
