@@ -3,7 +3,9 @@
  * tests/bench/keyferry_bench.c - One APDU (GET DATA of the PIN state) from a client through broker
  * and driver to the reader and back, by one or many clients at once. Usage:
  *
- *	keyferry_bench SOCKET CLIENTS CALLS
+ *	keyferry_bench SOCKET CLIENTS CALLS [PAUSE]
+ *
+ * PAUSE: at random, up to so many microseconds before each call.
  */
 #include "tests/bench/sample.h"
 
@@ -39,13 +41,15 @@ static void one_call(struct kf_context *context)
 	kf_pin_free(pin);
 }
 
-static void run(const char *path, size_t calls, double *us)
+static void run(const char *path, size_t calls, unsigned int pause_us, double *us)
 {
 	struct kf_context *context = open_context(path);
 
 	for (size_t i = 0; i < calls; i++) {
-		double t = sample_now();
+		double t;
 
+		sample_pause(pause_us);
+		t = sample_now();
 		one_call(context);
 		us[i] = sample_now() - t;
 	}
@@ -54,11 +58,12 @@ static void run(const char *path, size_t calls, double *us)
 
 int main(int argc, char **argv)
 {
-	int clients = argc == 4 ? atoi(argv[2]) : 1, bad = 0;
-	size_t calls = argc == 4 ? (size_t)atol(argv[3]) / (size_t)clients : 0;
+	int clients = argc >= 4 ? atoi(argv[2]) : 1, bad = 0;
+	unsigned int pause_us = argc == 5 ? (unsigned int)atoi(argv[4]) : 0;
+	size_t calls = argc >= 4 ? (size_t)atol(argv[3]) / (size_t)clients : 0;
 	double *us, start;
 
-	if (argc != 4 || clients < 1 || calls == 0)
+	if (argc < 4 || argc > 5 || clients < 1 || calls == 0)
 		return 2;
 	us = mmap(NULL, (size_t)clients * calls * sizeof(*us), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -67,7 +72,7 @@ int main(int argc, char **argv)
 	start = sample_now();
 	for (int i = 0; i < clients; i++) {
 		if (fork() == 0) {
-			run(argv[1], calls, us + (size_t)i * calls);
+			run(argv[1], calls, pause_us, us + (size_t)i * calls);
 			_exit(0);
 		}
 	}

@@ -3,7 +3,9 @@
  * tests/bench/pcsc_bench.c - The same APDU through pcscd: SELECT once, then GET DATA of the PIN
  * state. Usage:
  *
- *	pcsc_bench CLIENTS CALLS
+ *	pcsc_bench CLIENTS CALLS [PAUSE]
+ *
+ * PAUSE: at random, up to so many microseconds before each call.
  */
 #include "tests/bench/sample.h"
 
@@ -72,14 +74,16 @@ static struct session connect_card(void)
 	return s;
 }
 
-static void run(size_t calls, double *us)
+static void run(size_t calls, unsigned int pause_us, double *us)
 {
 	static const BYTE get_data[] = { 0x00, 0xca, 0x01, 0x02, 0x00 };
 	struct session s = connect_card();
 
 	for (size_t i = 0; i < calls; i++) {
-		double t = sample_now();
+		double t;
 
+		sample_pause(pause_us);
+		t = sample_now();
 		transmit(&s, get_data, sizeof(get_data));
 		us[i] = sample_now() - t;
 	}
@@ -87,11 +91,12 @@ static void run(size_t calls, double *us)
 
 int main(int argc, char **argv)
 {
-	int clients = argc == 3 ? atoi(argv[1]) : 1, bad = 0;
-	size_t calls = argc == 3 ? (size_t)atol(argv[2]) / (size_t)clients : 0;
+	int clients = argc >= 3 ? atoi(argv[1]) : 1, bad = 0;
+	unsigned int pause_us = argc == 4 ? (unsigned int)atoi(argv[3]) : 0;
+	size_t calls = argc >= 3 ? (size_t)atol(argv[2]) / (size_t)clients : 0;
 	double *us, start;
 
-	if (argc != 3 || clients < 1 || calls == 0)
+	if (argc < 3 || argc > 4 || clients < 1 || calls == 0)
 		return 2;
 	us = mmap(NULL, (size_t)clients * calls * sizeof(*us), PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -100,7 +105,7 @@ int main(int argc, char **argv)
 	start = sample_now();
 	for (int i = 0; i < clients; i++) {
 		if (fork() == 0) {
-			run(calls, us + (size_t)i * calls);
+			run(calls, pause_us, us + (size_t)i * calls);
 			_exit(0);
 		}
 	}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static inline double sample_now(void)
 {
@@ -16,6 +17,13 @@ static inline double sample_now(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* Up to @us before a call, so that calls come at any moment of whatever has a rhythm below. */
+static inline void sample_pause(unsigned int us)
+{
+	if (us != 0)
+		(void)usleep((useconds_t)(random() % us));
 }
 
 static inline int sample_order(const void *a, const void *b)

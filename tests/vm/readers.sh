@@ -5,45 +5,16 @@
 # a gadget on dummy_hcd at each level. What pcscd, libccid and opensc-tool hear from the card, we hear.
 . "${KF_SRC:=$(pwd)}/tests/vm/rig.sh"
 . "$KF_SRC/tests/vm/service.sh"
+. "$KF_SRC/tests/vm/beside.sh"
 
 if outside; then
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 	make_card card KF-READERS-1
 	rig_service --root tree --timeout 600 --modules 'dummy_hcd usb_f_fs' \
+		--file "$KF_SRC/tests/vm/beside.sh:/tests/vm/beside.sh" \
 		--file "$dir/card:/srv/card" --prog "$(built tests/vm/say_apdu)"
 fi
-
-# plug OPTION...: the reader is on the bus when this returns. libccid serves 1209:2702.
-plug() {
-	[ ! -e /tmp/reader.pid ] || kill "$(cat /tmp/reader.pid)" 2>/dev/null || :
-	keyferry-vreader run --state /srv/card --gadget --usb-id 1209:2702 "$@" 2>/tmp/reader.err &
-	reader=$!
-	echo "$reader" >/tmp/reader.pid
-	vm_wait 60 on_the_bus || fail "not on the bus: $(cat /tmp/reader.err)"
-}
-
-on_the_bus() {
-	cat /sys/bus/usb/devices/*/product | grep 'keyferry virtual reader'
-}
-
-unplug() {
-	kill "$reader"
-	wait "$reader"
-}
-
-pcscd_up() {
-	mkdir -p /run/pcscd
-	pcscd --foreground >/tmp/pcscd.err 2>&1 &
-	pcscd=$!
-	vm_wait 60 test -S /run/pcscd/pcscd.comm || fail "no pcscd: $(cat /tmp/pcscd.err)"
-}
-
-pcscd_down() {
-	kill "$pcscd"
-	wait "$pcscd" || :
-	rm -f /run/pcscd/*
-}
 
 # SELECT, card information, device certificate (longer than a short answer), PIN state, an empty container,
 # an instruction that there is none, another application, and the first again.
