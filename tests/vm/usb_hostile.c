@@ -110,13 +110,19 @@ static void receive(SELF, struct packet *out)
 	ASSERT_EQ(0, packet_parse(frame, out));
 }
 
-static void send_request(SELF, const struct packet *request)
+/* Return: 0, or negative: the driver has left. */
+static int try_request(SELF, const struct packet *request)
 {
 	static uint8_t buf[KF_PACKET_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
 
 	ASSERT_EQ(0, packet_pack(request, &p));
-	ASSERT_EQ(0, wire_send(self->link, pack_done(&p), 0));
+	return wire_send(self->link, pack_done(&p), 0);
+}
+
+static void send_request(SELF, const struct packet *request)
+{
+	ASSERT_EQ(0, try_request(self, request));
 }
 
 /* The reply to the last request; events that come before it are of no interest. */
@@ -149,13 +155,18 @@ static void greet(SELF)
 	ASSERT_EQ(KF_CHANGE_CARD_INSERTED, next_change(self));
 }
 
-static void send_apdu(SELF, uint8_t ins, uint16_t p1p2, size_t lc, uint32_t deadline_ms)
+static int try_apdu(SELF, uint8_t ins, uint16_t p1p2, size_t lc, uint32_t deadline_ms)
 {
 	struct packet request = packet_request(KF_APDU, ++self->seq, deadline_ms);
 	uint8_t apdu[256] = { 0, ins, (uint8_t)(p1p2 >> 8), (uint8_t)p1p2, (uint8_t)lc };
 
 	packet_set(&request, kf_apdu, command, BYTES(apdu, lc ? 5 + lc : 4));
-	send_request(self, &request);
+	return try_request(self, &request);
+}
+
+static void send_apdu(SELF, uint8_t ins, uint16_t p1p2, size_t lc, uint32_t deadline_ms)
+{
+	ASSERT_EQ(0, try_apdu(self, ins, p1p2, lc, deadline_ms));
 }
 
 /* Return: the request's result; *@len gets the length of the response. */
@@ -750,25 +761,51 @@ TEST_F_TIMEOUT(usb, i8_a_stalled_notice_is_cleared_and_after_three_the_reader_is
 
 /* --- sleep --- */
 
-/* To sleep with the alarm set; writing returns after the machine woke up. */
-static void put_line(const char *path, const char *text)
+/* Return: 0 or a negative errno. */
+static int try_put_line(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
 
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ((ssize_t)strlen(text), write(fd, text, strlen(text)));
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		r = -errno;
 	(void)close(fd);
+	return r;
 }
 
-/* The driver that served before the sleep, or a fresh one, has powered the card anew. */
-static void expect_power_before_apdu(SELF, unsigned int power_ons)
+static void put_line(const char *path, const char *text)
 {
-	unsigned int apdus = self->reader->apdus;
-	struct packet answer;
-	int r;
+	ASSERT_EQ(0, try_put_line(path, text));
+}
 
-	send_apdu(self, 0x11, 0, 0, LONG_MS);
-	do {
+/*
+ * Down to where nothing but the clock wakes the machine. An alarm that goes off on the way down would
+ * wake nobody; the count of wake-ups makes it end the attempt instead.
+ */
+static void sleep_until_the_alarm(void)
+{
+	char alarm[8], count[32];
+	int r = -EBUSY;
+
+	for (int s = 3; r == -EBUSY && s < 60; s *= 2) {
+		(void)snprintf(alarm, sizeof(alarm), "+%d", s);
+		put_line("/sys/class/rtc/rtc0/wakealarm", "0");
+		ASSERT_TRUE(gadget_read_file("/sys/power", "wakeup_count", count, sizeof(count)));
+		put_line("/sys/class/rtc/rtc0/wakealarm", alarm);
+		r = try_put_line("/sys/power/wakeup_count", count);
+		if (r == 0)
+			r = try_put_line("/sys/power/state", "mem");
+	}
+	ASSERT_EQ(0, r);	/* and it is awake again */
+}
+
+/* Return: the request's result, -ENODEV if the driver left instead. */
+static int apdu_unless_it_leaves(SELF)
+{
+	struct packet answer = { .header.kind = KF_KIND_EVENT };
+	int r = try_apdu(self, 0x11, 0, 0, LONG_MS);
+
+	while (r == 0 && answer.header.kind == KF_KIND_EVENT) {
 		struct pollfd fd = { .fd = self->link, .events = POLLIN };
 		struct bytes frame;
 
@@ -776,16 +813,30 @@ static void expect_power_before_apdu(SELF, unsigned int power_ons)
 		r = wire_recv(self->link, self->frame, sizeof(self->frame), 0, &frame);
 		if (r == 0)
 			ASSERT_EQ(0, packet_parse(frame, &answer));
-	} while (r == 0 && answer.header.kind == KF_KIND_EVENT);
-	if (r < 0 || answer.header.result == -ENODEV) {
+	}
+	return r < 0 ? -ENODEV : answer.header.result;
+}
+
+/*
+ * The driver that served before the sleep, or a fresh one, has powered the card anew. The former may
+ * find that the reader was reset before its first answer or behind it.
+ */
+static void expect_power_before_apdu(SELF, unsigned int power_ons)
+{
+	unsigned int apdus = self->reader->apdus;
+	int r = -ESTALE;
+
+	for (int i = 0; i < 4 && r != 0; i++) {
+		r = apdu_unless_it_leaves(self);
+		EXPECT_TRUE(r == 0 || r == -ESTALE || r == -ENODEV);
+		if (r != -ENODEV)
+			continue;
 		expect_it_leaves(self);
 		drop_driver(self);
 		start_driver(self, 0);
 		greet(self);
-	} else if (answer.header.result < 0) {
-		EXPECT_EQ(-ESTALE, answer.header.result);
-		expect_it_goes_on(self);
 	}
+	EXPECT_EQ(0, r);
 	EXPECT_LT(power_ons, self->reader->power_ons);
 	EXPECT_LE(self->reader->apdus, apdus + 8);
 }
@@ -799,14 +850,13 @@ TEST_F_TIMEOUT(usb, h17_after_a_sleep_the_card_is_powered_before_the_first_apdu,
 	greet(self);
 	expect_it_goes_on(self);
 	power_ons = self->reader->power_ons;
+	put_line("/sys/module/suspend/parameters/pm_test_delay", "1");
 	put_line("/sys/power/pm_test", "devices");
 	put_line("/sys/power/state", "freeze");
 	expect_power_before_apdu(self, power_ons);
 
 	power_ons = self->reader->power_ons;
 	put_line("/sys/power/pm_test", "none");
-	put_line("/sys/class/rtc/rtc0/wakealarm", "0");
-	put_line("/sys/class/rtc/rtc0/wakealarm", "+3");
-	put_line("/sys/power/state", "mem");
+	sleep_until_the_alarm();
 	expect_power_before_apdu(self, power_ons);
 }
