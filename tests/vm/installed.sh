@@ -274,7 +274,9 @@ idle_it_leaves_if_so_configured() {
 	[ -z "$(ours)" ]
 }
 
+# And then it is to stay for as long as it takes to look.
 the_first_client_starts_it_by_its_socket() {
+	sed -i 's/^idle-stop = .*/idle-stop = never/' /etc/keyferry/keyferryd.conf
 	alice keyferry reader wait --timeout 60
 	runs keyferryd keyferry-broker
 }
