@@ -129,6 +129,7 @@ static const struct shape shapes[] = {
 	SHAPE(KF_DRV_EVENT, kf_drv_event, atr, RES(kf_drv_event, reserved),
 	      STR_OUT(kf_drv_event, card)),
 	SHAPE(KF_DRV_SILENT, kf_drv_silent, reserved, RES(kf_drv_silent, reserved)),
+	SHAPE(KF_DRV_POWERING, kf_drv_powering, ms),
 };
 
 const struct shape *shape_find(uint32_t request)

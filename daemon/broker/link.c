@@ -47,7 +47,7 @@ void link_ask(struct device *device, struct reader *reader, enum link_step step,
 	link->step = step;
 	link->whose = reader;
 	link->last = reader->slot;
-	link->cancelled = false;
+	link->cancelled = link->put_off = false;
 	link->request = request->header.request;
 	/* One that has just left leaves by its own end, which is on the way: it failed no duty. */
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
@@ -98,6 +98,28 @@ static bool event_is_flood(struct device *device)
 	return ++link->n_events > LINK_EVENTS + device->n_slots - 1;
 }
 
+/*
+ * Its silence has a limit of its own, and what was asked when it fell silent is put off by that, once: a
+ * request that a driver holds for ever must not be had by repeating this.
+ */
+static int link_powers(struct device *device, uint32_t ms)
+{
+	struct link *link = &device->link;
+	struct loop *loop = &device->broker->loop;
+
+	if (link->step == LINK_HELLO || ms > LINK_POWERING_MS || (ms != 0) == link->powering)
+		return -EPROTO;
+	link->powering = ms != 0;
+	if (link->step == LINK_IDLE && link->powering)
+		return timer_arm(loop, &link->timer, now_ns() + ms_to_ns(ms + LINK_GRACE_MS));
+	if (link->step == LINK_IDLE)
+		timer_disarm(loop, &link->timer);
+	else if (link->powering && !link->put_off)
+		(void)timer_arm(loop, &link->timer, link->timer.at_ns + ms_to_ns(ms));	/* it is armed */
+	link->put_off |= link->powering;
+	return 0;
+}
+
 /* Return: 0, or negative for what no honest driver sends. */
 static int link_take(struct device *device, struct bytes frame)
 {
@@ -112,7 +134,9 @@ static int link_take(struct device *device, struct bytes frame)
 		       device_event(device, packet_read(&packet));
 	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_SILENT)
 		return device_silent(device);
-	if (!reply_is_due(link, &packet))
+	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_POWERING)
+		return link_powers(device, ((const struct kf_drv_powering *)packet_read(&packet))->ms);
+	if (link->powering || !reply_is_due(link, &packet))
 		return -EPROTO;
 
 	struct reader *whose = link->whose;
@@ -165,7 +189,7 @@ int link_open(struct device *device, int fd)
 	link->source = (struct source){ .fd = fd, .events = EPOLLIN, .fn = link_ready };
 	link->timer.fn = link_late;
 	link->step = LINK_IDLE;
-	link->broken = false;
+	link->broken = link->powering = link->put_off = false;
 	link->n_events = 0;
 	return loop_add(&device->broker->loop, &link->source);
 }

@@ -10,6 +10,7 @@
 
 #define LINK_GRACE_MS	2000	/* for a driver to notice its own deadline */
 #define LINK_CHORE_MS	10000	/* for what the broker asks on its own account */
+#define LINK_POWERING_MS 60000	/* a driver may power a card, longer than any honest one does */
 #define LINK_EVENTS	32	/* of a driver, and one more for each slot, within ... */
 #define LINK_EVENTS_MS	10000
 
@@ -34,6 +35,8 @@ struct reader;
  * @step:	what the outstanding request is for
  * @whose:	the slot it is for
  * @last:	the slot that was served last
+ * @powering:	it powers a card and does not listen; nothing is asked until that has ended
+ * @put_off:	the outstanding request had to wait for that, once
  */
 struct link {
 	struct source source;
@@ -46,6 +49,7 @@ struct link {
 	uint32_t n_events;	/* since events_ns */
 	uint64_t events_ns;
 	bool cancelled;		/* the outstanding one, once */
+	bool powering, put_off;
 	bool broken;		/* given up by us; its end is on the way through the loop */
 };
 
@@ -59,7 +63,7 @@ static inline bool link_up(const struct link *link)
 /* A request may be sent. */
 static inline bool link_is_free(const struct link *link)
 {
-	return link_up(link) && link->step == LINK_IDLE && !link->broken;
+	return link_up(link) && link->step == LINK_IDLE && !link->broken && !link->powering;
 }
 
 /*

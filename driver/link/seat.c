@@ -12,6 +12,7 @@
 
 #define POWER_UP_MS	30000u
 #define POWER_OFF_MS	2000u
+#define SETTLE_MS	10000u	/* a reader that has to be brought back into step, on top of that */
 #define KEYS_OF_A_SEAT	(1ull << 48)
 
 void seat_init(struct seat *seat, struct service *service, struct slot *slot)
@@ -103,19 +104,38 @@ static int removed(struct seat *seat)
 	return announce(seat, KF_CHANGE_CARD_REMOVED);
 }
 
+/* With a single slot there is nothing that somebody could want from us in the meantime. */
+static int tell_powering(const struct seat *seat, uint32_t ms)
+{
+	struct packet packet = packet_event(KF_DRV_POWERING);
+	struct kf_drv_powering *powering = packet_body(&packet);
+
+	if (seat->service->reader->desc.n_slots == 1)
+		return 0;
+	powering->slot = seat->slot->index;
+	powering->ms = ms;
+	return link_event(&seat->service->link, &packet);
+}
+
 /* Powers what is in the slot and tells what became of it; @change if it answers. */
 static int bring_up(struct seat *seat, enum kf_change change)
 {
-	int r;
+	int r, told;
 
 	if (seat->holds == SEAT_EMPTY && seat->service->spent) {
 		seat->service->leave = true;
 		return 0;
 	}
+	r = tell_powering(seat, POWER_UP_MS + SETTLE_MS);
+	if (r < 0)
+		return r;
 	service_watch(seat->service);
 	r = seat_power_up(seat, deadline_in(POWER_UP_MS));
 	if (r == -ENODEV || r == -ECANCELED || r == -ENOMEM)
 		return r;
+	told = tell_powering(seat, 0);
+	if (told < 0)
+		return told;
 	if (r == -ENOMEDIUM)
 		return seat->holds == SEAT_EMPTY ? 0 : removed(seat);
 	if (r < 0)

@@ -1628,6 +1628,21 @@ struct kf_drv_silent {
 static_assert(sizeof(struct kf_drv_silent) == 8, "kf_drv_silent");
 #define KF_DRV_SILENT		_IOR(KF_TYPE, 0xe9, struct kf_drv_silent)
 
+/**
+ * struct kf_drv_powering - the driver of a reader with several slots powers a card that it found in
+ *		one of them, and serves nobody meanwhile
+ * @slot:	which
+ * @ms:		for no longer than this; 0: it has ended
+ *
+ * What was asked before this may be answered that much later, and nothing is asked until it ends.
+ */
+struct kf_drv_powering {
+	__u32 slot;
+	__u32 ms;
+};
+static_assert(sizeof(struct kf_drv_powering) == 8, "kf_drv_powering");
+#define KF_DRV_POWERING		_IOR(KF_TYPE, 0xea, struct kf_drv_powering)
+
 #ifdef __cplusplus
 }
 #endif

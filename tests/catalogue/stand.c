@@ -109,10 +109,12 @@ int stand_event(struct stand *stand, int ms, struct kf_drv_event *out)
 		*out = stand->late;
 		return 0;
 	}
-	r = receive(stand, deadline_in((uint64_t)harness_patience_ms(ms)), &packet);
-	if (r < 0)
-		return r;
-	EXPECT_EQ(KF_KIND_EVENT, packet.header.kind);
+	do {		/* that it powers the card of one slot of several says nothing yet */
+		r = receive(stand, deadline_in((uint64_t)harness_patience_ms(ms)), &packet);
+		if (r < 0)
+			return r;
+		EXPECT_EQ(KF_KIND_EVENT, packet.header.kind);
+	} while (packet.header.request == KF_DRV_POWERING);
 	*out = *(const struct kf_drv_event *)packet_read(&packet);
 	return 0;
 }

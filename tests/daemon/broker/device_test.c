@@ -3,6 +3,7 @@
 #include "tests/daemon/broker/rig.h"
 
 #include "daemon/broker/context.h"
+#include "daemon/broker/job.h"
 
 FIXTURE(device) {
 	struct rig rig;
@@ -242,4 +243,108 @@ TEST_F(device, a_long_name_is_cut_before_the_slots_number)
 	EXPECT_EQ((size_t)14, self->rig.broker.n_readers);
 	EXPECT_NOT_NULL(strstr(device_slot(device_by_key(&self->rig.broker, 2), 11)->entry.name,
 			       "x slot 11"));
+}
+
+/* --- a driver that powers the card of one slot does not hear what the other is asked --- */
+
+static void powers(SELF, uint32_t ms)
+{
+	struct packet event = packet_event(KF_DRV_POWERING);
+
+	((struct kf_drv_powering *)packet_body(&event))->slot = 1;
+	((struct kf_drv_powering *)packet_body(&event))->ms = ms;
+	driver_send(&self->rig, &event);
+	rig_run(&self->rig);
+}
+
+static void send_status(SELF)
+{
+	struct packet p = ask(KF_PIN_STATUS, self->a_context);
+
+	((struct kf_pin_status *)packet_body(&p))->pin = KF_PIN_USER;
+	(void)peer_send(&self->a, &p);
+	rig_run(&self->rig);
+}
+
+TEST_F(device, while_it_powers_a_card_nothing_is_asked)
+{
+	struct packet reply;
+
+	powers(self, 30000);
+	send_status(self);
+	EXPECT_EQ((size_t)0, self->rig.n_asked);
+	powers(self, 0);
+	EXPECT_EQ((size_t)1, self->rig.n_asked);
+	EXPECT_TRUE(peer_get(&self->a, &reply) && reply.header.result == 0);
+}
+
+TEST_F(device, who_waits_for_that_waits_no_longer_than_its_own_deadline)
+{
+	struct packet reply;
+	struct job *job;
+
+	powers(self, 30000);
+	send_status(self);
+	job = list_first(&self->a.client->jobs, struct job, in_client);
+	rig_expire(&self->rig, &job->timer);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(-ETIMEDOUT, reply.header.result);
+	EXPECT_EQ(KF_REASON_QUEUED, reply.header.reason);
+	EXPECT_EQ((size_t)0, self->rig.n_asked);
+	EXPECT_TRUE(link_up(&device_of(self)->link));
+}
+
+TEST_F(device, what_was_asked_just_before_is_put_off_once)
+{
+	struct link *link = &device_of(self)->link;
+	uint64_t at_ns;
+
+	self->rig.hold = true;
+	send_status(self);
+	at_ns = link->timer.at_ns;
+	powers(self, 30000);
+	EXPECT_EQ(at_ns + ms_to_ns(30000), link->timer.at_ns);
+	powers(self, 0);
+	powers(self, 30000);
+	powers(self, 0);
+	EXPECT_EQ(at_ns + ms_to_ns(30000), link->timer.at_ns);
+	driver_answer(&self->rig, &self->rig.held);
+	rig_run(&self->rig);
+	EXPECT_TRUE(link_is_free(link));
+	EXPECT_EQ((size_t)0, link->timer.place);
+}
+
+TEST_F(device, a_driver_that_does_not_end_it_is_given_up)
+{
+	struct link *link = &device_of(self)->link;
+
+	powers(self, 30000);
+	ASSERT_NE((size_t)0, link->timer.place);
+	EXPECT_LE(ms_until(link->timer.at_ns, now_ns()), 30000u + LINK_GRACE_MS);
+	rig_expire(&self->rig, &link->timer);
+	EXPECT_FALSE(link_up(link));
+}
+
+TEST_F(device, one_that_powers_twice_or_for_ever_or_answers_meanwhile_is_given_up)
+{
+	struct link *link = &device_of(self)->link;
+
+	powers(self, 1000);
+	powers(self, 1000);
+	EXPECT_FALSE(link_up(link));
+	restart_with(self, 2);
+	powers(self, 0);
+	EXPECT_FALSE(link_up(link));
+	restart_with(self, 2);
+	powers(self, LINK_POWERING_MS + 1);
+	EXPECT_FALSE(link_up(link));
+	restart_with(self, 2);
+	self->a_context = open_slot(self, &self->a, RIG_READER);
+	self->rig.hold = true;
+	send_status(self);
+	powers(self, 1000);
+	EXPECT_TRUE(link_up(link));
+	driver_answer(&self->rig, &self->rig.held);
+	rig_run(&self->rig);
+	EXPECT_FALSE(link_up(link));
 }

@@ -141,7 +141,7 @@ TEST_F(request, drivers_requests_and_unknown_ones_are_unknown)
 {
 	static const uint32_t unknown[] = {
 		KF_DRV_HELLO, KF_DRV_DROP, KF_DRV_POWER_CYCLE, KF_EVENT, KF_DRV_EVENT,
-		KF_DRV_SILENT,
+		KF_DRV_SILENT, KF_DRV_POWERING,
 		_IOWR(KF_TYPE, 0xbf, struct kf_sign), _IOWR('X', 0x50, struct kf_sign),
 		_IOW(KF_TYPE, 0x50, struct kf_sign),
 	};

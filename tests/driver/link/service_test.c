@@ -83,7 +83,7 @@ FIXTURE_TEARDOWN(service)
 
 #define SELF	struct fixture_service *self
 
-static void receive(SELF, struct packet *out)
+static void receive_any(SELF, struct packet *out)
 {
 	struct pollfd fd = { .fd = self->broker, .events = POLLIN };
 	struct bytes frame;
@@ -91,6 +91,14 @@ static void receive(SELF, struct packet *out)
 	ASSERT_EQ(1, poll(&fd, 1, harness_patience_ms(5000)));
 	ASSERT_EQ(0, wire_recv(self->broker, self->frame, sizeof(self->frame), 0, &frame));
 	ASSERT_EQ(0, packet_parse(frame, out));
+}
+
+/* But for the word that a card is being powered, which has tests of its own. */
+static void receive(SELF, struct packet *out)
+{
+	do
+		receive_any(self, out);
+	while (out->header.kind == KF_KIND_EVENT && out->header.request == KF_DRV_POWERING);
 }
 
 static void send_packet(SELF, const struct packet *request)
@@ -589,4 +597,42 @@ TEST_F(service, a_reader_that_falls_silent_is_asked_only_for_somebody_from_then_
 	event = next_event(self);
 	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, event.change);
 	EXPECT_EQ(1, event.slot);
+}
+
+/* Return: the milliseconds. */
+static uint32_t next_powering(SELF, uint32_t slot)
+{
+	const struct kf_drv_powering *powering;
+	struct packet packet;
+
+	receive_any(self, &packet);
+	EXPECT_EQ(KF_DRV_POWERING, packet.header.request);
+	powering = packet_read(&packet);
+	EXPECT_EQ(slot, powering->slot);
+	return powering->ms;
+}
+
+TEST_F(service, beside_another_slot_a_card_is_powered_between_two_words)
+{
+	struct packet packet;
+
+	ONLY_TWO(FAKE_EMPTY);
+	(void)greet(self);
+	EXPECT_EQ(0, apdu(self, FAKE_INSERT, &packet));
+	EXPECT_LT(30000u, next_powering(self, 1));
+	EXPECT_EQ(0u, next_powering(self, 1));
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, next_event(self).change);
+}
+
+TEST_F(service, in_the_only_slot_it_is_powered_without_a_word)
+{
+	struct packet hello = ask(self, KF_DRV_HELLO), packet;
+
+	ONLY(FAKE_OURS);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	send_packet(self, &hello);
+	receive_any(self, &packet);
+	EXPECT_EQ(KF_KIND_REPLY, packet.header.kind);
+	receive_any(self, &packet);
+	EXPECT_EQ(KF_DRV_EVENT, packet.header.request);
 }
