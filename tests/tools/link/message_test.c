@@ -117,6 +117,22 @@ TEST(what_is_out_of_range_is_refused)
 	EXPECT_EQ(-EBADMSG, parse_as(SOURCE_WRAPPED, BYTES(buf, n)));
 }
 
+TEST(what_is_longer_than_its_field_is_refused)
+{
+	static uint8_t buf[SOURCE_PACKET_MAX], long_one[SOURCE_TEXT_MAX + 1];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	source_found_pack(&p, &(struct source_found){ KF_KEY_EC_P256, BYTES(long_one, SOURCE_SPKI_MAX) });
+	EXPECT_EQ(0, parse_as(SOURCE_FOUND, pack_done(&p)));
+	p = pack_begin(buf, sizeof(buf));
+	source_found_pack(&p, &(struct source_found){ KF_KEY_EC_P256, BYTES(long_one, SOURCE_SPKI_MAX + 1) });
+	EXPECT_EQ(-EBADMSG, parse_as(SOURCE_FOUND, pack_done(&p)));
+	p = pack_begin(buf, sizeof(buf));
+	source_wrapped_pack(&p, &(struct source_wrapped){ SOURCE_WHOLE, false,
+							  BYTES(long_one, SOURCE_BLOB_MAX + 1) });
+	EXPECT_EQ(-EBADMSG, parse_as(SOURCE_WRAPPED, pack_done(&p)));
+}
+
 /* The module's process may say what it likes; the terminal does not have to like it. */
 TEST(words_are_cleaned)
 {
