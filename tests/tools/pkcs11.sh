@@ -138,6 +138,10 @@ byok_51_one_name_is_one_key() {
 	code 1 "$bin/keyferry" byok wrap --kek kek.pem --kid "$kid" --insecure-unattested --pkcs11 "$module" \
 		--token other --label ec --pin-fd 3 -o out 3<words
 	says 'no token called "other"'
+	for _ in 1 2; do softhsm2-util --init-token --free --label twin --pin "$pin" --so-pin 12345678; done
+	code 1 "$bin/keyferry" byok wrap --kek kek.pem --kid "$kid" --insecure-unattested --pkcs11 "$module" \
+		--token twin --label ec --pin-fd 3 -o out 3<words
+	says 'more than one token called "twin"'
 }
 
 byok_51_the_pin_is_needed_and_judged() {
