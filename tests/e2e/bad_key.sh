@@ -95,10 +95,12 @@ what_is_no_private_key_is_refused() {
 
 a_key_the_card_cannot_hold_is_refused() {
 	before
-	for k in rsa1024 k1 ed25519; do
+	for k in rsa1024 ed25519; do
 		refused 1 'the card knows no key of this type or size' 'card-application.md 1.2' \
 			'RSA 2048, 3072, 4096 or EC P-256' -- seal_key "$k"
 	done
+	refused 1 'type p256k comes into a card by unwrapping alone' 'card-application.md 1.2' \
+		'keyferry byok wrap' -- seal_key k1
 	refused 1 'key of type rsa2048 does not do that' 1.2 'RSA keys sign or decrypt' -- \
 		seal_key rsa2048 --usage derive
 	refused 1 'key of type p256 does not do that' 1.2 'EC keys sign or derive' -- \
