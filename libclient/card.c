@@ -66,6 +66,8 @@ KF_EXPORT uint32_t kf_card_value(const struct kf_card *card, enum kf_card_proper
 	case KF_CP_LEVEL:		return info->level;
 	case KF_CP_APP_VERSION:		return info->app_version;
 	case KF_CP_GENERATION:		return info->generation;
+	case KF_CP_UNWRAP_TYPES:	return info->unwrap_types;
+	case KF_CP_UNWRAP_HASHES:	return info->unwrap_hashes;
 	}
 	return 0;
 }

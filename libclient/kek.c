@@ -13,6 +13,20 @@ struct kf_keks {
 	struct kf_kek rows[];
 };
 
+/* What a card calls a KEK is shown on terminals: it has an end, and signs of an URL alone. */
+static bool name_is_harmless(const char name[static KF_KID_MAX + 1])
+{
+	size_t n = strnlen(name, KF_KID_MAX + 1);
+
+	if (n == 0 || n > KF_KID_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (name[i] <= ' ' || name[i] > '~')
+			return false;
+	}
+	return true;
+}
+
 /* About the PUK, which goes along: it has its own words. */
 static int run_with_puk(struct call *call, const char *what)
 {
@@ -22,6 +36,8 @@ static int run_with_puk(struct call *call, const char *what)
 		explain_puk(&call->client->failure);
 	return r;
 }
+
+DEFINE_CLEANUP(struct kf_keks *, kf_keks_free);
 
 KF_EXPORT int kf_kek_create(struct kf_context *context, const struct kf_kek_spec *spec,
 			    const char *puk, size_t len, uint32_t flags, uint32_t *number,
@@ -56,7 +72,7 @@ KF_EXPORT int kf_kek_list(struct kf_context *context, struct kf_keks **out)
 {
 	_cleanup_(call_end) struct call call = CALL_INIT;
 	const struct kf_kek_list *list;
-	struct kf_keks *keks;
+	_cleanup_(kf_keks_freep) struct kf_keks *keks = NULL;
 	struct rows rows = { 0 };
 	int r;
 
@@ -78,9 +94,10 @@ KF_EXPORT int kf_kek_list(struct kf_context *context, struct kf_keks **out)
 		struct kf_kek_entry *entry = &keks->rows[keks->n].entry;
 
 		rows_copy(&rows, keks->n, entry, sizeof(*entry));
-		entry->name[KF_KID_MAX] = '\0';
+		if (!name_is_harmless(entry->name))
+			return call_reply_broken(&call, "the name of a KEK is none");
 	}
-	*out = keks;
+	*out = take_ptr(keks);
 	return 0;
 }
 

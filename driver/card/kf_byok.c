@@ -79,7 +79,7 @@ static int find_by_number(struct card *card, uint32_t container, struct bytes ki
 static int find_kek(struct card *card, const struct kf_byok_import *ask, struct bytes kid,
 		    struct importing *out)
 {
-	struct kf_place place;
+	struct kf_place place = { 0 };
 	int r;
 
 	if (ask->kek == KF_CONTAINER_ANY)
@@ -131,7 +131,7 @@ static int check_target(struct card *card, const struct kf_byok_import *ask, str
 {
 	bool replace = ask->flags & KF_BYOK_REPLACE;
 	uint8_t holds[KF_DIGEST_SIZE];
-	struct kf_place place;
+	struct kf_place place = { 0 };
 	int r;
 
 	if (replace && ask->container == KF_CONTAINER_ANY)

@@ -97,9 +97,9 @@ static void pack_entry(struct packer *p, const struct kf_kek_entry *entry)
 
 int kf_kek_list(struct card *card, uint32_t *n, struct packer *entries)
 {
-	struct kf_kek_entry entry;
-	struct kf_place place;
-	struct kf_kek kek;
+	struct kf_kek_entry entry = { 0 };
+	struct kf_place place = { 0 };
+	struct kf_kek kek = { 0 };
 	int r;
 
 	*n = 0;

@@ -380,6 +380,8 @@ int kf_context_features(struct kf_context *context, uint32_t *out);
  * @KF_CP_LEVEL:	enum kf_level; a claim until a statement is verified
  * @KF_CP_APP_VERSION:	of the card application: major << 16 | minor
  * @KF_CP_GENERATION:	changes with insertion and reset
+ * @KF_CP_UNWRAP_TYPES:	bits by enum kf_key_type: may come under a KEK; 0: the card knows no KEKs
+ * @KF_CP_UNWRAP_HASHES: bits by enum kf_hash: a KEK may have
  */
 enum kf_card_property {
 	KF_CP_KEY_IMPORT = 1,
@@ -402,6 +404,8 @@ enum kf_card_property {
 	KF_CP_LEVEL = 18,
 	KF_CP_APP_VERSION = 19,
 	KF_CP_GENERATION = 20,
+	KF_CP_UNWRAP_TYPES = 21,
+	KF_CP_UNWRAP_HASHES = 22,
 };
 
 /**

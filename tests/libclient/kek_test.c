@@ -54,7 +54,7 @@ TEST_F(kek, a_wrong_puk_is_called_that)
 	EXPECT_STREQ("cannot delete the KEK", kf_client_error(self->f.client)->what);
 }
 
-TEST_F(kek, a_list_has_rows_and_names_that_end)
+TEST_F(kek, a_list_has_rows)
 {
 	struct packet p = fake_reply_begin(&self->f, KF_KEK_LIST, 0);
 	struct kf_kek_entry rows[2] = {
@@ -63,7 +63,7 @@ TEST_F(kek, a_list_has_rows_and_names_that_end)
 	};
 	struct kf_keks *keks = NULL;
 
-	memset(rows[1].name, 'n', sizeof(rows[1].name));
+	memset(rows[1].name, 'n', KF_KID_MAX);
 	((struct kf_kek_list *)packet_body(&p))->n_keks = 2;
 	packet_set(&p, kf_kek_list, keks, BYTES(rows, sizeof(rows)));
 	fake_send(&self->f, &p);
@@ -89,6 +89,27 @@ TEST_F(kek, a_list_has_rows_and_names_that_end)
 	(void)fake_asked(&self->f);
 	fake_send(&self->f, &p);
 	EXPECT_EQ(-EBADMSG, kf_kek_list(self->f.context, &keks));
+}
+
+TEST_F(kek, a_name_that_has_no_end_or_paints_a_terminal_is_refused)
+{
+	for (int what = 0; what < 4; what++) {
+		struct packet p = fake_reply_begin(&self->f, KF_KEK_LIST, 0);
+		struct kf_kek_entry row = { .name = "kek" };
+		struct kf_keks *keks = NULL;
+
+		if (what == 0)
+			memset(row.name, 'n', sizeof(row.name));
+		else
+			row.name[what == 1 ? 0 : 1] = what == 1 ? '\0' : what == 2 ? '\033' : '\xc3';
+		((struct kf_kek_list *)packet_body(&p))->n_keks = 1;
+		packet_set(&p, kf_kek_list, keks, BYTES(&row, sizeof(row)));
+		fake_send(&self->f, &p);
+		EXPECT_EQ(-EBADMSG, kf_kek_list(self->f.context, &keks));
+		EXPECT_NULL(keks);
+		fake_end(&self->f);
+		fake_begin(&self->f);
+	}
 }
 
 static const struct kf_byok_spec byok = {

@@ -125,6 +125,8 @@ TEST_F(list, a_card_is_read)
 
 	info->key_import = KF_IMPORT_RSA;
 	info->n_containers = 16;
+	info->unwrap_types = 0x277e;
+	info->unwrap_hashes = 0x1e;
 	info->serial_len = 2;
 	info->serial[0] = 0x00;
 	info->serial[1] = 0xfe;
@@ -133,6 +135,8 @@ TEST_F(list, a_card_is_read)
 	ASSERT_EQ(0, kf_card_read(self->f.context, &card));
 	EXPECT_EQ(KF_IMPORT_RSA, kf_card_value(card, KF_CP_KEY_IMPORT));
 	EXPECT_EQ(16, kf_card_value(card, KF_CP_CONTAINERS));
+	EXPECT_EQ(0x277eu, kf_card_value(card, KF_CP_UNWRAP_TYPES));
+	EXPECT_EQ(0x1eu, kf_card_value(card, KF_CP_UNWRAP_HASHES));
 	EXPECT_EQ(0, kf_card_value(card, (enum kf_card_property)999));
 	EXPECT_STREQ("00FE", kf_card_serial(card));
 	EXPECT_EQ(3, kf_card_tries(card, KF_PIN_USER));

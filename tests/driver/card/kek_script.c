@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/driver/card/kek_script.h"
 
-#include "driver/card/kf.h"
-
-void script_knows_keks(struct script *s)
-{
-	kf_of(s->card)->info.unwrap_types = 0x277e;
-	kf_of(s->card)->info.unwrap_hashes = 0x1e;
-}
-
 void script_kek(struct script *s, uint8_t c, const char *name, enum kf_hash hash, bool enabled)
 {
 	static const uint8_t types[] = { KF_KEY_RSA_2048, KF_KEY_EC_P256, KF_KEY_AES_256 };

@@ -8,8 +8,6 @@
 /* P-256 and RSA 2048, AES 256; SIGN, DECRYPT, CIPHER: what script_kek() allows */
 #define SCRIPT_KEK_TYPES	(1u << KF_KEY_RSA_2048 | 1u << KF_KEY_EC_P256 | 1u << KF_KEY_AES_256)
 
-/* As if its card information had said so. */
-void script_knows_keks(struct script *s);
 /* E5 of container @c, and of one that holds no KEK. */
 void script_kek(struct script *s, uint8_t c, const char *name, enum kf_hash hash, bool enabled);
 void script_kek_none(struct script *s, uint8_t c);

@@ -11,8 +11,7 @@
 FIXTURE(byok) { struct script s; uint8_t out[8192], blob[256 + 152]; struct packer p; struct kf_byok_import want; };
 FIXTURE_SETUP(byok)
 {
-	script_open(&self->s, 0);
-	script_knows_keks(&self->s);
+	script_open(&self->s, SCRIPT_KEKS);
 	self->p = pack_begin(self->out, sizeof(self->out));
 	memset(self->blob, 0x5a, sizeof(self->blob));
 	self->want = (struct kf_byok_import){

@@ -7,8 +7,7 @@
 FIXTURE(kek) { struct script s; uint8_t out[8192]; struct packer p; struct kf_kek_create want; };
 FIXTURE_SETUP(kek)
 {
-	script_open(&self->s, 0);
-	script_knows_keks(&self->s);
+	script_open(&self->s, SCRIPT_KEKS);
 	self->p = pack_begin(self->out, sizeof(self->out));
 	self->want = (struct kf_kek_create){
 		.container = 5, .key_type = KF_KEY_RSA_2048, .hash = KF_HASH_SHA1,

@@ -56,6 +56,25 @@ TEST_F(kf, card_information_is_told_in_the_protocols_words)
 	script_done(&self->s);
 }
 
+TEST_F(kf, a_card_says_whether_it_knows_keks)
+{
+	struct kf_card_info info = { 0 };
+
+	script_open(&self->s, 1 | SCRIPT_KEKS);
+	script_pin_state(&self->s, 3, 8, false);
+	script_pin_state(&self->s, 3, 8, false);
+	ASSERT_EQ(0, kf_card_driver.info(script_begin(&self->s), &info));
+	EXPECT_EQ(0x277eu, info.unwrap_types);
+	EXPECT_EQ(0x1eu, info.unwrap_hashes);
+	EXPECT_EQ(0x7eu, info.key_types);
+	script_close(&self->s);
+	script_open(&self->s, 1);
+	script_pin_state(&self->s, 3, 8, false);
+	script_pin_state(&self->s, 3, 8, false);
+	ASSERT_EQ(0, kf_card_driver.info(script_begin(&self->s), &info));
+	EXPECT_EQ(0u, info.unwrap_types);
+}
+
 TEST_F(kf, another_card_is_nobodys)
 {
 	script_blank(&self->s);

@@ -156,8 +156,12 @@ void script_meeting(struct script *s, unsigned int injectors)
 
 	memset(hash, SCRIPT_INJECTOR, sizeof(hash));
 	pack_bytes(&p, BYTES_OF(facts));
-	if (injectors)
+	if (injectors & 1)
 		tlv_pack(&p, 0x8e, BYTES_OF(hash));
+	if (injectors & SCRIPT_KEKS) {
+		tlv_pack(&p, 0x8f, BYTES("\1\2\3\4\5\6\x08\x09\x0a\x0d", 10));
+		tlv_pack(&p, 0x90, BYTES("\1\2\3\4", 4));
+	}
 	tlv_pack(&q, 0xe1, pack_done(&p));
 	script_expect(s, "00A40400 00000A F06B657966657272 7901 0000",
 		      "6F0C 840A F06B657966657272 7901 9000");

@@ -53,7 +53,8 @@ void script_place(struct script *s, uint8_t container, uint8_t type, uint8_t pur
 #define SCRIPT_SERIAL	"KF-TEST.1"
 #define SCRIPT_INJECTOR	0x77	/* each byte of the one injector's hash */
 
-/* A card of ours, opened; @injectors: 0 or 1. */
+/* A card of ours, opened; @injectors: 0 or 1, and %SCRIPT_KEKS if it knows KEKs. */
+#define SCRIPT_KEKS	2u
 void script_open(struct script *s, unsigned int injectors);
 /* A card nobody has asked anything yet. */
 void script_blank(struct script *s);
