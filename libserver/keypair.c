@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "format/hash.h"
 #include "libserver/pem.h"
+#include "libserver/private_key.h"
 
 #include <openssl/evp.h>
 
@@ -21,16 +22,26 @@ static int describe(struct kf_keypair *pair)
 	return r < 0 ? r : sha256(pack_done(&p), pair->hash);
 }
 
+static int keypair_new(struct kf_keypair **out)
+{
+	struct kf_keypair *pair = calloc(1, sizeof(*pair));
+
+	if (!pair)
+		return -ENOMEM;
+	pair->purpose = KF_PURPOSE_SIGN;
+	pair->policy.pin_needed = true;
+	*out = pair;
+	return 0;
+}
+
 int kf_keypair_from_pem(const void *pem, size_t len, const void *passphrase,
 			size_t passphrase_len, struct kf_keypair **out, struct kf_error *e)
 {
-	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = calloc(1, sizeof(*pair));
-	int r;
+	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
+	int r = keypair_new(&pair);
 
-	if (!pair)
-		return error_what(e, -ENOMEM, "cannot read the private key");
-	pair->purpose = KF_PURPOSE_SIGN;
-	pair->policy.pin_needed = true;
+	if (r < 0)
+		return error_what(e, r, "cannot read the private key");
 	r = pem_private_key(BYTES(pem, len), BYTES(passphrase, passphrase_len), &pair->key, e);
 	if (r == 0)
 		r = describe(pair);
@@ -39,6 +50,21 @@ int kf_keypair_from_pem(const void *pem, size_t len, const void *passphrase,
 			      "wrap it for a KEK of the card instead: keyferry byok wrap",
 			      "a key of type %s comes into a card by unwrapping alone",
 			      key_type_name(pair->type));
+	if (r < 0)
+		return error_what(e, r, "cannot take the private key");
+	*out = take_ptr(pair);
+	return 0;
+}
+
+int kf_keypair_from_der(const void *der, size_t len, struct kf_keypair **out, struct kf_error *e)
+{
+	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
+	int r = keypair_new(&pair);
+
+	if (r == 0)
+		r = private_key_parse(BYTES(der, len), PRIVATE_KEY_PKCS8, &pair->key, e);
+	if (r == 0)
+		r = describe(pair);
 	if (r < 0)
 		return error_what(e, r, "cannot take the private key");
 	*out = take_ptr(pair);

@@ -204,6 +204,8 @@ const char *kf_grade_name(enum kf_grade grade);
  */
 int kf_keypair_from_pem(const void *pem, size_t len, const void *passphrase,
 			size_t passphrase_len, struct kf_keypair **out, struct kf_error *e);
+/* The same from a PrivateKeyInfo, DER [RFC 5208], in the caller's locked memory. */
+int kf_keypair_from_der(const void *der, size_t len, struct kf_keypair **out, struct kf_error *e);
 struct kf_keypair *kf_keypair_free(struct kf_keypair *key);
 
 enum kf_key_type kf_keypair_type(const struct kf_keypair *key);

@@ -53,6 +53,31 @@ TEST(every_type_of_the_card_is_taken)
 	}
 }
 
+TEST(a_key_is_taken_from_der_as_from_pem)
+{
+	struct kf_error e = KF_ERROR_INIT;
+	struct kf_keypair *pair = NULL;
+	PKCS8_PRIV_KEY_INFO *info;
+	EVP_PKEY *key = NULL;
+	uint8_t *der = NULL;
+	int n;
+
+	ASSERT_EQ(0, key_generate(KF_KEY_EC_P384, &key));
+	info = EVP_PKEY2PKCS8(key);
+	n = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+	ASSERT_LT(0, n);
+	ASSERT_EQ(0, kf_keypair_from_der(der, (size_t)n, &pair, &e));
+	EXPECT_EQ(KF_KEY_EC_P384, kf_keypair_type(pair));
+	EXPECT_EQ(KF_PURPOSE_SIGN, kf_keypair_purpose(pair));
+	pair = kf_keypair_free(pair);
+	EXPECT_EQ(-EBADMSG, kf_keypair_from_der(der, (size_t)n - 1, &pair, &e));
+	EXPECT_NE(0, strlen(e.why));
+	EXPECT_NULL(pair);
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(key);
+}
+
 TEST(an_encrypted_key_wants_its_passphrase)
 {
 	_cleanup_(secret_deinit) struct secret out = SECRET_INIT;
