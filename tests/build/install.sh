@@ -25,7 +25,8 @@ everything_is_installed_under_destdir() {
 		lib/systemd/system/keyferry.socket lib/systemd/system/keyferry-monitor.socket \
 		lib/sysusers.d/keyferry.conf lib/tmpfiles.d/keyferry.conf include/keyferry/proto.h \
 		include/keyferry/keyferry.h include/keyferry/server.h lib/libkeyferry.so.0 \
-		lib/libkeyferry-server.so.0 lib/pkgconfig/libkeyferry.pc; do
+		lib/libkeyferry-server.so.0 lib/pkgconfig/libkeyferry.pc include/keyferry/cardmod.h \
+		lib/libkeyferry-cardmod.so.0; do
 		[ -e "$dest/usr/$f" ] || fail "/usr/$f is not there"
 	done
 }
@@ -81,6 +82,10 @@ a_stranger_builds_against_the_server_library() {
 	builds libkeyferry-server keyferry/server.h kf_state_open
 }
 
+a_stranger_builds_against_the_minidriver_interface() {
+	builds libkeyferry-cardmod keyferry/cardmod.h CardAcquireContext
+}
+
 every_exported_symbol_is_in_a_public_header() {
 	for lib in "$dest"/usr/lib/*.so; do
 		nm -D --defined-only "$lib" | awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' |
@@ -103,7 +108,7 @@ every_installed_program_has_a_man_page() {
 	[ -z "$missing" ] || fail "these have none:$missing"
 }
 
-plan 10
+plan 11
 t everything_is_installed_under_destdir
 t the_units_name_programs_and_files_that_are_there
 t what_a_person_configured_is_not_overwritten
@@ -112,6 +117,7 @@ t installed_programs_run
 t no_file_names_the_build_directory
 t a_stranger_builds_against_the_client_library
 t a_stranger_builds_against_the_server_library
+t a_stranger_builds_against_the_minidriver_interface
 t every_exported_symbol_is_in_a_public_header
 t every_installed_program_has_a_man_page
 finish

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* libcardmod/session.c - Use case steps 17 to 20 and 27 to 30, over libkeyferry. */
+#include "libcardmod/session.h"
+#include "libcardmod/module.h"
+#include "libcardmod/utf16.h"
+#include "libserver/json/receipt.h"
+
+DEFINE_CLEANUP(struct kf_container *, kf_container_free);
+DEFINE_CLEANUP(struct kf_blob *, kf_blob_free);
+
+/* --- CardImportSessionKey --- */
+
+static DWORD check_padding(struct module *module, const BCRYPT_OAEP_PADDING_INFO *info,
+			   DWORD flags, const struct exchange *offered)
+{
+	if (flags != CARD_PADDING_OAEP)
+		return module_refuse(module, SCARD_E_INVALID_PARAMETER, "SECURITY section 3",
+				     "wrap with OAEP and pass CARD_PADDING_OAEP, which is 8",
+				     "dwFlags is 0x%x: session keys are wrapped with OAEP", flags);
+	if (!info)
+		return SCARD_S_SUCCESS;
+	if (!utf16_equal(info->pszAlgId, BCRYPT_SHA256_ALGORITHM))
+		return module_bad_argument(module, "the hash of OAEP is not SHA256");
+	if (info->cbLabel != 0 && (!info->pbLabel ||
+	    !bytes_equal(BYTES(info->pbLabel, info->cbLabel), BYTES_OF(offered->label))))
+		return module_refuse(module, SCARD_E_INVALID_PARAMETER, "SECURITY section 4",
+				     "use what KF Label says, or no label: it is implied",
+				     "the label is not the hash of the card's statement");
+	return SCARD_S_SUCCESS;
+}
+
+static DWORD check_blob(struct module *module, LPCWSTR blob_type, LPCWSTR algorithm)
+{
+	if (utf16_equal(blob_type, BCRYPT_KEY_DATA_BLOB) ||
+	    utf16_equal(blob_type, BCRYPT_AES_WRAP_KEY_BLOB))
+		return module_refuse(module, SCARD_E_UNSUPPORTED_FEATURE,
+				     "docs/card-application.md 5.3",
+				     "wrap the 32 bytes alone and say OpaqueKeyBlob",
+				     "the card opens a bare session key, without a header");
+	if (!utf16_equal(blob_type, BCRYPT_OPAQUE_KEY_BLOB))
+		return module_bad_argument(module, "no such blob type");
+	if (utf16_equal(algorithm, CARD_3DES_ALGORITHM) ||
+	    utf16_equal(algorithm, CARD_3DES_112_ALGORITHM))
+		return module_refuse(module, SCARD_E_UNSUPPORTED_FEATURE, "CP_ENUM_ALGORITHMS",
+				     "use AES with 256 bits", "the card does not speak 3DES");
+	if (!utf16_equal(algorithm, CARD_AES_ALGORITHM))
+		return module_bad_argument(module, "the algorithm is not AES");
+	return SCARD_S_SUCCESS;
+}
+
+/* [minidriver 8.3]: what kind of key it is comes before what was made of it. */
+static DWORD check_container(struct module *module, BYTE index, DWORD input_len,
+			     const struct exchange **offered)
+{
+	_cleanup_(kf_container_freep) struct kf_container *container = NULL;
+	enum kf_key_type type;
+	int r = kf_container_read(module->context, index, &container);
+
+	if (r < 0)
+		return module_card_result(module, r);
+	type = (enum kf_key_type)kf_container_key_type(container);
+	if (type == KF_KEY_NONE)
+		return module_refuse(module, SCARD_E_NO_KEY_CONTAINER, "the card",
+				     "create the key first", "container %u is empty", index);
+	if (!key_type_is_rsa(type) || (kf_container_purpose(container) != KF_PURPOSE_EXCHANGE &&
+				       kf_container_purpose(container) != KF_PURPOSE_DECRYPT))
+		return module_refuse(module, SCARD_E_INVALID_PARAMETER, "CardImportSessionKey",
+				     "use an RSA key-exchange container",
+				     "the key in container %u cannot unwrap", index);
+	*offered = exchange_offered(module, index);
+	if (!*offered)
+		return module_refuse(module, SCARD_W_SECURITY_VIOLATION, "SECURITY section 9",
+				     "set KF Nonce, read KF Statement, and send it to the server",
+				     "no statement was made for container %u in this context",
+				     index);
+	if (input_len != key_type_size(type))
+		return module_bad_argument(module, "the wrapped key is not as long as the modulus");
+	return SCARD_S_SUCCESS;
+}
+
+static DWORD import(struct module *module, const struct exchange *offered, struct bytes wrapped,
+		    PCARD_KEY_HANDLE out)
+{
+	struct key *key = NULL;
+	int r = key_new(&module->keys, &key);
+
+	if (r == -ENOSPC)
+		return module_refuse(module, SCARD_E_NO_MEMORY, "16 keys a context",
+				     "destroy one", "this context has no place for another key");
+	if (r < 0)
+		return module_server_result(module, r);
+	r = kf_session_import(module->context, offered->sid, KF_METHOD_RSA, wrapped.p, wrapped.n,
+			      &key->in_card);
+	if (r < 0) {
+		key_deinit(key);
+		return module_card_result(module, r);
+	}
+	memcpy(key->sid, offered->sid, sizeof(key->sid));
+	memcpy(key->label, offered->label, sizeof(key->label));
+	memcpy(key->serial, offered->serial, sizeof(key->serial));
+	*out = key->handle;
+	return SCARD_S_SUCCESS;
+}
+
+DWORD WINAPI card_import_session_key(PCARD_DATA card, BYTE index, LPVOID padding_info,
+				     LPCWSTR blob_type, LPCWSTR algorithm, PCARD_KEY_HANDLE out,
+				     PBYTE input, DWORD input_len, DWORD flags)
+{
+	const struct exchange *offered = NULL;
+	struct module *module;
+	DWORD status;
+
+	if (out)
+		*out = 0;
+	status = module_enter(card, MODULE_CARD, "CardImportSessionKey", &module);
+	if (status != SCARD_S_SUCCESS)
+		return status;
+	if (!blob_type || !algorithm || !out || !input)
+		return module_bad_argument(module, "an argument is NULL");
+	status = check_blob(module, blob_type, algorithm);
+	if (status == SCARD_S_SUCCESS)
+		status = check_container(module, index, input_len, &offered);
+	if (status == SCARD_S_SUCCESS)
+		status = check_padding(module, padding_info, flags, offered);
+	if (status != SCARD_S_SUCCESS)
+		return status;
+	return import(module, offered, BYTES(input, input_len), out);
+}
+
+/* --- CardProcessEncryptedData --- */
+
+static DWORD check_function(struct module *module, LPCWSTR function)
+{
+	if (utf16_equal(function, CSF_IMPORT_KEYPAIR))
+		return SCARD_S_SUCCESS;
+	if (utf16_equal(function, CSF_CHANGE_AUTHENTICATOR) ||
+	    utf16_equal(function, CSF_AUTHENTICATE))
+		return module_refuse(module, SCARD_E_UNSUPPORTED_FEATURE, "the card",
+				     "import a key pair", "the card takes no sealed PINs");
+	return module_bad_argument(module, "no such secure function");
+}
+
+static int keep_receipt(struct key *key, const struct kf_blob *receipt, struct kf_error *e)
+{
+	struct receipt_entry entry = { .number = 1 };
+	struct receipt_file file = { .n = 1, .receipts = &entry };
+	char *text = NULL;
+	size_t len = 0;
+	int r;
+
+	memcpy(file.serial, key->serial, sizeof(file.serial));
+	memcpy(file.sid, key->sid, sizeof(file.sid));
+	r = blob_set(&entry.receipt, BYTES(kf_blob_data(receipt), kf_blob_size(receipt)));
+	if (r == 0)
+		r = receipt_file_write(&file, &text, &len, e);
+	blob_deinit(&entry.receipt);
+	if (r < 0)
+		return r;
+	blob_deinit(&key->receipt);
+	key->receipt = (struct blob){ (uint8_t *)text, len };
+	return 0;
+}
+
+/* Sent, and no answer: the card's receipt is the only proof there is [SECURITY section 4]. */
+static bool is_unknown(int r)
+{
+	return r == -EIO || r == -ETIMEDOUT || r == -ECANCELED;
+}
+
+static DWORD process(struct module *module, struct key *key, struct bytes item)
+{
+	_cleanup_(kf_blob_freep) struct kf_blob *receipt = NULL;
+	int r = kf_process(module->context, key->in_card, KF_FUNCTION_IMPORT_KEYPAIR, item.p,
+			   item.n, &receipt);
+	DWORD status = module_card_result(module, r);
+
+	if (is_unknown(r) && kf_receipt_read(module->context, key->sid, 1, &receipt) == 0) {
+		module->e = (struct kf_error)KF_ERROR_INIT;
+		status = SCARD_S_SUCCESS;
+	}
+	if (status != SCARD_S_SUCCESS)
+		return status;
+	key->is_used = true;
+	/* The key is in the card, whatever becomes of our copy of the receipt. */
+	if (keep_receipt(key, receipt, NULL) < 0)
+		blob_deinit(&key->receipt);
+	return SCARD_S_SUCCESS;
+}
+
+static DWORD check_process(struct module *module, LPCWSTR function,
+			   const CARD_ENCRYPTED_DATA *data, DWORD n_data, DWORD flags)
+{
+	DWORD status;
+
+	if (!function || !data)
+		return module_bad_argument(module, "an argument is NULL");
+	if ((flags & ~(DWORD)CARD_BLOCK_PADDING) != 0)
+		return module_bad_argument(module, "dwFlags has an unknown bit");
+	status = check_function(module, function);
+	if (status != SCARD_S_SUCCESS)
+		return status;
+	if (n_data != 1 || !data->pbEncryptedData || data->cbEncryptedData == 0 ||
+	    data->cbEncryptedData > KF_ITEM_MAX)
+		return module_bad_argument(module, "a sealed key pair is one blob, of at most 8192 "
+						   "bytes");
+	return SCARD_S_SUCCESS;
+}
+
+DWORD WINAPI card_process_encrypted_data(PCARD_DATA card, CARD_KEY_HANDLE handle,
+					 LPCWSTR function, PCARD_ENCRYPTED_DATA data, DWORD n_data,
+					 PBYTE output, DWORD output_cap, PDWORD output_len,
+					 DWORD flags)
+{
+	struct module *module;
+	struct key *key;
+	DWORD status;
+
+	(void)output;		/* importing a key answers nothing */
+	(void)output_cap;
+	if (output_len)
+		*output_len = 0;
+	status = module_enter(card, MODULE_EITHER, "CardProcessEncryptedData", &module);
+	if (status == SCARD_S_SUCCESS)
+		status = check_process(module, function, data, n_data, flags);
+	if (status != SCARD_S_SUCCESS)
+		return status;
+	key = key_find(&module->keys, handle);
+	if (!key)
+		return module_refuse(module, SCARD_E_INVALID_HANDLE, "handles of this context",
+				     "import the session key", "there is no such key");
+	if (module->kind == MODULE_SERVER)
+		return module_refuse(module, SCARD_E_NO_SMARTCARD, "no-card mode",
+				     "send the blob to the client", "there is no card here");
+	if (!key->chaining_is_set || !key->iv_is_set)
+		return module_bad_argument(module, "chaining mode or IV is not set; an IV serves "
+						   "one call");
+	key->iv_is_set = false;
+	return process(module, key, BYTES(data->pbEncryptedData, data->cbEncryptedData));
+}

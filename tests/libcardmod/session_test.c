@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * tests/libcardmod/session_test.c - The card's half: the offer made by vendor properties, S1, and
+ * the sealed item, as they are asked of the broker.
+ *
+ * Faces: libcardmod/exchange.c
+ */
+#include "format/statement.h"
+#include "tests/libcardmod/card_fixture.h"
+#include "tests/libserver/fakecard.h"
+
+enum { K1 = 2, TARGET = 3, WRAPPED = 384 };
+
+FIXTURE(session)
+{
+	struct card_rig r;
+	struct fakecard fake;
+	BYTE nonce[32];
+	CARD_KEY_HANDLE key;
+	DWORD len;
+};
+
+FIXTURE_SETUP(session)
+{
+	card_begin(&self->r);
+	fakecard_init(&self->fake, NULL);
+	self->nonce[0] = 7;
+}
+
+FIXTURE_TEARDOWN(session)
+{
+	fakecard_deinit(&self->fake);
+	card_end(&self->r);
+}
+
+/* --- the offer --- */
+
+/* What the card answers to OFFER, made from the parts of a fake card's offer file. */
+static void reply_offer(struct fixture_session *self)
+{
+	struct packet p = fake_reply_begin(&self->r.f, KF_OFFER, 0);
+	struct kf_offer *offer = packet_body(&p);
+	struct offer_file file = OFFER_FILE_INIT;
+	struct signed_statement parts;
+	uint8_t der[4096];
+	struct packer packer = pack_begin(der, sizeof(der));
+	char *json = fakecard_offer(&self->fake, self->nonce, NULL);
+
+	ASSERT_EQ(0, offer_file_parse(BYTES(json, strlen(json)), &file, NULL));
+	parts.statement = blob_bytes(&file.statement);
+	parts.signature = blob_bytes(&file.signature);
+	parts.exchange_key = blob_bytes(&file.exchange_key);
+	signed_statement_pack(&packer, &parts);
+	ASSERT_EQ(0, pack_end(&packer));
+	offer->container = TARGET;
+	offer->exchange_container = K1;
+	memcpy(offer->sid, file.sid, sizeof(offer->sid));
+	packet_set(&p, kf_offer, statement, pack_done(&packer));
+	packet_set(&p, kf_offer, chain, blob_bytes(&self->fake.cert_der));
+	fake_send(&self->r.f, &p);
+	offer_file_deinit(&file);
+	free(json);
+}
+
+static DWORD set(struct fixture_session *self, LPCWSTR name, const void *value, size_t n)
+{
+	CARD_DATA *c = &self->r.card;
+
+	return c->pfnCardSetContainerProperty(c, K1, name, (PBYTE)(uintptr_t)value, (DWORD)n, 0);
+}
+
+static DWORD get(struct fixture_session *self, LPCWSTR name, void *value, size_t cap)
+{
+	CARD_DATA *c = &self->r.card;
+
+	return c->pfnCardGetContainerProperty(c, K1, name, value, (DWORD)cap, &self->len, 0);
+}
+
+static void make_offer(struct fixture_session *self)
+{
+	static BYTE offer[16384];
+	static const DWORD target = TARGET;
+	struct packet p;
+
+	ASSERT_EQ(SCARD_S_SUCCESS, set(self, KF_NONCE_PROPERTY, self->nonce, 32));
+	ASSERT_EQ(SCARD_S_SUCCESS, set(self, KF_TARGET_PROPERTY, &target, sizeof(target)));
+	reply_offer(self);
+	ASSERT_EQ(SCARD_S_SUCCESS, get(self, KF_STATEMENT_PROPERTY, offer, sizeof(offer)));
+	const struct kf_offer *asked = card_asked(&self->r, KF_OFFER, &p);
+
+	EXPECT_EQ(KF_OFFER_EXISTING, asked->flags);
+	EXPECT_EQ(K1, asked->exchange_container);
+	EXPECT_EQ(TARGET, asked->container);
+	EXPECT_EQ(1, asked->n_items);
+	EXPECT_MEMEQ(self->nonce, asked->nonce, 32);
+}
+
+TEST_F(session, an_offer_needs_the_servers_nonce)
+{
+	BYTE value[64];
+	static const DWORD itself = K1, far = 16;
+
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, get(self, KF_STATEMENT_PROPERTY, NULL, 0));
+	expect_told(&self->r.card);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, set(self, KF_NONCE_PROPERTY, self->nonce, 31));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, set(self, KF_TARGET_PROPERTY, &itself, 4));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, set(self, KF_TARGET_PROPERTY, &far, 4));
+	EXPECT_EQ(SCARD_E_UNSUPPORTED_FEATURE, set(self, KF_STATEMENT_PROPERTY, self->nonce, 32));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get(self, KF_NONCE_PROPERTY, value, 64));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get(self, KF_TARGET_PROPERTY, value, 64));
+}
+
+TEST_F(session, the_card_is_asked_once_a_nonce_however_often_it_is_read)
+{
+	BYTE offer[16384], label[32];
+	DWORD n;
+
+	make_offer(self);
+	n = self->len;
+	/* No reply is queued: asking again would end in -ETIMEDOUT. */
+	EXPECT_EQ(SCARD_S_SUCCESS, get(self, KF_STATEMENT_PROPERTY, NULL, 0));
+	EXPECT_EQ(n, self->len);
+	EXPECT_EQ(ERROR_INSUFFICIENT_BUFFER, get(self, KF_STATEMENT_PROPERTY, offer, n - 1));
+	EXPECT_EQ(SCARD_S_SUCCESS, get(self, KF_LABEL_PROPERTY, label, sizeof(label)));
+	EXPECT_MEMEQ(self->fake.h, label, 32);
+	self->nonce[0]++;
+	ASSERT_EQ(SCARD_S_SUCCESS, set(self, KF_NONCE_PROPERTY, self->nonce, 32));
+	reply_offer(self);
+	EXPECT_EQ(SCARD_S_SUCCESS, get(self, KF_STATEMENT_PROPERTY, offer, sizeof(offer)));
+}
+
+TEST_F(session, without_a_target_the_first_empty_container_is_it)
+{
+	const struct kf_container_entry entries[] = {
+		card_entry(0, KF_KEY_EC_P256, KF_PURPOSE_SIGN, 0),
+		card_entry(1, KF_KEY_NONE, KF_PURPOSE_NONE, 0),
+	};
+	struct packet p;
+
+	ASSERT_EQ(SCARD_S_SUCCESS, set(self, KF_NONCE_PROPERTY, self->nonce, 32));
+	card_reply_list(&self->r, entries, 1);
+	EXPECT_EQ(SCARD_E_WRITE_TOO_MANY, get(self, KF_STATEMENT_PROPERTY, NULL, 0));
+	expect_told(&self->r.card);
+	(void)fake_asked(&self->r.f);
+	card_reply_list(&self->r, entries, 2);
+	reply_offer(self);
+	EXPECT_EQ(SCARD_S_SUCCESS, get(self, KF_STATEMENT_PROPERTY, NULL, 0));
+	(void)fake_asked(&self->r.f);
+	EXPECT_EQ(1, ((const struct kf_offer *)card_asked(&self->r, KF_OFFER, &p))->container);
+}
+
+/* --- CardImportSessionKey --- */
+
+static void reply_k1(struct fixture_session *self, enum kf_key_type type, enum kf_purpose purpose)
+{
+	card_reply_container(&self->r, card_entry(K1, type, purpose, 0), BYTES_NONE);
+}
+
+static DWORD import(struct fixture_session *self, LPVOID info, LPCWSTR type, LPCWSTR algorithm,
+		    DWORD n, DWORD flags)
+{
+	static BYTE wrapped[WRAPPED + 1];
+	CARD_DATA *c = &self->r.card;
+
+	self->key = 5;
+	return c->pfnCardImportSessionKey(c, K1, info, type, algorithm, &self->key, wrapped, n,
+					  flags);
+}
+
+static DWORD import_well(struct fixture_session *self)
+{
+	return import(self, NULL, BCRYPT_OPAQUE_KEY_BLOB, CARD_AES_ALGORITHM, WRAPPED,
+		      CARD_PADDING_OAEP);
+}
+
+static void import_key(struct fixture_session *self)
+{
+	struct packet p = { 0 };
+	const struct kf_session_import *asked;
+
+	make_offer(self);
+	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
+	p = fake_reply_begin(&self->r.f, KF_SESSION_IMPORT, 0);
+	((struct kf_session_import *)packet_body(&p))->key = FAKE_KEY;
+	fake_send(&self->r.f, &p);
+	ASSERT_EQ(SCARD_S_SUCCESS, import_well(self));
+	EXPECT_NE(0, self->key);
+	EXPECT_NE(FAKE_KEY, self->key);		/* the broker's handle stays with us */
+	(void)fake_asked(&self->r.f);
+	asked = card_asked(&self->r, KF_SESSION_IMPORT, &p);
+	EXPECT_MEMEQ(self->fake.statement.sid, asked->sid, KF_SID_SIZE);
+	EXPECT_EQ(KF_METHOD_RSA, asked->method);
+}
+
+TEST_F(session, s1_goes_to_the_card_under_the_sid_of_the_offer)
+{
+	import_key(self);
+}
+
+TEST_F(session, an_ec_or_signature_key_takes_no_session_key)
+{
+	make_offer(self);
+	reply_k1(self, KF_KEY_EC_P256, KF_PURPOSE_DERIVE);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, import_well(self));
+	EXPECT_EQ(0, self->key);
+	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_SIGN);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, import_well(self));
+	reply_k1(self, KF_KEY_NONE, KF_PURPOSE_NONE);
+	EXPECT_EQ(SCARD_E_NO_KEY_CONTAINER, import_well(self));
+	expect_told(&self->r.card);
+}
+
+TEST_F(session, without_an_offer_there_is_no_session)
+{
+	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, import_well(self));
+}
+
+TEST_F(session, blob_types_algorithms_and_lengths)
+{
+	make_offer(self);
+	EXPECT_EQ(SCARD_E_UNSUPPORTED_FEATURE,
+		  import(self, NULL, u"KeyDataBlob", u"AES", WRAPPED, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import(self, NULL, u"Blob", u"AES", WRAPPED, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_UNSUPPORTED_FEATURE,
+		  import(self, NULL, u"OpaqueKeyBlob", u"3DES", WRAPPED, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import(self, NULL, u"OpaqueKeyBlob", u"DES", WRAPPED, CARD_PADDING_OAEP));
+	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import(self, NULL, u"OpaqueKeyBlob", u"AES", WRAPPED + 1, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import(self, NULL, NULL, u"AES", WRAPPED, CARD_PADDING_OAEP));
+}
+
+static DWORD import_padded(struct fixture_session *self, LPCWSTR hash, PBYTE label, ULONG n,
+			   DWORD flags)
+{
+	BCRYPT_OAEP_PADDING_INFO info = { hash, label, n };
+
+	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
+	return import(self, &info, BCRYPT_OPAQUE_KEY_BLOB, CARD_AES_ALGORITHM, WRAPPED, flags);
+}
+
+TEST_F(session, padding_is_oaep_with_sha_256_and_the_label_of_the_statement)
+{
+	BYTE label[32];
+
+	make_offer(self);
+	ASSERT_EQ(SCARD_S_SUCCESS, get(self, KF_LABEL_PROPERTY, label, 32));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA256", label, 32, CARD_PADDING_PKCS1));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA256", label, 32, CARD_PADDING_NONE));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA256", label, 32, BCRYPT_PAD_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA1", label, 32, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, NULL, label, 32, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA256", label, 31, CARD_PADDING_OAEP));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA256", NULL, 32, CARD_PADDING_OAEP));
+	label[0] ^= 1;
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  import_padded(self, u"SHA256", label, 32, CARD_PADDING_OAEP));
+}
+
+TEST_F(session, a_refused_import_leaves_no_handle)
+{
+	make_offer(self);
+	for (int i = 0; i < 20; i++) {		/* more than there are places */
+		reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
+		card_answer(&self->r, KF_SESSION_IMPORT, -EPERM, KF_REASON_PIN_NEEDED, 1);
+		EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, import_well(self));
+		EXPECT_EQ(0, self->key);
+		(void)fake_asked(&self->r.f);
+		(void)fake_asked(&self->r.f);
+	}
+}
+
+/* --- CardProcessEncryptedData --- */
+
+static void set_mode_and_iv(struct fixture_session *self)
+{
+	static const WCHAR cbc[] = CARD_CHAIN_MODE_CBC;
+	CARD_DATA *c = &self->r.card;
+	const struct kf_key_prop *asked;
+	BYTE iv[16] = { 9 };
+	struct packet p;
+
+	card_answer(&self->r, KF_KEY_PROP_SET, 0, 0, 0);
+	ASSERT_EQ(SCARD_S_SUCCESS,
+		  c->pfnCardSetKeyProperty(c, self->key, CKP_CHAINING_MODE,
+					   (PBYTE)(uintptr_t)cbc, sizeof(cbc), 0));
+	asked = card_asked(&self->r, KF_KEY_PROP_SET, &p);
+	EXPECT_EQ(FAKE_KEY, asked->key);
+	EXPECT_EQ(KF_PROP_CHAINING_MODE, asked->prop);
+	card_answer(&self->r, KF_KEY_PROP_SET, 0, 0, 0);
+	ASSERT_EQ(SCARD_S_SUCCESS,
+		  c->pfnCardSetKeyProperty(c, self->key, CKP_INITIALIZATION_VECTOR, iv, 16, 0));
+	(void)card_asked(&self->r, KF_KEY_PROP_SET, &p);
+	EXPECT_BYTES_EQ(BYTES_OF(iv), packet_get(&p, kf_key_prop, value));
+}
+
+static DWORD process(struct fixture_session *self)
+{
+	static BYTE item[100];
+	CARD_ENCRYPTED_DATA data = { item, sizeof(item) };
+	CARD_DATA *c = &self->r.card;
+
+	self->len = 5;
+	return c->pfnCardProcessEncryptedData(c, self->key, CSF_IMPORT_KEYPAIR, &data, 1, NULL, 0,
+					      &self->len, CARD_BLOCK_PADDING);
+}
+
+static void reply_receipt(struct fixture_session *self, uint32_t request)
+{
+	struct packet p = fake_reply_begin(&self->r.f, request, 0);
+
+	if (request == KF_PROCESS)
+		packet_set(&p, kf_process, receipt, BYTES("receipt", 7));
+	else
+		packet_set(&p, kf_receipt_get, receipt, BYTES("receipt", 7));
+	fake_send(&self->r.f, &p);
+}
+
+static DWORD get_receipt(struct fixture_session *self, BYTE *out, DWORD cap)
+{
+	CARD_DATA *c = &self->r.card;
+
+	return c->pfnCardGetKeyProperty(c, self->key, KF_RECEIPT_PROPERTY, out, cap, &self->len, 0);
+}
+
+TEST_F(session, a_sealed_key_is_processed_and_its_receipt_kept)
+{
+	BYTE receipt[512] = { 0 };
+	struct packet p;
+
+	import_key(self);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get_receipt(self, receipt, sizeof(receipt)));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self));
+	set_mode_and_iv(self);
+	reply_receipt(self, KF_PROCESS);
+	EXPECT_EQ(SCARD_S_SUCCESS, process(self));
+	EXPECT_EQ(0, self->len);
+	(void)card_asked(&self->r, KF_PROCESS, &p);
+	EXPECT_EQ(100, packet_get(&p, kf_process, item).n);
+	EXPECT_EQ(SCARD_S_SUCCESS, get_receipt(self, receipt, sizeof(receipt)));
+	EXPECT_TRUE(strstr((const char *)receipt, "keyferry-receipt") != NULL);
+	EXPECT_TRUE(strstr((const char *)receipt, "FAKE-1") != NULL);
+}
+
+TEST_F(session, an_iv_serves_one_call)
+{
+	import_key(self);
+	set_mode_and_iv(self);
+	card_answer(&self->r, KF_PROCESS, -EREMOTEIO, 0, 0);
+	EXPECT_EQ(SCARD_E_UNEXPECTED, process(self));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self));
+	expect_told(&self->r.card);
+}
+
+TEST_F(session, if_the_answer_is_lost_the_receipt_tells)
+{
+	import_key(self);
+	set_mode_and_iv(self);
+	card_answer(&self->r, KF_PROCESS, -EIO, KF_REASON_ON_CARD, 0);
+	reply_receipt(self, KF_RECEIPT_GET);
+	EXPECT_EQ(SCARD_S_SUCCESS, process(self));
+	EXPECT_EQ(0, kf_cardmod_error(&self->r.card)->code);
+}
+
+TEST_F(session, if_there_is_no_receipt_either_it_failed)
+{
+	import_key(self);
+	set_mode_and_iv(self);
+	card_answer(&self->r, KF_PROCESS, -EIO, KF_REASON_ON_CARD, 0);
+	card_answer(&self->r, KF_RECEIPT_GET, -ENOENT, 0, 0);
+	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self));
+}
+
+TEST_F(session, functions_flags_and_blobs_are_judged_before_the_card)
+{
+	CARD_DATA *c = &self->r.card;
+	BYTE item[16] = { 0 };
+	CARD_ENCRYPTED_DATA data[2] = { { item, 16 }, { item, 16 } }, none = { NULL, 16 };
+
+	import_key(self);
+	set_mode_and_iv(self);
+	EXPECT_EQ(SCARD_E_UNSUPPORTED_FEATURE,
+		  c->pfnCardProcessEncryptedData(c, self->key, CSF_AUTHENTICATE, data, 1, NULL, 0,
+						 NULL, 0));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  c->pfnCardProcessEncryptedData(c, self->key, u"Format", data, 1, NULL, 0, NULL, 0));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  c->pfnCardProcessEncryptedData(c, self->key, CSF_IMPORT_KEYPAIR, data, 2, NULL, 0,
+						 NULL, 0));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  c->pfnCardProcessEncryptedData(c, self->key, CSF_IMPORT_KEYPAIR, &none, 1, NULL, 0,
+						 NULL, 0));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  c->pfnCardProcessEncryptedData(c, self->key, CSF_IMPORT_KEYPAIR, data, 1, NULL, 0,
+						 NULL, 2));
+	EXPECT_EQ(SCARD_E_INVALID_HANDLE,
+		  c->pfnCardProcessEncryptedData(c, self->key + 1, CSF_IMPORT_KEYPAIR, data, 1, NULL,
+						 0, NULL, 0));
+}
+
+TEST_F(session, a_key_is_destroyed_in_the_card_once)
+{
+	CARD_DATA *c = &self->r.card;
+	struct packet p;
+
+	import_key(self);
+	card_answer(&self->r, KF_KEY_DESTROY, 0, 0, 0);
+	EXPECT_EQ(SCARD_S_SUCCESS, c->pfnCardDestroyKey(c, self->key));
+	(void)card_asked(&self->r, KF_KEY_DESTROY, &p);
+	EXPECT_EQ(SCARD_E_INVALID_HANDLE, c->pfnCardDestroyKey(c, self->key));
+}
+
+TEST_F(session, a_key_that_went_with_the_card_is_no_handle_any_more)
+{
+	CARD_DATA *c = &self->r.card;
+
+	import_key(self);
+	card_answer(&self->r, KF_KEY_DESTROY, -ESTALE, KF_REASON_RESET, 0);
+	EXPECT_EQ(SCARD_E_INVALID_HANDLE, c->pfnCardDestroyKey(c, self->key));
+	EXPECT_EQ(SCARD_E_INVALID_HANDLE, c->pfnCardDestroyKey(c, self->key));
+}
+
+TEST_F(session, the_servers_calls_are_not_for_a_context_with_a_card)
+{
+	CARD_DATA *c = &self->r.card;
+	PCARD_ENCRYPTED_DATA out = (PCARD_ENCRYPTED_DATA)self;
+	BYTE blob[44] = { 0 };
+	DWORD n;
+
+	self->key = 5;
+	EXPECT_EQ(SCARD_E_UNSUPPORTED_FEATURE,
+		  c->pfnMDImportSessionKey(c, BCRYPT_KEY_DATA_BLOB, CARD_AES_ALGORITHM, &self->key,
+					   blob, sizeof(blob)));
+	EXPECT_EQ(0, self->key);
+	EXPECT_EQ(SCARD_E_UNSUPPORTED_FEATURE,
+		  c->pfnMDEncryptData(c, 1, CSF_IMPORT_KEYPAIR, blob, 44, 0, &out, &n));
+	EXPECT_NULL(out);
+}
