@@ -343,17 +343,17 @@ FIXTURE_TEARDOWN(refused)
 /* In the child: from here on the kernel says EPERM to the one call. prctl() is the older way in. */
 static void refuse(bool landlock)
 {
+	const struct scmp_arg_cmp filter = { 0, SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER, 0 };
+	const struct scmp_arg_cmp older = { 0, SCMP_CMP_EQ, PR_SET_SECCOMP, 0 };
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int r = ctx ? prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) : -1;
 
 	if (r == 0 && landlock)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(landlock_restrict_self), 0);
 	if (r == 0 && !landlock)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 1,
-				     SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER));
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 1, &filter);
 	if (r == 0 && !landlock)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
-				     SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1, &older);
 	if (r < 0 || seccomp_load(ctx) < 0)
 		_exit(125);
 }

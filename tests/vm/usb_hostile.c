@@ -797,7 +797,7 @@ static void put_line(const char *path, const char *text)
  */
 static void sleep_until_the_alarm(void)
 {
-	char alarm[8], count[32];
+	char alarm[16], count[32];
 	int r = -EBUSY;
 
 	for (int s = 3; r == -EBUSY && s < 60; s *= 2) {
