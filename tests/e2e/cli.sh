@@ -28,7 +28,7 @@ page_of() {
 	case $1 in
 	server | challenge | seal | receipt) echo "$KF_SRC/docs/man/keyferry-$1.1.scd" ;;
 	# A page of its own beside the one that has the options of all client commands.
-	policy | doctor) echo "$KF_SRC/docs/man/keyferry-$1.1.scd $KF_SRC/docs/man/keyferry.1.scd" ;;
+	policy | doctor | byok) echo "$KF_SRC/docs/man/keyferry-$1.1.scd $KF_SRC/docs/man/keyferry.1.scd" ;;
 	*) echo "$KF_SRC/docs/man/keyferry.1.scd" ;;
 	esac
 }
