@@ -40,10 +40,10 @@ static json_t *load(void)
 
 FIXTURE_SETUP(golden)
 {
-	tray_init(&self->tray, 0);
 	self->json = load();
 	if (!self->json)
 		SKIP("no byok_golden.json; KF_VECTORS=FOLDER names where it is");
+	tray_init(&self->tray, 0);
 }
 
 FIXTURE_TEARDOWN(golden)
