@@ -14,7 +14,7 @@ set -u
 KF_SRC=${KF_SRC:-$(pwd)}
 . "$KF_SRC/tests/e2e/stage.sh"
 calls=${KF_BENCH_CALLS:-5000}
-rounds=5
+rounds=11
 
 if [ "${1:-}" = --peer ]; then
 	# Inside the namespaces: $2 is the stage, $3 the programs.
