@@ -458,14 +458,14 @@ typedef struct {
 KF_LAYOUT(CARD_ENCRYPTED_DATA, cbEncryptedData, 8);
 KF_SIZE(CARD_ENCRYPTED_DATA, 16);
 
-typedef struct {
+__extension__ typedef struct {
 	DWORD dwVersion;
 	BYTE bContainerIndex;
 	PIN_ID PinId;
 	DWORD dwKeySpec;
 	DWORD dwKeySize;		/* bits */
 	DWORD cbInput;
-	__extension__ BYTE pbInput[];	/* key blob, as for CardCreateContainerEx */
+	BYTE pbInput[];	/* key blob, as for CardCreateContainerEx */
 } CARD_IMPORT_KEYPAIR, *PCARD_IMPORT_KEYPAIR;
 
 KF_LAYOUT(CARD_IMPORT_KEYPAIR, bContainerIndex, 4);
@@ -476,7 +476,7 @@ KF_LAYOUT(CARD_IMPORT_KEYPAIR, cbInput, 20);
 KF_LAYOUT(CARD_IMPORT_KEYPAIR, pbInput, 24);
 KF_SIZE(CARD_IMPORT_KEYPAIR, 24);
 
-typedef struct {
+__extension__ typedef struct {
 	DWORD dwVersion;
 	DWORD dwFlags;
 	PIN_ID dwAuthenticatingPinId;
@@ -484,7 +484,7 @@ typedef struct {
 	PIN_ID dwTargetPinId;
 	DWORD cbTargetData;
 	DWORD cRetryCount;
-	__extension__ BYTE pbData[];	/* authenticating PIN, then target data */
+	BYTE pbData[];	/* authenticating PIN, then target data */
 } CARD_CHANGE_AUTHENTICATOR, *PCARD_CHANGE_AUTHENTICATOR;
 
 KF_LAYOUT(CARD_CHANGE_AUTHENTICATOR, dwFlags, 4);
@@ -504,12 +504,12 @@ typedef struct {
 KF_LAYOUT(CARD_CHANGE_AUTHENTICATOR_RESPONSE, cAttemptsRemaining, 4);
 KF_SIZE(CARD_CHANGE_AUTHENTICATOR_RESPONSE, 8);
 
-typedef struct {
+__extension__ typedef struct {
 	DWORD dwVersion;
 	DWORD dwFlags;
 	PIN_ID PinId;
 	DWORD cbPinData;
-	__extension__ BYTE pbPinData[];
+	BYTE pbPinData[];
 } CARD_AUTHENTICATE, *PCARD_AUTHENTICATE;
 
 KF_LAYOUT(CARD_AUTHENTICATE, dwFlags, 4);
@@ -518,11 +518,11 @@ KF_LAYOUT(CARD_AUTHENTICATE, cbPinData, 12);
 KF_LAYOUT(CARD_AUTHENTICATE, pbPinData, 16);
 KF_SIZE(CARD_AUTHENTICATE, 16);
 
-typedef struct {
+__extension__ typedef struct {
 	DWORD dwVersion;
 	DWORD cbSessionPin;
 	DWORD cAttemptsRemaining;
-	__extension__ BYTE pbSessionPin[];
+	BYTE pbSessionPin[];
 } CARD_AUTHENTICATE_RESPONSE, *PCARD_AUTHENTICATE_RESPONSE;
 
 KF_LAYOUT(CARD_AUTHENTICATE_RESPONSE, cbSessionPin, 4);

@@ -43,7 +43,10 @@ compiles() {
 }
 
 a_c_program_can_use_it() { compiles "${CC:-cc}" c -std=c11; }
+# Each by itself: what one of them takes for an extension the other may not.
 a_cpp_program_can_use_it() { compiles c++ cc -std=c++17; }
+a_cpp_program_of_gcc_can_use_it() { compiles g++ cc -std=c++17; }
+a_cpp_program_of_clang_can_use_it() { compiles clang++ cc -std=c++17; }
 
 # The two disagree about the width of DWORD: better said by the compiler than found in a card.
 pcsc_lites_header_is_refused_beside_it() {
@@ -75,12 +78,14 @@ the_page_maps_every_entry_point() {
 	done <"$dir/entries"
 }
 
-plan 8
+plan 10
 t it_exports_two_names_with_a_version
 t it_needs_no_library_of_ours
 t it_loads_as_a_minidriver_does
 t a_c_program_can_use_it
 t a_cpp_program_can_use_it
+t a_cpp_program_of_gcc_can_use_it
+t a_cpp_program_of_clang_can_use_it
 t pcsc_lites_header_is_refused_beside_it
 t the_man_page_has_both_functions_and_every_vendor_property
 t the_page_maps_every_entry_point
