@@ -555,7 +555,7 @@ TEST_F_TIMEOUT(gadget, a_reader_that_hangs_up_is_unplugged_and_plugged_in_again,
 	EXPECT_GT(0, ask(h, 0x6f, echo(5)));
 	leave(h);
 	for (int i = 0;
-	     i < 200 &&
+	     i < 1500 &&
 	     (!h->dev || libusb_get_device_address(libusb_get_device(h->dev)) == address);
 	     i++) {
 		leave(h);
