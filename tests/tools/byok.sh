@@ -7,27 +7,16 @@
 #
 # Faces: tools/byok_blob.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/tools/desk.sh"
 
-bin=$KF_BUILD/bin
 open=$KF_SRC/tests/tools/byok_open.py
-[ -x "$bin/keyferry" ] || skip_all "keyferry is not built"
 /usr/bin/python3 -c 'import cryptography' 2>/dev/null || skip_all "needs python3-cryptography"
-dir=$(mktemp -d)
-trap 'cd /; rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
+desk keyferry
 
 kid=https://card.vault.localhost:8443/keys/kek/051928341be67dcba03f0e04104d9047
 
-kf() { "$bin/keyferry" byok "$@"; }
-code() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >said 2>&1 || got=$?
-	[ "$got" -eq "$wanted" ] || fail "exit code $got instead of $wanted: $(cat said)"
-}
-says() { grep -q -- "$1" said || fail "it said: $(cat said)"; }
-wrap() { kf wrap --insecure-unattested "$@"; }
+byok() { kf byok "$@"; }
+wrap() { byok wrap --insecure-unattested "$@"; }
 # theirs FORMAT HASH MODE KEK FILE: as the receiver opens it
 theirs() { /usr/bin/python3 "$open" "$1" "$2" "$3" "kek$4.key" "$5" >opened || fail "it does not open: $5"; }
 same() { cmp "$1" opened || fail "something else is in it than $1"; }
@@ -50,30 +39,30 @@ same() { cmp "$1" opened || fail "something else is in it than $1"; }
 
 every_command_explains_itself() {
 	for c in wrap inspect verify convert; do
-		code 0 kf "$c" --help
+		code 0 byok "$c" --help
 		says "^usage: keyferry byok $c"
 	done
-	code 0 kf --help
-	code 2 kf
-	code 2 kf nonsense
+	code 0 byok --help
+	code 2 byok
+	code 2 byok nonsense
 }
 
 a_wrong_command_line_is_exit_code_2() {
 	set -- --kek kek2048.pem --kid "$kid" -o out
-	code 2 kf wrap "$@" --key P-256.pem
+	code 2 byok wrap "$@" --key P-256.pem
 	says 'whose is the KEK'
 	code 2 wrap "$@"
 	code 2 wrap "$@" --key P-256.pem --raw aes16
 	code 2 wrap --kid "$kid" -o out --key P-256.pem
 	code 2 wrap --kek kek2048.pem --kid "$kid" --key P-256.pem
 	code 2 wrap "$@" --key P-256.pem --kek-fingerprint 00
-	code 2 kf wrap "$@" --key P-256.pem --kek-fingerprint 00
-	code 2 kf wrap "$@" --key P-256.pem --kek-attestation a
+	code 2 byok wrap "$@" --key P-256.pem --kek-fingerprint 00
+	code 2 byok wrap "$@" --key P-256.pem --kek-attestation a
 	code 2 wrap "$@" --key P-256.pem --root r
 	code 2 wrap "$@" --key P-256.pem --format Azure
 	code 2 wrap "$@" --key P-256.pem --hash md5
-	code 2 kf convert x
-	code 2 kf inspect
+	code 2 byok convert x
+	code 2 byok inspect
 	[ ! -e out ]
 }
 
@@ -163,10 +152,10 @@ byok_53_each_receiver_opens_its_own() {
 nothing_is_wrapped_for_the_wrong_kek() {
 	hash=$(openssl pkey -pubin -in kek2048.pem -outform DER | sha256sum | cut -d' ' -f1)
 	colons=$(echo "$hash" | sed 's/../&:/g; s/:$//' | tr a-f A-F)
-	code 0 kf wrap --kek kek2048.pem --kid "$kid" --key P-256.pem --kek-fingerprint "$hash" -o out
+	code 0 byok wrap --kek kek2048.pem --kid "$kid" --key P-256.pem --kek-fingerprint "$hash" -o out
 	says 'its fingerprint was given'
-	code 0 kf wrap --kek kek2048.pem --kid "$kid" --key P-256.pem --kek-fingerprint "$colons" -o out
-	code 1 kf wrap --kek kek3072.pem --kid "$kid" --key P-256.pem --kek-fingerprint "$hash" -o bad
+	code 0 byok wrap --kek kek2048.pem --kid "$kid" --key P-256.pem --kek-fingerprint "$colons" -o out
+	code 1 byok wrap --kek kek3072.pem --kid "$kid" --key P-256.pem --kek-fingerprint "$hash" -o bad
 	says 'its fingerprint is another one'
 	says 'next: '
 	[ ! -e bad ]
@@ -234,7 +223,7 @@ assert o["kid"].startswith("https://") and o["mode"] == "hybrid" and o["format"]
 
 what_is_wrapped_is_told_without_opening_it() {
 	wrap --kek kek2048.pem --kid "$kid" --key P-256.pem -o out >/dev/null
-	code 0 kf inspect out
+	code 0 byok inspect out
 	says '^form: *\.byok file$'
 	says "^kid: *$kid\$"
 	says '^hash: *sha1$'
@@ -242,16 +231,16 @@ what_is_wrapped_is_told_without_opening_it() {
 	says '^blob: *408 bytes'
 	says '^kek 2048: *152 bytes behind the RSA part, as long as those of EC P-256'
 	/usr/bin/python3 "$open" azure sha1 hybrid kek4096.key --make <rsa4096.der >theirs
-	code 0 kf inspect theirs
+	code 0 byok inspect theirs
 	says '^kek 4096: .*RSA 4096'
 	says 'byok_open.py; pyca'
-	code 0 kf inspect --json theirs
+	code 0 byok inspect --json theirs
 	/usr/bin/python3 -c 'import json
 o = json.load(open("said"))
 assert o["in_form"] and o["blob_bytes"] == 2896 and o["keks"][2]["guesses"] == ["RSA 4096"], o'
-	code 1 kf inspect P-256.pem
+	code 1 byok inspect P-256.pem
 	says 'it is PEM'
-	code 1 kf inspect /dev/null
+	code 1 byok inspect /dev/null
 	says 'it is empty'
 }
 
@@ -260,26 +249,26 @@ byok_4_blobs_of_others_are_told() {
 	/usr/bin/python3 -c "import sys; sys.stdout.buffer.write(bytes.fromhex('$aes'))" >k
 	openssl pkeyutl -encrypt -pubin -inkey kek2048.pem -pkeyopt rsa_padding_mode:oaep -in k -out cli
 	openssl enc -id-aes256-wrap-pad -iv A65959A6 -K "$aes" -in P-384.der >>cli
-	code 0 kf inspect cli
+	code 0 byok inspect cli
 	says '^form: *bare blob, binary'
 	says '^kek 2048: .*EC P-384'
-	code 0 kf convert cli --kid "$kid" --hash sha1 -o out
+	code 0 byok convert cli --kid "$kid" --hash sha1 -o out
 	theirs azure sha1 hybrid 2048 out
 	same P-384.der
-	code 1 kf convert cli --kid "$kid" -o bad
+	code 1 byok convert cli --kid "$kid" -o bad
 	says 'nothing says with which hash'
-	code 1 kf convert cli --hash sha1 -o bad
+	code 1 byok convert cli --hash sha1 -o bad
 	says 'identifier is missing'
 	[ ! -e bad ]
 }
 
 # mended FILE WORD: inspect finds fault with FILE in this word, convert puts it right
 mended() {
-	code 1 kf inspect "$1"
+	code 1 byok inspect "$1"
 	says "$2"
-	code 0 kf convert "$1" -o mended
+	code 0 byok convert "$1" -o mended
 	says '^mended: '
-	code 0 kf inspect mended
+	code 0 byok inspect mended
 	theirs azure sha1 hybrid 2048 mended
 	same P-256.der
 }
@@ -302,69 +291,69 @@ byok_17_18_the_usual_mistakes_are_mended() {
 	/usr/bin/python3 -c 'import json, sys; print(json.dumps(open("out").read()))' >bad7
 	mended bad7 'JSON string'
 	for f in bad1 bad2 bad3 bad4 bad5 bad6 bad7; do
-		code 0 kf convert "$f" --json -o mended
+		code 0 byok convert "$f" --json -o mended
 		/usr/bin/python3 -c 'import json; assert json.load(open("said"))["mended"]'
 	done
 }
 
 a_blob_changes_its_clothes() {
 	wrap --kek kek4096.pem --format vault --key P-256.pem -o v >/dev/null
-	code 0 kf inspect v
+	code 0 byok inspect v
 	says 'bare blob in base64'
-	code 0 kf convert v --format aws -o a
+	code 0 byok convert v --format aws -o a
 	theirs aws sha256 hybrid 4096 a
 	same P-256.der
 	od -An -v -tx1 a >h
-	code 0 kf inspect h
+	code 0 byok inspect h
 	says 'bare blob in hexadecimal'
-	code 0 kf convert h --format vault -o v2
+	code 0 byok convert h --format vault -o v2
 	cmp v v2
-	code 0 kf convert a --kid "$kid" --hash sha256 -o f
+	code 0 byok convert a --kid "$kid" --hash sha256 -o f
 	grep -q RSA_AES_KEY_WRAP_256 f
 	theirs azure sha256 hybrid 4096 f
 	same P-256.der
-	code 1 kf convert f --hash sha1 -o bad
+	code 1 byok convert f --hash sha1 -o bad
 	says 'the file says that its OAEP is with sha256'
 	head -c 500 a >short
-	code 1 kf inspect short
+	code 1 byok inspect short
 	says 'KeyTransferPackage'
-	code 1 kf convert short --format aws -o bad
+	code 1 byok convert short --format aws -o bad
 	[ ! -e bad ]
 }
 
 what_is_wrapped_is_verified_with_the_kek() {
 	wrap --kek kek2048.pem --kid "$kid" --key P-256.pem -o out >/dev/null
-	code 0 kf verify out --kek-private kek2048.key
+	code 0 byok verify out --kek-private kek2048.key
 	says "^key: *p256, public key $(openssl pkey -in P-256.pem -pubout -outform DER | sha256sum | cut -d' ' -f1)\$"
-	code 0 kf verify out --kek-private kek2048.key --kid "$(echo "$kid" | tr '[:lower:]' '[:upper:]')" --type p256
-	code 0 kf verify out --kek-private kek2048.key --kid "$kid"
-	code 1 kf verify out --kek-private kek2048.key --kid "${kid%?}0"
+	code 0 byok verify out --kek-private kek2048.key --kid "$(echo "$kid" | tr '[:lower:]' '[:upper:]')" --type p256
+	code 0 byok verify out --kek-private kek2048.key --kid "$kid"
+	code 1 byok verify out --kek-private kek2048.key --kid "${kid%?}0"
 	says 'it is for another KEK'
-	code 1 kf verify out --kek-private kek2048.key --type p384
+	code 1 byok verify out --kek-private kek2048.key --type p384
 	says 'it is a key of type p256, not p384'
-	code 1 kf verify out --kek-private kek4096.key
+	code 1 byok verify out --kek-private kek4096.key
 	says 'no blob under a KEK of 4096 bits'
-	code 1 kf verify out --kek-private P-256.pem
+	code 1 byok verify out --kek-private P-256.pem
 	says 'not an RSA key'
-	code 2 kf verify out
-	code 2 kf verify out --kek-private kek2048.key --hash sha1
+	code 2 byok verify out
+	code 2 byok verify out --kek-private kek2048.key --hash sha1
 	/usr/bin/python3 "$open" azure sha256 hybrid kek2048.key --make <P-256.der >other
-	code 1 kf verify other --kek-private kek2048.key
+	code 1 byok verify other --kek-private kek2048.key
 	says 'with SHA-256, and not with SHA-1'
 	openssl rsa -in rsa2048.pem -traditional -outform DER -out old.der 2>/dev/null
 	/usr/bin/python3 "$open" azure sha1 hybrid kek2048.key --make <old.der >other
-	code 1 kf verify other --kek-private kek2048.key
+	code 1 byok verify other --kek-private kek2048.key
 	says 'PKCS #1'
 	openssl ec -in P-256.pem -outform DER -out old.der 2>/dev/null
 	/usr/bin/python3 "$open" azure sha1 hybrid kek2048.key --make <old.der >other
-	code 1 kf verify other --kek-private kek2048.key
+	code 1 byok verify other --kek-private kek2048.key
 	says 'SEC 1'
 	wrap --kek kek2048.pem --kid "$kid" --key P-256.pem --hash sha256 -o named >/dev/null
-	code 1 kf verify named --kek-private kek2048.key
+	code 1 byok verify named --kek-private kek2048.key
 	says '--named-hashes takes it'
-	code 0 kf verify named --kek-private kek2048.key --named-hashes
+	code 0 byok verify named --kek-private kek2048.key --named-hashes
 	wrap --kek kek2048.pem --format aws --raw aes32 -o direct >/dev/null
-	code 0 kf verify direct --kek-private kek2048.key --format aws --direct
+	code 0 byok verify direct --kek-private kek2048.key --format aws --direct
 	says '^key: *aes256, check value '
 }
 

@@ -4,46 +4,10 @@
 # keyferry byok with a card: a KEK is made in it and attested, keys are wrapped for it elsewhere, the card opens
 # them, and what it then signs holds. The card is keyferry-vreader's behind keyferryd.
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/tools/desk.sh"
 
-bin=$KF_BUILD/bin
-for p in keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader; do
-	[ -x "$bin/$p" ] || skip_all "$p is not built"
-done
-dir=$(mktemp -d)
-cd "$dir" || exit 1
-KEYFERRY_SOCKET=$dir/broker.sock
-export KEYFERRY_SOCKET
-pids=
-
-stop() {
-	# shellcheck disable=SC2086 # a list
-	kill $pids 2>/dev/null
-	# shellcheck disable=SC2086
-	wait $pids 2>/dev/null
-	cd /
-	rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 1' INT TERM
-
-until_ok() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
-kf() { "$bin/keyferry" "$@"; }
+desk keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader
 byok() { "$bin/keyferry" byok "$@"; }
-code() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >said 2>&1 || got=$?
-	[ "$got" -eq "$wanted" ] || fail "exit code $got instead of $wanted: $(cat said)"
-}
-says() { grep -q -- "$1" said || fail "it said: $(cat said)"; }
 with_puk() { echo 12345678 | byok "$@" --pin-fd 0; }
 with_pin() { echo 123456 | byok "$@" --pin-fd 0; }
 

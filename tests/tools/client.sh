@@ -6,39 +6,10 @@
 #
 # Faces: tools/tool.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/tools/desk.sh"
 
-bin=$KF_BUILD/bin
-for p in keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader; do
-	[ -x "$bin/$p" ] || skip_all "$p is not built"
-done
-dir=$(mktemp -d)
-cd "$dir" || exit 1
-KEYFERRY_SOCKET=$dir/broker.sock
-export KEYFERRY_SOCKET
-pids=
+desk keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader
 
-stop() {
-	# shellcheck disable=SC2086 # a list
-	kill $pids 2>/dev/null
-	# shellcheck disable=SC2086
-	wait $pids 2>/dev/null
-	cd /
-	rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 1' INT TERM
-
-# until_ok COMMAND...: waits for it to succeed, patiently
-until_ok() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
-
-kf() { "$bin/keyferry" "$@"; }
 # with_pin PIN ARGUMENT...
 with_pin() {
 	pin=$1
@@ -46,16 +17,6 @@ with_pin() {
 	printf '%s\n' "$pin" | "$bin/keyferry" "$@" --pin-fd 0
 }
 user() { with_pin 123456 "$@"; }
-
-# code WANTED COMMAND...: it ends with that exit code; its words are in ./said
-code() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >said 2>&1 || got=$?
-	[ "$got" -eq "$wanted" ] || fail "exit code $got instead of $wanted: $(cat said)"
-}
-says() { grep -q -- "$1" said || fail "it said: $(cat said)"; }
 
 {
 	kf server init --state server &&

@@ -7,18 +7,16 @@
 # Faces: tools/byok_source.c tools/pkcs11/rv.c tools/pkcs11/token.c tools/pkcs11/selftest.c
 # Faces: tools/pkcs11/wrapping.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/tools/desk.sh"
 
-bin=$KF_BUILD/bin
 open=$KF_SRC/tests/tools/byok_open.py
 token=$KF_BUILD/tests/tools/token
-for p in "$bin/keyferry" "$bin/keyferry-pkcs11" "$token"; do [ -x "$p" ] || skip_all "$p is not built"; done
+[ -x "$token" ] || skip_all "$token is not built"
 for p in softhsm2-util pkcs11-tool; do command -v $p >/dev/null || skip_all "needs $p"; done
 /usr/bin/python3 -c 'import cryptography' 2>/dev/null || skip_all "needs python3-cryptography"
 for module in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so; do [ ! -e "$module" ] || break; done
 [ -e "$module" ] || skip_all "needs libsofthsm2"
-dir=$(mktemp -d)
-trap 'cd /; rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
+desk keyferry keyferry-pkcs11
 mkdir tokens
 printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$dir" >softhsm2.conf
 SOFTHSM2_CONF=$dir/softhsm2.conf
@@ -27,14 +25,6 @@ kid=https://card.vault.localhost:8443/keys/kek/051928341be67dcba03f0e04104d9047
 pin=1234
 echo "$pin" >words
 
-code() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >said 2>&1 || got=$?
-	[ "$got" -eq "$wanted" ] || fail "exit code $got instead of $wanted: $(cat said)"
-}
-says() { grep -q -- "$1" said || fail "it said: $(cat said)"; }
 # wrap MODULE LABEL OPTION...
 wrap() {
 	with=$1 label=$2

@@ -7,46 +7,9 @@
 #
 # Faces: tools/server_state.c tools/cmd.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/tools/desk.sh"
 
-bin=$KF_BUILD/bin
-for p in keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader; do
-	[ -x "$bin/$p" ] || skip_all "$p is not built"
-done
-dir=$(mktemp -d)
-cd "$dir" || exit 1
-KEYFERRY_SOCKET=$dir/broker.sock
-export KEYFERRY_SOCKET
-pids=
-
-stop() {
-	# shellcheck disable=SC2086 # a list
-	kill $pids 2>/dev/null
-	# shellcheck disable=SC2086
-	wait $pids 2>/dev/null
-	cd /
-	rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 1' INT TERM
-
-until_ok() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || return 1
-		sleep 0.05
-	done
-}
-
-kf() { "$bin/keyferry" "$@"; }
-code() {
-	wanted=$1
-	shift
-	got=0
-	"$@" >said 2>&1 || got=$?
-	[ "$got" -eq "$wanted" ] || fail "exit code $got instead of $wanted: $(cat said)"
-}
-says() { grep -q -- "$1" said || fail "it said: $(cat said)"; }
+desk keyferry keyferryd keyferry-broker keyferry-driver keyferry-vreader
 
 echo 'injector words' >injector.pass
 echo 'key words' >key.pass
