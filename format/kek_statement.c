@@ -119,30 +119,3 @@ void kek_statement_pack(struct packer *p, const struct kek_statement *s)
 	put_number_list(p, &s->purposes);
 	der_end(p, mark);
 }
-
-int signed_kek_statement_parse(struct bytes der, struct signed_kek_statement *out)
-{
-	struct unpacker whole = unpack_begin(der);
-	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
-	struct signed_kek_statement s = {
-		.statement = der_take_whole(&u, DER_SEQUENCE),
-		.signature = der_take(&u, DER_OCTETS),
-		.kek_key = der_take_whole(&u, DER_SEQUENCE),
-	};
-
-	der_leave(&whole, &u);
-	if (unpack_end(&whole) < 0)
-		return -EBADMSG;
-	*out = s;
-	return 0;
-}
-
-void signed_kek_statement_pack(struct packer *p, const struct signed_kek_statement *s)
-{
-	struct der_mark mark = der_begin(p, DER_SEQUENCE);
-
-	pack_bytes(p, s->statement);
-	der_put(p, DER_OCTETS, s->signature);
-	pack_bytes(p, s->kek_key);
-	der_end(p, mark);
-}

@@ -48,18 +48,3 @@ void kek_statement_pack(struct packer *p, const struct kek_statement *statement)
  * be unwrapped at all, each type with a purpose for it and each purpose with a type.
  */
 bool kek_allows_sense(const struct number_list *key_types, const struct number_list *purposes);
-
-/**
- * struct signed_kek_statement - pulled apart but not yet believed
- * @statement:	DER, borrowed
- * @signature:	DER ECDSA-Sig-Value, borrowed
- * @kek_key:	DER SubjectPublicKeyInfo, borrowed
- */
-struct signed_kek_statement {
-	struct bytes statement;
-	struct bytes signature;
-	struct bytes kek_key;
-};
-
-int signed_kek_statement_parse(struct bytes der, struct signed_kek_statement *out);
-void signed_kek_statement_pack(struct packer *p, const struct signed_kek_statement *s);

@@ -172,7 +172,7 @@ int signed_statement_parse(struct bytes der, struct signed_statement *out)
 	struct signed_statement s = {
 		.statement = der_take_whole(&u, DER_SEQUENCE),
 		.signature = der_take(&u, DER_OCTETS),
-		.exchange_key = der_take_whole(&u, DER_SEQUENCE),
+		.key = der_take_whole(&u, DER_SEQUENCE),
 	};
 
 	der_leave(&whole, &u);
@@ -188,6 +188,6 @@ void signed_statement_pack(struct packer *p, const struct signed_statement *s)
 
 	pack_bytes(p, s->statement);
 	der_put(p, DER_OCTETS, s->signature);
-	pack_bytes(p, s->exchange_key);
+	pack_bytes(p, s->key);
 	der_end(p, mark);
 }

@@ -56,15 +56,16 @@ void statement_pack(struct packer *p, const struct statement *statement);
 int statement_hash(struct bytes der, uint8_t out[static KF_DIGEST_SIZE]);
 
 /**
- * struct signed_statement - a card's answer to OFFER, pulled apart but not yet believed
+ * struct signed_statement - what a card says of a key, pulled apart but not yet believed: its answer to
+ * OFFER, or about a KEK (format/kek_statement.h)
  * @statement:	DER, borrowed
  * @signature:	DER ECDSA-Sig-Value, borrowed
- * @exchange_key: DER SubjectPublicKeyInfo, borrowed
+ * @key:	DER SubjectPublicKeyInfo, borrowed
  */
 struct signed_statement {
 	struct bytes statement;
 	struct bytes signature;
-	struct bytes exchange_key;
+	struct bytes key;
 };
 
 int signed_statement_parse(struct bytes der, struct signed_statement *out);

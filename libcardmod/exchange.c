@@ -111,7 +111,7 @@ static int fill_file(const struct kf_signed_offer *offer, struct signed_statemen
 	memcpy(file->nonce, statement.nonce, sizeof(file->nonce));
 	file->container = statement.container;
 	file->method = KF_METHOD_RSA;
-	r = blob_set(&file->exchange_key, parts->exchange_key);
+	r = blob_set(&file->exchange_key, parts->key);
 	if (r == 0)
 		r = blob_set(&file->statement, parts->statement);
 	if (r == 0)

@@ -234,12 +234,12 @@ static int cmd_list(int argc, char **argv)
 
 /* --- export --- */
 
-static int fill_file(struct bytes statement, struct bytes chain, struct signed_kek_statement *parts,
+static int fill_file(struct bytes statement, struct bytes chain, struct signed_statement *parts,
 		     struct kek_file *file)
 {
 	struct kek_statement s;
 
-	if (signed_kek_statement_parse(statement, parts) < 0 ||
+	if (signed_statement_parse(statement, parts) < 0 ||
 	    kek_statement_parse(parts->statement, &s) < 0)
 		return -EBADMSG;
 	(void)snprintf(file->serial, sizeof(file->serial), "%s", s.serial);
@@ -254,12 +254,12 @@ static int write_both(struct tool *tool, const struct kek_args *a, struct bytes 
 {
 	_cleanup_(kek_file_deinit) struct kek_file file = KEK_FILE_INIT;
 	_cleanup_(freep) char *json = NULL;
-	struct signed_kek_statement parts;
+	struct signed_statement parts;
 	struct bytes pem = BYTES_NONE;
 	size_t n = 0;
 	int code = UI_OK;
 
-	if (fill_file(statement, chain, &parts, &file) < 0 || pem_wrap("PUBLIC KEY", parts.kek_key, &pem) < 0 ||
+	if (fill_file(statement, chain, &parts, &file) < 0 || pem_wrap("PUBLIC KEY", parts.key, &pem) < 0 ||
 	    kek_file_write(&file, &json, &n, NULL) < 0)
 		return wrong(tool, -EBADMSG, "look at the card with keyferry doctor",
 			     "the card's statement makes no sense");

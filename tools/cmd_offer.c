@@ -117,7 +117,7 @@ static int fill_file(const struct kf_signed_offer *offer, struct offer_file *fil
 	memcpy(file->nonce, statement.nonce, sizeof(file->nonce));
 	file->container = statement.container;
 	file->method = KF_METHOD_RSA;
-	if (blob_set(&file->exchange_key, parts.exchange_key) < 0 ||
+	if (blob_set(&file->exchange_key, parts.key) < 0 ||
 	    blob_set(&file->statement, parts.statement) < 0 ||
 	    blob_set(&file->signature, parts.signature) < 0 ||
 	    blob_set(&file->device_certificate,

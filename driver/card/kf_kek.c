@@ -122,10 +122,10 @@ int kf_kek_list(struct card *card, uint32_t *n, struct packer *entries)
 /* SignedKekStatement; whether it is true is for its verifier. */
 static int take_attestation(struct bytes data, struct packer *attestation)
 {
-	struct signed_kek_statement outer;
+	struct signed_statement outer;
 	struct kek_statement s;
 
-	if (signed_kek_statement_parse(data, &outer) < 0 ||
+	if (signed_statement_parse(data, &outer) < 0 ||
 	    kek_statement_parse(outer.statement, &s) < 0)
 		return -EBADMSG;
 	pack_bytes(attestation, data);

@@ -55,11 +55,11 @@ static int check_origin(const struct kek_statement *s, struct kf_error *e)
 			 "the KEK was loaded into the card from outside, so somebody may have kept it");
 }
 
-static int check_key(const struct kf_byok_kek *kek, const struct signed_kek_statement *signed_,
+static int check_key(const struct kf_byok_kek *kek, const struct signed_statement *signed_,
 		     const struct kek_statement *s, struct kf_error *e)
 {
 	uint8_t hash[KF_DIGEST_SIZE];
-	int r = sha256(signed_->kek_key, hash);
+	int r = sha256(signed_->key, hash);
 
 	if (r < 0)
 		return r;
@@ -74,9 +74,9 @@ static int check_key(const struct kf_byok_kek *kek, const struct signed_kek_stat
 static int verify(struct kf_byok_kek *kek, const struct kf_enrolled *card,
 		  const struct kek_file *file, struct kf_error *e)
 {
-	struct signed_kek_statement signed_ = { 0 };
+	struct signed_statement signed_ = { 0 };
 	struct kek_statement s = { 0 };
-	int r = signed_kek_statement_parse(blob_bytes(&file->statement), &signed_);
+	int r = signed_statement_parse(blob_bytes(&file->statement), &signed_);
 
 	if (r == 0)
 		r = kek_statement_parse(signed_.statement, &s);

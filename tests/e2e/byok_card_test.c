@@ -61,16 +61,16 @@ static int make_kek(struct fixture_byok *self, struct party *who, const char *pu
 /* The public half out of the attestation, as a sender would take it. */
 static EVP_PKEY *public_half(const struct kf_blob *attestation)
 {
-	struct signed_kek_statement s;
+	struct signed_statement s;
 	struct kek_statement statement;
 	const uint8_t *at;
 
-	ASSERT_EQ(0, signed_kek_statement_parse(BYTES(kf_blob_data(attestation), kf_blob_size(attestation)), &s));
+	ASSERT_EQ(0, signed_statement_parse(BYTES(kf_blob_data(attestation), kf_blob_size(attestation)), &s));
 	ASSERT_EQ(0, kek_statement_parse(s.statement, &statement));
 	EXPECT_STREQ(NAME, statement.name);
 	EXPECT_EQ(KF_ORIGIN_GENERATED, statement.origin);
-	at = s.kek_key.p;
-	return d2i_PUBKEY(NULL, &at, (long)s.kek_key.n);
+	at = s.key.p;
+	return d2i_PUBKEY(NULL, &at, (long)s.key.n);
 }
 
 FIXTURE_SETUP(byok)

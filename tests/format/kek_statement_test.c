@@ -141,15 +141,15 @@ TEST(a_signed_kek_statement_keeps_its_parts_apart)
 	struct packer inner = pack_begin(inner_buf, sizeof(inner_buf));
 	struct packer p = pack_begin(buf, sizeof(buf));
 	static const uint8_t key[] = { 0x30, 0x03, 0x02, 0x01, 0x05 };
-	struct signed_kek_statement in, out;
+	struct signed_statement in, out;
 
 	kek_statement_pack(&inner, &s);
-	in = (struct signed_kek_statement){ pack_done(&inner), BYTES("sig", 3), BYTES_OF(key) };
-	signed_kek_statement_pack(&p, &in);
-	ASSERT_EQ(0, signed_kek_statement_parse(pack_done(&p), &out));
+	in = (struct signed_statement){ pack_done(&inner), BYTES("sig", 3), BYTES_OF(key) };
+	signed_statement_pack(&p, &in);
+	ASSERT_EQ(0, signed_statement_parse(pack_done(&p), &out));
 	EXPECT_TRUE(bytes_equal(in.statement, out.statement));
 	EXPECT_TRUE(bytes_equal(in.signature, out.signature));
-	EXPECT_TRUE(bytes_equal(in.kek_key, out.kek_key));
+	EXPECT_TRUE(bytes_equal(in.key, out.key));
 	for (size_t n = 0; n < p.n; n++)
-		EXPECT_EQ(-EBADMSG, signed_kek_statement_parse(BYTES(buf, n), &out));
+		EXPECT_EQ(-EBADMSG, signed_statement_parse(BYTES(buf, n), &out));
 }

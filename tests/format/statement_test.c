@@ -100,7 +100,7 @@ TEST(a_signed_statement_keeps_its_parts_apart)
 	ASSERT_EQ(0, signed_statement_parse(pack_done(&p), &out));
 	EXPECT_TRUE(bytes_equal(in.statement, out.statement));
 	EXPECT_TRUE(bytes_equal(in.signature, out.signature));
-	EXPECT_TRUE(bytes_equal(in.exchange_key, out.exchange_key));
+	EXPECT_TRUE(bytes_equal(in.key, out.key));
 	for (size_t n = 0; n < p.n; n++)
 		EXPECT_EQ(-EBADMSG, signed_statement_parse(BYTES(buf, n), &out));
 }

@@ -10,11 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static uint8_t buf[65536];
 	struct packer again = pack_begin(buf, sizeof(buf));
-	struct signed_kek_statement outer;
+	struct signed_statement outer;
 	struct kek_statement s;
 
-	if (signed_kek_statement_parse(BYTES(data, n), &outer) == 0) {
-		signed_kek_statement_pack(&again, &outer);
+	if (signed_statement_parse(BYTES(data, n), &outer) == 0) {
+		signed_statement_pack(&again, &outer);
 		if (!bytes_equal(pack_done(&again), BYTES(data, n)))
 			abort();
 		data = outer.statement.p;

@@ -49,7 +49,7 @@ static void reply_offer(struct fixture_session *self)
 	ASSERT_EQ(0, offer_file_parse(BYTES(json, strlen(json)), &file, NULL));
 	parts.statement = blob_bytes(&file.statement);
 	parts.signature = blob_bytes(&file.signature);
-	parts.exchange_key = blob_bytes(&file.exchange_key);
+	parts.key = blob_bytes(&file.exchange_key);
 	signed_statement_pack(&packer, &parts);
 	ASSERT_EQ(0, pack_end(&packer));
 	offer->container = TARGET;

@@ -190,7 +190,7 @@ static struct kek_file file_of(struct fixture_attested *self, EVP_PKEY *signer, 
 	ASSERT_EQ(0, pack_end(&p));
 	ASSERT_EQ(0, ecdsa_sign(signer, pack_done(&p), BYTES_NONE, &sig));
 	ASSERT_EQ(0, key_spki(key, &k));
-	signed_kek_statement_pack(&w, &(struct signed_kek_statement){ pack_done(&p), pack_done(&sig),
+	signed_statement_pack(&w, &(struct signed_statement){ pack_done(&p), pack_done(&sig),
 								      pack_done(&k) });
 	ASSERT_EQ(0, blob_set(&file.statement, pack_done(&w)));
 	ASSERT_EQ(0, blob_set(&file.device_certificate, blob_bytes(&self->card.cert_der)));

@@ -104,10 +104,10 @@ static int put_statement(const struct state *state, unsigned int number, struct 
 	r = card_key_attest(state->device, pack_done(&p), &sp);
 	if (r < 0)
 		return r;
-	signed_kek_statement_pack(out, &(struct signed_kek_statement){
+	signed_statement_pack(out, &(struct signed_statement){
 		.statement = pack_done(&p),
 		.signature = pack_done(&sp),
-		.kek_key = card_key_spki(state->containers[number].key),
+		.key = card_key_spki(state->containers[number].key),
 	});
 	return pack_end(out);
 }

@@ -137,7 +137,7 @@ static int put_statement(const struct state *state, const struct request *reques
 	signed_statement_pack(out, &(struct signed_statement){
 		.statement = pack_done(&p),
 		.signature = pack_done(&sp),
-		.exchange_key = card_key_spki(offer->key),
+		.key = card_key_spki(offer->key),
 	});
 	return 0;
 }

@@ -34,6 +34,6 @@ void script_attestation(struct packer *p)
 	struct packer inner = pack_begin(buf, sizeof(buf));
 
 	kek_statement_pack(&inner, &s);
-	signed_kek_statement_pack(p, &(struct signed_kek_statement){
+	signed_statement_pack(p, &(struct signed_statement){
 		pack_done(&inner), BYTES("sig", 3), BYTES("\x30\x00", 2) });
 }

@@ -76,15 +76,15 @@ static uint8_t puk_tries(const struct fixture_card *self)
 /* What a verifier would find; the signature is checked under the card's DEVICE key. */
 static struct kek_statement believed(struct bytes response)
 {
-	struct signed_kek_statement outer;
+	struct signed_statement outer;
 	struct kek_statement s = { 0 };
 	uint8_t hash[KF_DIGEST_SIZE];
 
-	ASSERT_EQ(0, signed_kek_statement_parse(response, &outer));
+	ASSERT_EQ(0, signed_statement_parse(response, &outer));
 	ASSERT_EQ(0, ecdsa_verify(tray_key(TRAY_DEVICE), outer.statement, BYTES_NONE,
 				  outer.signature));
 	ASSERT_EQ(0, kek_statement_parse(outer.statement, &s));
-	ASSERT_EQ(0, sha256(outer.kek_key, hash));
+	ASSERT_EQ(0, sha256(outer.key, hash));
 	EXPECT_BYTES_EQ(BYTES_OF(s.kek), BYTES_OF(hash));
 	return s;
 }

@@ -114,7 +114,7 @@ TEST_F(card, a_statement_says_what_is_true)
 	tray_put_key(&self->tray, 7, TRAY_P521, KF_PURPOSE_SIGN, KF_ORIGIN_GENERATED, 0);
 	sealing_offer(&self->s, &self->tray, 7, 0xff);		/* its signature is checked there */
 	ASSERT_EQ(0, signed_statement_parse(tray_data(&self->tray), &response));
-	EXPECT_BYTES_EQ(tray_spki(TRAY_RSA), response.exchange_key);
+	EXPECT_BYTES_EQ(tray_spki(TRAY_RSA), response.key);
 	EXPECT_EQ(KF_LEVEL_VIRTUAL, st->level);
 	EXPECT_STREQ(TRAY_SERIAL, st->serial);
 	ASSERT_EQ(0, sha256(blob_bytes(self->tray.card->state->device_cert), hash));
@@ -235,7 +235,7 @@ TEST_F_TIMEOUT(card, a_fresh_exchange_key_is_fresh, 60)
 	self->tray.card->memory.generate = card_key_generate;
 	ASSERT_EQ(SW_OK, offer(self, 32, 0, 2, 1, -1));
 	ASSERT_EQ(0, signed_statement_parse(tray_data(&self->tray), &response));
-	EXPECT_BYTES_NE(tray_spki(TRAY_RSA), response.exchange_key);
-	EXPECT_EQ(0, spki_parse(response.exchange_key, &key, &type));
+	EXPECT_BYTES_NE(tray_spki(TRAY_RSA), response.key);
+	EXPECT_EQ(0, spki_parse(response.key, &key, &type));
 	EXPECT_EQ(KF_KEY_RSA_2048, type);
 }
