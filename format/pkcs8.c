@@ -70,56 +70,62 @@ static bool point_agrees(EVP_PKEY *key, struct bytes said)
 	       bytes_equal(bytes_slice(said, 1, half), BYTES(own + 1, half));
 }
 
-struct ec_parts {
-	struct bytes scalar, point;	/* the point may be empty */
-	bool has_point;
-};
-
-/* [RFC 5915 3] */
-static int take_ec_parts(struct bytes der, enum kf_key_type type, struct ec_parts *out)
+int ec_private_take(struct bytes der, struct ec_private *out)
 {
 	struct unpacker whole = unpack_begin(der);
 	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
-	struct ec_parts parts = { 0 };
+	struct ec_private parts = { 0 };
 
 	if (der_uint(&u, 1) != 1)	/* version */
 		unpack_fail(&u);
 	parts.scalar = der_take(&u, DER_OCTETS);
-	if (u.left != 0 && unpack_peek(&u) == PARAMETERS) {
-		struct unpacker parameters = der_enter(&u, PARAMETERS);
-
-		expect_oid(&parameters, curve_oid(type));
-		der_leave(&u, &parameters);
+	if (unpack_peek(&u) == PARAMETERS) {
+		parts.parameters = der_take(&u, PARAMETERS);
+		if (parts.parameters.n == 0)
+			unpack_fail(&u);
 	}
-	parts.has_point = u.left != 0;
-	if (parts.has_point) {
+	if (unpack_peek(&u) == PUBLIC_KEY) {
 		struct unpacker outer = der_enter(&u, PUBLIC_KEY);
 		struct unpacker bits = der_enter(&outer, DER_BITS);
 
 		if (unpack_u8(&bits) != 0)	/* unused bits */
 			unpack_fail(&bits);
 		parts.point = unpack_rest(&bits);
+		if (parts.point.n == 0)
+			unpack_fail(&bits);
 		der_leave(&outer, &bits);
 		der_leave(&u, &outer);
 	}
 	der_leave(&whole, &u);
-	if (unpack_end(&whole) < 0 || parts.scalar.n != key_type_size(type))
+	if (unpack_end(&whole) < 0)
 		return -EBADMSG;
 	*out = parts;
 	return 0;
 }
 
+/* Said again beside the scalar, the curve has to be the same, and named. */
+static bool curve_agrees(struct bytes parameters, enum kf_key_type type)
+{
+	struct unpacker u = unpack_begin(parameters);
+
+	expect_oid(&u, curve_oid(type));
+	return parameters.n == 0 || unpack_end(&u) == 0;
+}
+
 static int ec_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
-	struct ec_parts parts;
-	int r = take_ec_parts(der, type, &parts);
+	struct ec_private parts;
+	int r = ec_private_take(der, &parts);
 
+	if (r == 0 && (parts.scalar.n != key_type_size(type) ||
+		       !curve_agrees(parts.parameters, type)))
+		r = -EBADMSG;
 	if (r == 0)
 		r = key_from_scalar(parts.scalar, type, &key);
 	if (r < 0)
 		return r;
-	if (parts.has_point && !point_agrees(key, parts.point))
+	if (parts.point.n != 0 && !point_agrees(key, parts.point))
 		return -EBADMSG;
 	*out = take_ptr(key);
 	return 0;

@@ -16,3 +16,17 @@
  * Return: 0 and a key owned by the caller; -EBADMSG whatever is wrong with it; -EIO, -ENOMEM.
  */
 int pkcs8_decode(struct bytes text, enum kf_key_type type, EVP_PKEY **out);
+
+/**
+ * struct ec_private - an ECPrivateKey [RFC 5915 3], pulled apart but not proved
+ * @parameters:	what stands in [0]; empty: left out, as PKCS #11 wants it
+ * @point:	the public half it claims; empty: left out
+ */
+struct ec_private {
+	struct bytes scalar;
+	struct bytes parameters;
+	struct bytes point;
+};
+
+/* Everything in @out is borrowed from @der. Return: 0, -EBADMSG. */
+int ec_private_take(struct bytes der, struct ec_private *out);

@@ -9,6 +9,7 @@
 #include "format/der.h"
 #include "format/keys.h"
 #include "format/ossl.h"
+#include "format/pkcs8.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -126,55 +127,21 @@ static bool public_agrees(EVP_PKEY *key, struct bytes said)
 	       bytes_equal(bytes_slice(said, 1, half), BYTES(own + 1, half));
 }
 
-struct ec_parts {
-	struct bytes scalar, params, point;	/* the last two may be empty */
-};
-
-static int take_ec_parts(struct bytes der, struct ec_parts *out)
-{
-	struct unpacker whole = unpack_begin(der);
-	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
-	struct ec_parts parts = { 0 };
-
-	if (der_uint(&u, 1) != 1)	/* version */
-		unpack_fail(&u);
-	parts.scalar = der_take(&u, DER_OCTETS);
-	if (unpack_peek(&u) == 0xa0)
-		parts.params = der_take(&u, 0xa0);
-	if (unpack_peek(&u) == 0xa1) {
-		struct unpacker outer = der_enter(&u, 0xa1);
-		struct unpacker bits = der_enter(&outer, DER_BITS);
-
-		if (unpack_u8(&bits) != 0)	/* unused bits */
-			unpack_fail(&bits);
-		parts.point = unpack_rest(&bits);
-		if (parts.point.n == 0)
-			unpack_fail(&bits);
-		der_leave(&outer, &bits);
-		der_leave(&u, &outer);
-	}
-	der_leave(&whole, &u);
-	if (unpack_end(&whole) < 0)
-		return -EBADMSG;
-	*out = parts;
-	return 0;
-}
-
 /* @params: from around it, or empty; said twice they have to agree. */
 static int parse_ec(struct bytes der, struct bytes params, EVP_PKEY **out, struct kf_error *e)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	enum kf_key_type type = KF_KEY_NONE, again = KF_KEY_NONE;
-	struct ec_parts parts;
+	struct ec_private parts;
 	int r;
 
-	if (take_ec_parts(der, &parts) < 0)
+	if (ec_private_take(der, &parts) < 0)
 		return not_in_form(e);
-	r = curve_of(params.n > 0 ? params : parts.params, &type);
+	r = curve_of(params.n > 0 ? params : parts.parameters, &type);
 	if (r == -EOPNOTSUPP)
 		return unknown_type(e);
-	if (r == 0 && parts.params.n > 0) {
-		r = curve_of(parts.params, &again);
+	if (r == 0 && parts.parameters.n > 0) {
+		r = curve_of(parts.parameters, &again);
 		if (r != -ENOMEM && again != type)
 			r = -EBADMSG;
 	}

@@ -94,8 +94,7 @@ static void count_algorithm(struct kf_card_info *info, uint8_t algorithm)
 	}
 }
 
-/* A byte each; a number we have never heard of is a newer card's and no harm. */
-static uint32_t bits_of(struct bytes numbers)
+uint32_t kf_bits_of(struct bytes numbers)
 {
 	uint32_t bits = 0;
 
@@ -169,8 +168,8 @@ static void take_keks(struct unpacker *u, struct kf_card *kf)
 {
 	if (!field_is_next(u, 0x8f))
 		return;
-	kf->info.unwrap_types = bits_of(field_take(u, 0x8f));
-	kf->info.unwrap_hashes = bits_of(field_take(u, 0x90));
+	kf->info.unwrap_types = kf_bits_of(field_take(u, 0x8f));
+	kf->info.unwrap_hashes = kf_bits_of(field_take(u, 0x90));
 }
 
 /* E1 [card-application 4.2] */
@@ -184,11 +183,11 @@ static int facts_parse(struct bytes data, struct kf_card *kf)
 	info->app_version = (uint32_t)field_take_uint(&u, 0x80, 1) << 16;
 	serial = field_take(&u, 0x81);
 	info->level = (uint32_t)field_take_uint(&u, 0x82, 1);
-	info->methods = bits_of(field_take(&u, 0x83));
-	info->key_types = bits_of(field_take(&u, 0x84));
+	info->methods = kf_bits_of(field_take(&u, 0x83));
+	info->key_types = kf_bits_of(field_take(&u, 0x84));
 	algorithms = field_take(&u, 0x85);
 	(void)field_take(&u, 0x86);		/* wrap paddings: OAEP-SHA-256 in version 1 */
-	kf->suites = bits_of(field_take(&u, 0x87));
+	kf->suites = kf_bits_of(field_take(&u, 0x87));
 	info->n_containers = (uint32_t)field_take_uint(&u, 0x88, 1);
 	kf->max_cert = (uint32_t)field_take_uint(&u, 0x89, 2);
 	kf->max_command = (uint32_t)field_take_uint(&u, 0x8a, 2);

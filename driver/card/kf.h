@@ -61,6 +61,9 @@ int kf_place_get(struct card *card, uint32_t container, struct kf_place *out);
 /* @container itself, or for KF_CONTAINER_ANY the first empty one: -ENOSPC if all are full. */
 int kf_place_choose(struct card *card, uint32_t container, uint32_t *out);
 
+/* A byte each; a number we have never heard of is a newer card's and no harm. */
+uint32_t kf_bits_of(struct bytes numbers);
+
 /* SECURITY section 7: what would spend the last try of PIN or PUK is refused unless asked for. */
 int kf_pin_guard(struct card *card, uint32_t id, bool last_try);
 

@@ -18,16 +18,6 @@ static int number_check(const struct card *card, uint32_t container)
 	return container < kf_of(card)->info.n_containers ? 0 : -EINVAL;
 }
 
-static uint32_t bits_of(struct bytes numbers)
-{
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < numbers.n; i++)
-		if (numbers.p[i] < 32)
-			bits |= 1u << numbers.p[i];
-	return bits;
-}
-
 /* E5 [card-application 4.2] */
 static int kek_parse(struct bytes data, struct kf_kek *out)
 {
@@ -38,8 +28,8 @@ static int kek_parse(struct bytes data, struct kf_kek *out)
 	uint8_t enabled;
 
 	kek.hash = (uint32_t)field_take_uint(&u, 0x81, 1);
-	kek.key_types = bits_of(field_take(&u, 0x82));
-	kek.purposes = bits_of(field_take(&u, 0x83));
+	kek.key_types = kf_bits_of(field_take(&u, 0x82));
+	kek.purposes = kf_bits_of(field_take(&u, 0x83));
 	enabled = (uint8_t)field_take_uint(&u, 0x84, 1);
 	if (unpack_end(&u) < 0 || !kid_is_valid(name) || !hash_name((enum kf_hash)kek.hash) ||
 	    enabled > 1)
