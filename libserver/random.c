@@ -12,7 +12,7 @@ static int drawn(int ok, struct kf_error *e)
 
 	if (r != -EIO)
 		return r;
-	return error_why(e, r, "sealing needs fresh random numbers, and there is no substitute",
+	return error_why(e, r, "a key is protected with fresh random numbers, and there is no substitute",
 			 "look into OpenSSL's configuration, then at getrandom(2) on this machine",
 			 "OpenSSL gives no random numbers");
 }

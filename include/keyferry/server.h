@@ -611,7 +611,10 @@ struct kf_byok_plan {
 	enum kf_byok_mode mode;
 };
 
-/* Fills in what was left to the format. Return: 0, -EINVAL the format does not take it. */
+/*
+ * Fills in what was left to the format. Return: 0, -EACCES @kek is not trusted, -EINVAL the format
+ * does not take it.
+ */
 int kf_byok_plan_settle(struct kf_byok_plan *plan, const struct kf_byok_kek *kek,
 			enum kf_key_type target, struct kf_error *e);
 

@@ -2,8 +2,8 @@
 /* libserver/byok/envelope.c - OpenSSL does both; the AES key lives in locked memory between the two. */
 #include "libserver/byok/envelope.h"
 #include "format/ossl.h"
+#include "libserver/random.h"
 
-#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
 enum { AES_KEY_SIZE = 32, KWP_BLOCK = 8 };
@@ -129,16 +129,17 @@ int kwp_unwrap(struct bytes aes, struct bytes wrapped, struct secret *out)
 	return secret_resize(out, (size_t)n);
 }
 
-int envelope_seal(EVP_PKEY *kek, enum kf_hash hash, struct bytes plain, struct packer *out)
+int envelope_seal(EVP_PKEY *kek, enum kf_hash hash, struct bytes plain, struct packer *out,
+		  struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret aes = SECRET_INIT;
 	int r = secret_init(&aes, AES_KEY_SIZE);
 
 	if (r < 0)
 		return r;
-	ossl_begin();
-	if (RAND_priv_bytes(aes.p, AES_KEY_SIZE) != 1)
-		return ossl_end(-EIO);
+	r = random_secret(aes.p, AES_KEY_SIZE, e);
+	if (r < 0)
+		return r;
 	aes.n = AES_KEY_SIZE;
 	r = oaep_wrap(kek, hash, secret_bytes(&aes), out);
 	return r < 0 ? r : kwp_wrap(secret_bytes(&aes), plain, out);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/secret.h"
+#include "keyferry/error.h"
 #include "keyferry/types.h"
 
 #include <openssl/types.h>
@@ -26,4 +27,5 @@ int oaep_unwrap(EVP_PKEY *kek, enum kf_hash hash, struct bytes wrapped, struct s
 int kwp_unwrap(struct bytes aes, struct bytes wrapped, struct secret *out);
 
 /* C1 || C2 with a fresh AES-256 key. Return: as above. */
-int envelope_seal(EVP_PKEY *kek, enum kf_hash hash, struct bytes plain, struct packer *out);
+int envelope_seal(EVP_PKEY *kek, enum kf_hash hash, struct bytes plain, struct packer *out,
+		  struct kf_error *e);

@@ -3,7 +3,6 @@
 #include "libserver/byok/format.h"
 #include "base/error.h"
 #include "format/numbers.h"
-#include "libserver/byok/envelope.h"
 #include "libserver/byok/kek.h"
 
 #define BIT(number) (UINT32_C(1) << (unsigned int)(number))
@@ -136,6 +135,15 @@ static int settle_mode(const struct byok_format *row, enum kf_key_type target,
 	return 0;
 }
 
+static int check_trust(const struct kf_byok_kek *kek, struct kf_error *e)
+{
+	if (kek->trust != KEK_UNTRUSTED)
+		return 0;
+	return error_why(e, -EACCES, "SECURITY section 8",
+			 "have the receiver's card attest it, or get its fingerprint another way",
+			 "nobody vouches for the KEK: whoever swapped it would read the key");
+}
+
 int byok_plan_settle(struct kf_byok_plan *plan, const struct kf_byok_kek *kek,
 		     enum kf_key_type target, struct kf_error *e)
 {
@@ -145,7 +153,9 @@ int byok_plan_settle(struct kf_byok_plan *plan, const struct kf_byok_kek *kek,
 	if (plan->size < sizeof(*plan) || !row || plan->mode > KF_BYOK_MODE_DIRECT)
 		return refused(e, "name one of azure, aws, gcp, vault, pkcs11",
 			       "there is no such format or mode");
-	r = check_kek(row, kek, e);
+	r = check_trust(kek, e);
+	if (r == 0)
+		r = check_kek(row, kek, e);
 	if (r == 0)
 		r = check_target(kek, target, e);
 	if (r == 0)

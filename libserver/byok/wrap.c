@@ -12,15 +12,6 @@
 
 enum { BLOB_MAX = 4096 };
 
-static int check_trust(const struct kf_byok_kek *kek, struct kf_error *e)
-{
-	if (kek->trust != KEK_UNTRUSTED)
-		return 0;
-	return error_why(e, -EACCES, "SECURITY section 8",
-			 "have the receiver's card attest it, or get its fingerprint another way",
-			 "nobody vouches for the KEK: whoever swapped it would read the key");
-}
-
 static int check_room(const struct kf_byok_kek *kek, const struct kf_byok_target *target,
 		      const struct kf_byok_plan *plan, struct kf_error *e)
 {
@@ -35,13 +26,13 @@ static int check_room(const struct kf_byok_kek *kek, const struct kf_byok_target
 }
 
 static int seal(const struct kf_byok_kek *kek, const struct kf_byok_target *target,
-		const struct kf_byok_plan *plan, struct packer *out)
+		const struct kf_byok_plan *plan, struct packer *out, struct kf_error *e)
 {
 	struct bytes plain = secret_bytes(&target->plain);
 
 	if (plan->mode == KF_BYOK_MODE_DIRECT)
 		return oaep_wrap(kek->key, plan->hash, plain, out);
-	return envelope_seal(kek->key, plan->hash, plain, out);
+	return envelope_seal(kek->key, plan->hash, plain, out, e);
 }
 
 int kf_byok_wrap(const struct kf_byok_kek *kek, const struct kf_byok_target *target,
@@ -50,10 +41,8 @@ int kf_byok_wrap(const struct kf_byok_kek *kek, const struct kf_byok_target *tar
 	struct kf_byok_plan settled = *plan;
 	_cleanup_(freep) uint8_t *buf = NULL;
 	struct packer p;
-	int r = check_trust(kek, e);
+	int r = byok_plan_settle(&settled, kek, target->type, e);
 
-	if (r == 0)
-		r = byok_plan_settle(&settled, kek, target->type, e);
 	if (r == 0)
 		r = check_room(kek, target, &settled, e);
 	if (r < 0)
@@ -62,7 +51,7 @@ int kf_byok_wrap(const struct kf_byok_kek *kek, const struct kf_byok_target *tar
 	if (!buf)
 		return error_what(e, -ENOMEM, "cannot wrap the key");
 	p = pack_begin(buf, BLOB_MAX);
-	r = seal(kek, target, &settled, &p);
+	r = seal(kek, target, &settled, &p, e);
 	if (r < 0)
 		return error_what(e, r, "cannot wrap the key");
 	*len = p.n;

@@ -113,7 +113,7 @@ TEST(byok_29_the_hash_is_that_of_mgf1_too)
 	for (int hash = KF_HASH_SHA1; hash <= KF_HASH_SHA512; hash++) {
 		struct packer p = pack_begin(wrapped, sizeof(wrapped));
 
-		ASSERT_EQ(0, envelope_seal(kek(), (enum kf_hash)hash, BYTES_OF(plain), &p));
+		ASSERT_EQ(0, envelope_seal(kek(), (enum kf_hash)hash, BYTES_OF(plain), &p, NULL));
 		EXPECT_EQ(256 + 40, p.n);
 		for (int mgf = KF_HASH_SHA1; mgf <= KF_HASH_SHA512; mgf++)
 			EXPECT_EQ(hash == mgf, opens(&p, (enum kf_hash)hash, (enum kf_hash)mgf));
@@ -127,7 +127,7 @@ TEST(byok_6_no_two_envelopes_have_a_block_in_common)
 	for (int i = 0; i < 2; i++) {
 		struct packer p = pack_begin(wrapped[i], sizeof(wrapped[i]));
 
-		ASSERT_EQ(0, envelope_seal(kek(), KF_HASH_SHA1, BYTES_OF(plain), &p));
+		ASSERT_EQ(0, envelope_seal(kek(), KF_HASH_SHA1, BYTES_OF(plain), &p, NULL));
 	}
 	for (size_t at = 0; at < 296; at += 8)
 		EXPECT_FALSE(bytes_equal(BYTES(wrapped[0] + at, 8), BYTES(wrapped[1] + at, 8)));

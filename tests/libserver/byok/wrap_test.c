@@ -261,8 +261,13 @@ TEST_TIMEOUT(byok_53_each_format_takes_what_its_receiver_takes, 60)
 	};
 	struct receiver receivers[3];
 
-	for (int i = 0; i < 3; i++)
+	struct kf_byok_plan first = plan_of(KF_BYOK_AZURE);
+
+	for (int i = 0; i < 3; i++) {
 		receivers[i] = receiver_of((enum kf_key_type)(KF_KEY_RSA_2048 + i));
+		EXPECT_EQ(-EACCES, kf_byok_plan_settle(&first, receivers[i].kek, KF_KEY_RSA_2048, NULL));
+		kf_byok_kek_take_unattested(receivers[i].kek);
+	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct plan_row *row = &rows[i];
 		struct kf_byok_plan plan = plan_of(row->format);
