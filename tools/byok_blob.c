@@ -6,6 +6,7 @@
 #include "tools/byok_blob.h"
 #include "base/error.h"
 #include "keyferry/server.h"
+#include "libserver/json/base64url.h"
 #include "libserver/json/byok.h"
 #include "libserver/json/byok_shape.h"
 
@@ -144,6 +145,15 @@ static void take_header(const json_t *header, struct byok_blob *blob)
 		blob->mended |= 1u << MEND_HEADER;
 }
 
+/* Base64url without padding, as the file has to have it. */
+static bool is_strict(const char *text)
+{
+	uint8_t buf[BYOK_CIPHERTEXT_MAX + 3];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	return base64url_decode(BYTES(text, strlen(text)), &p) == 0;
+}
+
 static int mend_file(const json_t *root, struct byok_blob *blob, struct kf_error *e)
 {
 	const char *text = text_member(root, "ciphertext");
@@ -158,7 +168,8 @@ static int mend_file(const json_t *root, struct byok_blob *blob, struct kf_error
 	if (r < 0)
 		return r;
 	blob->form = FORM_FILE;
-	blob->mended |= 1u << MEND_CIPHERTEXT;
+	if (!is_strict(text))
+		blob->mended |= 1u << MEND_CIPHERTEXT;
 	take_header(json_object_get(root, "header"), blob);
 	if (generator)
 		blob->generator = strdup(generator);
@@ -197,6 +208,24 @@ static char *decoded(struct bytes text, size_t *n)
 	return (char *)buf;
 }
 
+/* Bytes, not text: there may be zeros among them. */
+static char *behind_mark(struct bytes text, size_t *n)
+{
+	char *inner;
+
+	while (text.n > 0 && isspace(text.p[0]))	/* as byok_shape() looks */
+		text = bytes_slice(text, 1, text.n);
+	text = bytes_slice(text, 3, text.n);
+	inner = malloc(text.n + 1);
+	if (!inner)
+		return NULL;
+	if (text.n > 0)
+		memcpy(inner, text.p, text.n);
+	inner[text.n] = '\0';
+	*n = text.n;
+	return inner;
+}
+
 static json_t *loaded(struct bytes text)
 {
 	return json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
@@ -214,9 +243,7 @@ static char *peel(struct bytes text, enum byok_shape shape, enum byok_mend *mend
 		return decoded(text, n);
 	case BYOK_SHAPE_MARKED:
 		*mend = MEND_MARK;
-		text = bytes_slice(text, 3, text.n);
-		*n = text.n;
-		return strndup((const char *)text.p, text.n);
+		return behind_mark(text, n);
 	case BYOK_SHAPE_STRING:
 		root = loaded(text);
 		inner = json_is_string(root) ? inner_text(json_string_value(root)) : NULL;

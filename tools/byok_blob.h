@@ -11,7 +11,6 @@
 #include "keyferry/error.h"
 #include "keyferry/types.h"
 
-#define BYOK_INPUT_MAX ((size_t)1 << 20)
 
 enum byok_mend {
 	MEND_BASE64_OF_FILE,

@@ -5,9 +5,11 @@
  */
 #include "tools/byok_source.h"
 #include "base/cleanup.h"
+#include "base/deadline.h"
 #include "base/error.h"
 #include "libserver/json/object.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
@@ -15,9 +17,10 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { ANSWER_MS = 120000, CHILD_FD = 3 };
+enum { ANSWER_MS = 120000, LEAVE_MS = 5000, CHILD_FD = 3 };
 
 /* Beside us, as in the build tree, or in ../libexec/keyferry, as installed. */
 static int find_helper(char out[static PATH_MAX])
@@ -40,10 +43,18 @@ static int find_helper(char out[static PATH_MAX])
 	return -ENOENT;
 }
 
-/* In the child: the link at its number, and no other descriptor but the standard ones. */
-__attribute__((noreturn)) static void become_helper(const char *path, int link)
+/*
+ * In the child: the link at its number, nothing to read and nowhere to print, since what a module says is
+ * not our output, and its errors where ours go.
+ */
+__attribute__((noreturn)) static void become_helper(const char *path, int link, pid_t parent)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && dup2(link, CHILD_FD) == CHILD_FD &&
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	null = fcntl(null, F_DUPFD_CLOEXEC, CHILD_FD + 1);	/* wherever the two were */
+	link = fcntl(link, F_DUPFD_CLOEXEC, CHILD_FD + 1);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(null, 0) == 0 &&
+	    dup2(null, 1) == 1 && dup2(link, CHILD_FD) == CHILD_FD &&
 	    close_range(CHILD_FD + 1, ~0U, 0) == 0)
 		(void)execl(path, "keyferry-pkcs11", (char *)NULL);
 	_exit(127);
@@ -53,6 +64,7 @@ static int start(struct byok_source *source, struct kf_error *e)
 {
 	char path[PATH_MAX];
 	int pair[2], r = find_helper(path);
+	pid_t parent = getpid();
 
 	if (r < 0)
 		return error_why(e, r, "a module runs in a process of its own",
@@ -62,7 +74,7 @@ static int start(struct byok_source *source, struct kf_error *e)
 		return -errno;
 	source->pid = fork();
 	if (source->pid == 0)
-		become_helper(path, pair[1]);
+		become_helper(path, pair[1], parent);
 	r = source->pid < 0 ? -errno : 0;
 	fd_close(pair[1]);
 	if (r < 0)
@@ -78,21 +90,34 @@ static int helper_gone(struct kf_error *e)
 			 "the module ended its process");
 }
 
+/* Return: 0, -ETIMEDOUT, -errno. */
+static int wait_readable(int fd, unsigned int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct deadline until = deadline_in(ms);
+	int r;
+
+	do
+		r = poll(&p, 1, deadline_poll_ms(until));
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
+}
+
 static int ask(struct byok_source *source, struct bytes question, struct secret *answer,
 	       struct kf_error *e)
 {
-	struct pollfd p = { .fd = source->fd, .events = POLLIN };
 	ssize_t n;
 	int r;
 
 	if (send(source->fd, question.p, question.n, MSG_NOSIGNAL) != (ssize_t)question.n)
 		return helper_gone(e);
-	do
-		r = poll(&p, 1, ANSWER_MS);
-	while (r < 0 && errno == EINTR);
-	if (r <= 0)
+	r = wait_readable(source->fd, ANSWER_MS);
+	if (r < 0 && r != -ETIMEDOUT)
+		return r;
+	if (r < 0)
 		return error_why(e, -ETIMEDOUT, "two minutes for an answer",
-				 "try the module with pkcs11-tool",
+				 "try the module with pkcs11-tool; the token may keep a key of this session "
+				 "until it ends the session",
 				 "the module does not answer");
 	n = recv(source->fd, answer->p, answer->cap, MSG_TRUNC);
 	if (n <= 0)
@@ -116,13 +141,6 @@ static int failure(const struct secret *answer, struct kf_error *e)
 	return told.code;
 }
 
-static size_t parse_id(const char *text, uint8_t out[static SOURCE_ID_MAX])
-{
-	size_t n = text ? strlen(text) / 2 : 0;
-
-	return n > 0 && n <= SOURCE_ID_MAX && hex_parse(text, out, n) == 0 ? n : 0;
-}
-
 static struct bytes text_of(const char *text)
 {
 	return text ? BYTES(text, strlen(text)) : BYTES_NONE;
@@ -133,10 +151,9 @@ static int find_key(struct byok_source *source, const struct byok_source_name *n
 {
 	struct packer p = pack_begin(packet->p, packet->cap);
 	struct source_found found = { 0 };
-	uint8_t id[SOURCE_ID_MAX];
 	const struct source_open open = {
 		.module = text_of(name->module), .token = text_of(name->token),
-		.label = text_of(name->label), .id = BYTES(id, parse_id(name->id, id)),
+		.label = text_of(name->label), .id = name->id,
 		.pin = secret_bytes(pin),
 	};
 	int r;
@@ -196,7 +213,13 @@ int byok_source_wrap(struct byok_source *source, const struct source_wrap *want,
 
 void byok_source_close(struct byok_source *source)
 {
+	int over = source->pid > 0 ? (int)syscall(SYS_pidfd_open, source->pid, 0) : -1;
+
+	/* It hears that we are gone, destroys what it made in the token, and ends. */
 	source->fd = fd_close(source->fd);
+	if (over >= 0)
+		(void)wait_readable(over, LEAVE_MS);
+	fd_close(over);
 	if (source->pid > 0) {
 		(void)kill(source->pid, SIGKILL);
 		while (waitpid(source->pid, NULL, 0) < 0 && errno == EINTR)

@@ -11,9 +11,10 @@
 
 #include <sys/types.h>
 
-/* How to get there; texts are borrowed. @id: hexadecimal, or NULL. */
+/* How to get there; all is borrowed. @id: CKA_ID, or empty. */
 struct byok_source_name {
-	const char *module, *token, *label, *id;
+	const char *module, *token, *label;
+	struct bytes id;
 };
 
 /**

@@ -18,7 +18,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 
-enum { VERSION_SIZE = 16 };
+enum { VERSION_SIZE = 16, SHORT_NAME_MAX = 127 };
 
 #define ALL_TYPES "rsa2048,rsa3072,rsa4096,p256,p384,p521,p256k,aes128,aes192,aes256"
 
@@ -110,6 +110,9 @@ static int settle_name(struct tool *tool, const char *name, char out[static KF_K
 	char hex[2 * VERSION_SIZE + 1], host[KF_SERIAL_MAX + 1];
 	struct kf_card *card = NULL;
 
+	if (is_short(name) ? strlen(name) > SHORT_NAME_MAX : !kid_is_valid(BYTES(name, strlen(name))))
+		return wrong(tool, -EINVAL, "choose a shorter one, of letters, digits and hyphens",
+			     "the name is none a KEK can have");
 	if (!is_short(name)) {
 		(void)snprintf(out, KF_KID_MAX + 1, "%s", name);
 		return UI_OK;
@@ -123,7 +126,7 @@ static int settle_name(struct tool *tool, const char *name, char out[static KF_K
 	if (RAND_bytes(version, sizeof(version)) != 1)
 		return wrong(tool, -EIO, "try again", "there are no random numbers for its version");
 	hex_print(BYTES_OF(version), hex);
-	(void)snprintf(out, KF_KID_MAX + 1, "https://%s.keyferry.localhost/keys/%.127s/%s", host, name, hex);
+	(void)snprintf(out, KF_KID_MAX + 1, "https://%s.keyferry.localhost/keys/%s/%s", host, name, hex);
 	return UI_OK;
 }
 
@@ -257,10 +260,15 @@ static int write_both(struct tool *tool, const struct kek_args *a, struct bytes 
 	struct signed_statement parts;
 	struct bytes pem = BYTES_NONE;
 	size_t n = 0;
-	int code = UI_OK;
+	int code = UI_OK, r = fill_file(statement, chain, &parts, &file);
 
-	if (fill_file(statement, chain, &parts, &file) < 0 || pem_wrap("PUBLIC KEY", parts.key, &pem) < 0 ||
-	    kek_file_write(&file, &json, &n, NULL) < 0)
+	if (r == 0)
+		r = kek_file_write(&file, &json, &n, NULL);
+	if (r == 0)
+		r = pem_wrap("PUBLIC KEY", parts.key, &pem);
+	if (r == -ENOMEM)
+		return wrong(tool, r, "try again", "there is no memory for it");
+	if (r < 0)
 		return wrong(tool, -EBADMSG, "look at the card with keyferry doctor",
 			     "the card's statement makes no sense");
 	if (a->attestation)

@@ -7,6 +7,7 @@
 #include "format/hash.h"
 #include "format/kid.h"
 #include "format/numbers.h"
+#include "format/wrapped.h"
 #include "libserver/json/key_url.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
@@ -24,6 +25,8 @@ struct wrap {
 	const char *attestation, *root, *crl, *device, *fingerprint_text;
 	const char *key, *raw;
 	struct byok_source_name source;
+	const char *id_text;
+	uint8_t id[SOURCE_ID_MAX];
 	const char *format_text, *hash_text;
 	bool allow_virtual, unattested, direct, allow_extract;
 	int passphrase_fd, pin_fd;
@@ -166,6 +169,17 @@ static int tell_source(const struct byok_source *source, struct wrapped *w)
 	return w->key_text && w->key_json ? 0 : -ENOMEM;
 }
 
+/* Public facts: what no blob under this KEK can be is not written as one. */
+static int check_length(const struct kf_byok_kek *kek, bool direct, size_t n, struct kf_error *e)
+{
+	size_t modulus = key_type_size(kf_byok_kek_type(kek));
+
+	if (direct ? n == modulus : wrapped_fits(n, modulus))
+		return 0;
+	return error_why(e, -EBADMSG, "PKCS #11, CKM_RSA_AES_KEY_WRAP", "try the module with pkcs11-tool",
+			 "the token made %zu bytes, which is no key wrapped under this KEK", n);
+}
+
 static int wrap_in_token(const struct wrap *want, const struct kf_byok_kek *kek, struct wrapped *w,
 			 struct kf_error *e)
 {
@@ -193,7 +207,7 @@ static int wrap_in_token(const struct wrap *want, const struct kf_byok_kek *kek,
 	order.direct = w->plan.mode == KF_BYOK_MODE_DIRECT;
 	r = byok_source_wrap(&source, &order, &blob, &w->way, &w->zeros, e);
 	w->len = blob.n;
-	return r;
+	return r < 0 ? r : check_length(kek, order.direct, blob.n, e);
 }
 
 static int wrap_key(const struct wrap *want, const struct kf_byok_kek *kek, struct wrapped *w,
@@ -291,20 +305,42 @@ static int wrap(const struct ui *ui, struct wrap *want)
 /* --- the command line --- */
 
 /* As openssl and ssh print them, too: any case, colons between. */
-static int parse_fingerprint(const char *text, uint8_t out[static KF_DIGEST_SIZE])
+/* Hexadecimal as people and tools write it: either case, colons between. Return: 0, -EINVAL. */
+static int parse_digits(const char *text, uint8_t *out, size_t cap, size_t *n)
 {
-	char digits[HEX_DIGEST_SIZE];
-	size_t n = 0;
+	char digits[2 * SOURCE_ID_MAX + 1];
+	size_t len = 0;
 
 	for (; *text; text++) {
 		if (*text == ':')
 			continue;
-		if (n == sizeof(digits) - 1)
+		if (len == sizeof(digits) - 1)
 			return -EINVAL;
-		digits[n++] = (char)tolower((unsigned char)*text);
+		digits[len++] = (char)tolower((unsigned char)*text);
 	}
-	digits[n] = '\0';
-	return hex_parse(digits, out, KF_DIGEST_SIZE);
+	digits[len] = '\0';
+	*n = len / 2;
+	return len == 0 || len % 2 != 0 || *n > cap ? -EINVAL : hex_parse(digits, out, *n);
+}
+
+static int parse_fingerprint(const char *text, uint8_t out[static KF_DIGEST_SIZE])
+{
+	size_t n;
+
+	return parse_digits(text, out, KF_DIGEST_SIZE, &n) == 0 && n == KF_DIGEST_SIZE ? 0 : -EINVAL;
+}
+
+/* A name that finds nothing would find any key. */
+static int check_name(const struct ui *ui, struct wrap *want)
+{
+	size_t n = 0;
+
+	if (want->source.label && !*want->source.label)
+		return ui_usage(ui, "--label is empty");
+	if (want->id_text && parse_digits(want->id_text, want->id, sizeof(want->id), &n) < 0)
+		return ui_usage(ui, "--id wants hexadecimal digits, at most %d bytes", SOURCE_ID_MAX);
+	want->source.id = BYTES(want->id, n);
+	return UI_OK;
 }
 
 static int check_trust(const struct ui *ui, struct wrap *want)
@@ -332,13 +368,15 @@ static int check_texts(const struct ui *ui, struct wrap *want)
 		return ui_usage(ui, "--kek and -o are needed");
 	if (!!want->key + !!want->raw + !!want->source.module != 1)
 		return ui_usage(ui, "give one of --key, --raw and --pkcs11");
-	if (want->source.module && (!want->source.token || (!want->source.label && !want->source.id)))
+	if (want->source.module && (!want->source.token || (!want->source.label && !want->id_text)))
 		return ui_usage(ui, "--pkcs11 needs --token, and --label or --id");
-	if (!want->source.module && (want->source.token || want->source.label || want->source.id ||
+	if (!want->source.module && (want->source.token || want->source.label || want->id_text ||
 				     want->pin_fd >= 0 || want->allow_extract))
 		return ui_usage(ui, "--token, --label, --id, --pin-fd and --allow-extract belong to "
 				"--pkcs11");
-	code = byok_format_arg(ui, want->format_text, &want->format);
+	code = check_name(ui, want);
+	if (code == UI_OK)
+		code = byok_format_arg(ui, want->format_text, &want->format);
 	if (code == UI_OK)
 		code = byok_hash_arg(ui, want->hash_text, &want->hash);
 	return code == UI_OK ? check_trust(ui, want) : code;
@@ -367,7 +405,7 @@ int cmd_byok_wrap(int argc, char **argv)
 		{ "pkcs11", 0, ARG_TEXT, &want.source.module, "MODULE", "the key is in a token of this module" },
 		{ "token", 0, ARG_TEXT, &want.source.token, "T", "the token's label" },
 		{ "label", 0, ARG_TEXT, &want.source.label, "L", "the key's label" },
-		{ "id", 0, ARG_TEXT, &want.source.id, "HEX", "the key's CKA_ID" },
+		{ "id", 0, ARG_TEXT, &want.id_text, "HEX", "the key's CKA_ID" },
 		{ "pin-fd", 0, ARG_FD, &want.pin_fd, "N", "read the token's PIN from a descriptor" },
 		{ "allow-extract", 0, ARG_FLAG, &want.allow_extract, NULL,
 		  "even if this machine's memory sees what protects the key" },

@@ -296,6 +296,17 @@ byok_17_18_the_usual_mistakes_are_mended() {
 	done
 }
 
+what_stands_behind_a_mark_is_bytes() {
+	openssl rand 407 >behind
+	{ printf '\357\273\277\000'; cat behind; } >marked
+	{ printf '\000'; cat behind; } >bytes
+	code 0 byok convert marked --format pkcs11 -o bare
+	cmp bytes bare
+	printf '\357\273\277\000' >marked
+	code 1 byok convert marked --format pkcs11 -o bare2
+	[ ! -e bare2 ]
+}
+
 a_blob_changes_its_clothes() {
 	wrap --kek kek4096.pem --format vault --key P-256.pem -o v >/dev/null
 	code 0 byok inspect v
@@ -368,7 +379,7 @@ the_key_is_nowhere_else() {
 	done
 }
 
-plan 17
+plan 18
 t every_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t byok_1_each_key_opens_under_each_kek
@@ -383,6 +394,7 @@ t the_result_is_told_for_programs_too
 t what_is_wrapped_is_told_without_opening_it
 t byok_4_blobs_of_others_are_told
 t byok_17_18_the_usual_mistakes_are_mended
+t what_stands_behind_a_mark_is_bytes
 t a_blob_changes_its_clothes
 t what_is_wrapped_is_verified_with_the_kek
 t the_key_is_nowhere_else

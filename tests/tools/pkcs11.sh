@@ -121,6 +121,11 @@ byok_51_one_name_is_one_key() {
 	code 1 wrap "$module" twice
 	says 'more than one private or secret key "twice"'
 	code 0 wrap "$module" twice --id 07
+	code 0 wrap "$module" twice --id 0:7
+	for id in 0G 7 '' : "$(printf '%0130d' 0)"; do
+		code 2 wrap "$module" twice --id "$id"
+	done
+	code 2 wrap "$module" ''
 	code 1 wrap "$module" nothing
 	says 'no private or secret key "nothing"'
 	code 1 wrap "$module" small
@@ -206,6 +211,7 @@ the_wrapping_key_only_wraps_and_does_not_stay() {
 	code 1 shim none ec --format aws
 	gone
 	code 0 shim none ec --format aws --allow-extract
+	grep -q '^created [0-9a-f]* 110000$' log || fail "$(cat log)"
 	! grep -q '^generated .* 1100' log || [ "$(grep -c '^generated' log)" = 1 ]
 	gone
 }

@@ -67,7 +67,8 @@ int source_open_parse(struct bytes packet, struct source_open *out)
 		.pin = take(&u, SOURCE_PIN_MAX),
 	};
 
-	if (unpack_end(&u) < 0 || m.module.n == 0)
+	/* Neither label nor id would be any key. */
+	if (unpack_end(&u) < 0 || m.module.n == 0 || (m.label.n == 0 && m.id.n == 0))
 		return -EBADMSG;
 	*out = m;
 	return 0;

@@ -8,9 +8,9 @@
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "libserver/byok/envelope.h"
+#include "libserver/random.h"
 #include "tools/pkcs11/rv.h"
 
-#include <openssl/rand.h>
 
 enum { AES_SIZE = 32, SCALAR_SIZE = 32, PLAIN_MAX = 512, ZEROS_MAX = 7 };
 
@@ -105,9 +105,10 @@ int key_wrap_try(struct token *token, CK_MECHANISM_TYPE mechanism, enum key_wrap
 	CK_OBJECT_HANDLE objects[3] = { CK_INVALID_HANDLE, CK_INVALID_HANDLE, CK_INVALID_HANDLE };
 	uint8_t keys[3 * AES_SIZE];
 
-	ossl_begin();
-	if (RAND_bytes(keys, sizeof(keys)) != 1)
-		return error_what(e, ossl_end(-EIO), "cannot try the token's key wrap");
+	int r = random_public(keys, sizeof(keys), e);
+
+	if (r < 0)
+		return error_what(e, r, "cannot try the token's key wrap");
 	keys[2 * AES_SIZE] &= 0x7f;	/* below the order of P-256 */
 	*out = WRAP_UNKNOWN;
 	if (create_aes(token, keys, &objects[0]) == CKR_OK &&

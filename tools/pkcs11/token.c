@@ -285,9 +285,10 @@ static void describe_point(struct token *token, CK_OBJECT_HANDLE key, struct byt
 	if (find(token, CKO_PUBLIC_KEY, &by_id, public, &found, NULL) < 0 || found != 1 ||
 	    token_get(token, public[0], CKA_EC_POINT, point, sizeof(point), &n) != CKR_OK)
 		return;
+	/* [PKCS #11 2.3.3] wants an OCTET STRING around it; its tag is also how a bare point begins. */
 	u = unpack_begin(BYTES(point, n));
 	raw = der_take(&u, DER_OCTETS);
-	if (unpack_end(&u) < 0)
+	if (unpack_end(&u) < 0 || (raw.n != 65 && raw.n != 97 && raw.n != 133))
 		raw = BYTES(point, n);
 	whole = der_begin(spki, DER_SEQUENCE);
 	algorithm = der_begin(spki, DER_SEQUENCE);

@@ -8,11 +8,11 @@
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "libserver/byok/envelope.h"
+#include "libserver/random.h"
 #include "tools/pkcs11/rv.h"
 #include "tools/pkcs11/selftest.h"
 
 #include <openssl/core_names.h>
-#include <openssl/rand.h>
 
 enum { AES_SIZE = 32, MODULUS_MAX = 512, EXPONENT_MAX = 16 };
 
@@ -106,8 +106,11 @@ static CK_RV give_aes(struct job *job, uint8_t *value, CK_OBJECT_HANDLE *out)
 	const CK_ATTRIBUTE attributes[] = {
 		{ CKA_CLASS, &class, sizeof(class) }, { CKA_KEY_TYPE, &type, sizeof(type) },
 		{ CKA_TOKEN, &no, sizeof(no) },	      { CKA_PRIVATE, &yes, sizeof(yes) },
-		{ CKA_WRAP, &yes, sizeof(yes) },      { CKA_ENCRYPT, &no, sizeof(no) },
-		{ CKA_DECRYPT, &no, sizeof(no) },     { CKA_VALUE, value, AES_SIZE },
+		{ CKA_SENSITIVE, &yes, sizeof(yes) }, { CKA_EXTRACTABLE, &no, sizeof(no) },
+		{ CKA_WRAP, &yes, sizeof(yes) },      { CKA_UNWRAP, &no, sizeof(no) },
+		{ CKA_ENCRYPT, &no, sizeof(no) },     { CKA_DECRYPT, &no, sizeof(no) },
+		{ CKA_SIGN, &no, sizeof(no) },	      { CKA_VERIFY, &no, sizeof(no) },
+		{ CKA_DERIVE, &no, sizeof(no) },      { CKA_VALUE, value, AES_SIZE },
 	};
 
 	return token_create(job->token, attributes, sizeof(attributes) / sizeof(attributes[0]), out);
@@ -237,9 +240,9 @@ static int with_our_aes(struct job *job, CK_MECHANISM_TYPE type, struct packer *
 
 	if (r < 0)
 		return r;
-	ossl_begin();
-	if (RAND_priv_bytes(aes.p, AES_SIZE) != 1)
-		return ossl_end(-EIO);
+	r = random_secret(aes.p, AES_SIZE, e);
+	if (r < 0)
+		return r;
 	aes.n = AES_SIZE;
 	r = oaep_wrap(job->kek_key, job->want->hash, secret_bytes(&aes), blob);
 	if (r == 0)

@@ -73,6 +73,16 @@ TEST(a_message_is_read_as_itself_and_whole)
 	}
 }
 
+TEST(a_key_without_a_name_is_not_looked_for)
+{
+	uint8_t buf[256];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct source_open open = { text("/m.so"), text("t"), BYTES_NONE, BYTES_NONE, text("1234") };
+
+	source_open_pack(&p, &open);
+	EXPECT_EQ(-EBADMSG, source_open_parse(pack_done(&p), &open));
+}
+
 TEST(the_fields_arrive)
 {
 	uint8_t buf[1024];
