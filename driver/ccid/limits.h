@@ -54,4 +54,11 @@ struct limits {
 	unsigned int get_responses, get_responses_empty, wrong_le;
 };
 
+/* What is counted is the same in every table: a test is in a hurry, and no more tolerant. */
+#define LIMITS_COUNTS \
+	.stale = 16, .zero_length = 4, .extensions = 1000, .extensions_plain = 3, \
+	.busy = 5, .probes = 3, .unsettled = 8, .empty_parts = 4, .t1_blocks = 4096, \
+	.t1_tries = 3, .t1_resynchs = 3, .t1_requests = 32, .t1_empty = 4, \
+	.get_responses = 260, .get_responses_empty = 2, .wrong_le = 2
+
 extern const struct limits limits;
