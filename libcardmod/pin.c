@@ -215,6 +215,8 @@ DWORD WINAPI card_deauthenticate(PCARD_DATA card, LPCWSTR user, DWORD flags)
 		return status;
 	if (flags != 0)
 		return module_bad_argument(module, "dwFlags is not 0");
+	if (id != ROLE_USER)			/* the PUK never logs in */
+		return SCARD_S_SUCCESS;
 	return module_card_result(module, kf_pin_logout(module->context));
 }
 

@@ -2,6 +2,8 @@
 /* tests/libcardmod/pin_test.c - PINs go on as they came, to the PIN that was meant. */
 #include "tests/libcardmod/card_fixture.h"
 
+#include <poll.h>
+
 FIXTURE(pin) { struct card_rig r; DWORD left; };
 FIXTURE_SETUP(pin) { card_begin(&self->r); }
 FIXTURE_TEARDOWN(pin) { card_end(&self->r); }
@@ -144,4 +146,17 @@ TEST_F(pin, deauthentication_of_the_user_is_a_logout)
 	card_answer(&self->r, KF_PIN_LOGOUT, 0, 0, 0);
 	EXPECT_EQ(SCARD_S_SUCCESS, c->pfnCardDeauthenticate(c, wszCARD_USER_USER, 0));
 	(void)card_asked(&self->r, KF_PIN_LOGOUT, &p);
+}
+
+TEST_F(pin, deauthentication_of_the_puk_which_never_logs_in_leaves_the_user)
+{
+	CARD_DATA *c = &self->r.card;
+	struct pollfd sent = { .fd = self->r.f.peer, .events = POLLIN };
+
+	/* No reply is queued: asking the card would end in -ETIMEDOUT. */
+	EXPECT_EQ(SCARD_S_SUCCESS, c->pfnCardDeauthenticate(c, wszCARD_USER_ADMIN, 0));
+	EXPECT_EQ(SCARD_S_SUCCESS, c->pfnCardDeauthenticateEx(c, CREATE_PIN_SET(ROLE_ADMIN), 0));
+	EXPECT_EQ(0, poll(&sent, 1, 0));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, c->pfnCardDeauthenticate(c, wszCARD_USER_ADMIN, 1));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, c->pfnCardDeauthenticate(c, u"guest", 0));
 }
