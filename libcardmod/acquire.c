@@ -251,13 +251,13 @@ CARDMOD_EXPORT DWORD WINAPI CardAcquireContext(PCARD_DATA card, DWORD flags)
 	if (!card)
 		return refuse(SCARD_E_INVALID_PARAMETER, "correct the program",
 			      "pCardData is NULL");
+	card->pvVendorSpecific = NULL;		/* kf_cardmod_error() follows it */
 	if (flags != 0 && !no_card)
 		return refuse(SCARD_E_INVALID_PARAMETER, "correct the program",
 			      "dwFlags has an unknown bit: 0x%x", flags);
 	if (card->dwVersion < CARD_DATA_VERSION_FOUR)
 		return refuse(ERROR_REVISION_MISMATCH, "set dwVersion to 4 or more",
 			      "version %u of CARD_DATA", card->dwVersion);
-	card->pvVendorSpecific = NULL;
 	status = no_card ? check_no_card(card) : check_card(card);
 	if (status != SCARD_S_SUCCESS)
 		return status;

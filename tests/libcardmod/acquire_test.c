@@ -62,6 +62,22 @@ TEST(arguments_are_judged_in_the_order_of_shipping_minidrivers)
 	EXPECT_NULL(card.pfnCardDeleteContext);
 }
 
+TEST(whatever_is_refused_no_context_is_left_to_follow)
+{
+	static const DWORD flags[] = { 0, 2, CARD_SECURE_KEY_INJECTION_NO_CARD_MODE };
+	BYTE garbage[64] = { 0 };
+	CARD_DATA card;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		card = card_data();
+		card.dwVersion = flags[i] == 2 ? CARD_DATA_CURRENT_VERSION : 3;
+		card.pvVendorSpecific = garbage;
+		EXPECT_NE(SCARD_S_SUCCESS, CardAcquireContext(&card, flags[i]));
+		ASSERT_NULL(card.pvVendorSpecific);
+		expect_told(&card);
+	}
+}
+
 TEST(no_card_mode_looks_at_neither_atr_nor_handles_but_at_the_name)
 {
 	static WCHAR other[] = u"another card";
