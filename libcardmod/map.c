@@ -25,10 +25,17 @@ static void name_of(const uint8_t *hash, WCHAR out[MAX_CONTAINER_NAME_LEN + 1])
 	utf16_from_ascii(text, out, MAX_CONTAINER_NAME_LEN + 1);
 }
 
+/* What CryptoAPI calls key exchange: a key of any other purpose is not offered for it. */
+static bool is_key_exchange(enum kf_purpose purpose)
+{
+	return purpose == KF_PURPOSE_DECRYPT || purpose == KF_PURPOSE_EXCHANGE ||
+	       purpose == KF_PURPOSE_DERIVE;
+}
+
 void map_record_pack(const struct kf_container *container, struct packer *out)
 {
 	enum kf_key_type type = (enum kf_key_type)kf_container_key_type(container);
-	bool sign = kf_container_purpose(container) == KF_PURPOSE_SIGN;
+	enum kf_purpose purpose = (enum kf_purpose)kf_container_purpose(container);
 	WCHAR name[MAX_CONTAINER_NAME_LEN + 1];
 	unsigned int bits = key_type_bits(type);
 
@@ -40,8 +47,8 @@ void map_record_pack(const struct kf_container *container, struct packer *out)
 	pack_bytes(out, BYTES_OF(name));
 	pack_u8(out, CONTAINER_MAP_VALID_CONTAINER);
 	pack_u8(out, 0);
-	pack_le16(out, sign ? bits : 0);
-	pack_le16(out, sign ? 0 : bits);
+	pack_le16(out, purpose == KF_PURPOSE_SIGN ? bits : 0);
+	pack_le16(out, is_key_exchange(purpose) ? bits : 0);
 }
 
 int map_pack(struct module *module, struct packer *out)

@@ -59,6 +59,27 @@ TEST_F(file, the_container_map_has_a_record_a_container)
 	EXPECT_EQ(1, allocator_out);
 }
 
+TEST_F(file, only_keys_that_decrypt_or_agree_have_the_size_of_an_exchange_key)
+{
+	static const struct { enum kf_purpose purpose; bool sign, exchange; } rows[] = {
+		{ KF_PURPOSE_SIGN, true, false }, { KF_PURPOSE_DECRYPT, false, true },
+		{ KF_PURPOSE_DERIVE, false, true }, { KF_PURPOSE_EXCHANGE, false, true },
+		{ KF_PURPOSE_NONE, false, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct kf_container_entry entry = card_entry(0, KF_KEY_RSA_2048, rows[i].purpose, 0);
+		CONTAINER_MAP_RECORD record;
+
+		card_reply_list(&self->r, &entry, 1);
+		ASSERT_EQ(SCARD_S_SUCCESS, read_named(self, mscp, "cmapfile"));
+		memcpy(&record, self->data, sizeof(record));
+		EXPECT_EQ(CONTAINER_MAP_VALID_CONTAINER, record.bFlags);
+		EXPECT_EQ(rows[i].sign ? 2048 : 0, record.wSigKeySizeBits);
+		EXPECT_EQ(rows[i].exchange ? 2048 : 0, record.wKeyExchangeKeySizeBits);
+	}
+}
+
 static void read_cache(struct fixture_file *self, uint8_t changed, CARD_CACHE_FILE_FORMAT *out)
 {
 	reply_four(self, changed);
