@@ -150,15 +150,11 @@ static DWORD read_cert(struct module *module, const struct path *path, struct pa
 static DWORD read_path(struct module *module, const struct path *path, struct packer *out)
 {
 	DWORD status;
-	int r;
 
 	if (path->is_cert) {
 		status = read_cert(module, path, out);
 	} else {
-		r = path->fixed->pack(module, out);
-		status = r < 0 && kf_client_error(module->client)->code == r
-				 ? module_card_result(module, r)
-				 : module_server_result(module, r);
+		status = module_mixed_result(module, path->fixed->pack(module, out));
 	}
 	if (status == SCARD_S_SUCCESS && pack_end(out) < 0)
 		return module_server_result(module, -EMSGSIZE);

@@ -85,6 +85,16 @@ DWORD module_server_result(struct module *module, int r)
 	return status_from_errno(r, 0);
 }
 
+DWORD module_mixed_result(struct module *module, int r)
+{
+	if (r < 0 && kf_client_error(module->client)->code == r)
+		return module_card_result(module, r);
+	if (r == -EBADMSG)
+		return module_refuse(module, SCARD_E_UNEXPECTED, "docs/formats.md",
+				     "ask the card's maker", "what the card said is not in form");
+	return module_server_result(module, r);
+}
+
 PBYTE module_copy(struct module *module, struct bytes b)
 {
 	PBYTE copy = b.n != 0 ? module->csp.alloc(b.n) : NULL;

@@ -73,6 +73,12 @@ DWORD module_card_result(struct module *module, int r);
 /* What libkeyferry-server answered, with its words in module.e. */
 DWORD module_server_result(struct module *module, int r);
 
+/*
+ * What came of asking the card and of work on its answer: libkeyferry's words only if it was that
+ * which failed.
+ */
+DWORD module_mixed_result(struct module *module, int r);
+
 /* A copy of @b for the caller to free, by its own allocator; NULL for nothing or no memory. */
 PBYTE module_copy(struct module *module, struct bytes b);
 

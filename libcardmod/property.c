@@ -166,7 +166,7 @@ static DWORD get_enrollment(struct query *q)
 
 static DWORD get_guid(struct query *q)
 {
-	return module_card_result(q->module, map_card_id(q->module, q->out));
+	return module_mixed_result(q->module, map_card_id(q->module, q->out));
 }
 
 static DWORD get_serial(struct query *q)

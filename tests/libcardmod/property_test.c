@@ -132,6 +132,20 @@ TEST_F(property, serial_number_and_identifier)
 	EXPECT_EQ(16, self->len);
 }
 
+TEST_F(property, a_certificate_that_is_none_is_told_in_words_of_our_own)
+{
+	struct packet p;
+
+	card_answer(&self->r, KF_CARD_INFO, -ESTALE, KF_REASON_REMOVED, 0);
+	EXPECT_EQ(SCARD_W_REMOVED_CARD, get(self, CP_CARD_GUID, 0));
+	card_reply_info(&self->r);
+	p = fake_reply_begin(&self->r.f, KF_DEVICE_CERT, 0);
+	packet_set(&p, kf_device_cert, chain, BYTES("\x31\x01\x00", 3));
+	fake_send(&self->r.f, &p);
+	EXPECT_EQ(SCARD_E_UNEXPECTED, get(self, CP_CARD_GUID, 0));
+	expect_told(&self->r.card);
+}
+
 TEST_F(property, names_and_arguments_are_judged_before_the_card_is_asked)
 {
 	CARD_DATA *c = &self->r.card;
