@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libcardmod/private_blob.c - All numbers are first brought into locked memory, big-endian, and then
- * written as DER. What a short form leaves out is computed from the primes.
+ * libcardmod/private_blob.c - The DER is written into locked memory, and so is what first has to be
+ * turned round or computed from the primes; numbers that are big-endian already are read where the
+ * caller has them. Computing goes through OpenSSL's big numbers, which are wiped, but locked only if
+ * the program has set up OpenSSL's secure heap.
  */
 #include "libcardmod/private_blob.h"
 #include "format/der.h"
