@@ -18,7 +18,7 @@ DEFINE_CLEANUP(struct kf_receipt_report *, kf_receipt_report_free);
 
 /**
  * struct seal - S1 and what goes with it
- * @s1:		until the statement is verified; then it is in @md
+ * @s1, @injector: until the statement is verified; then they are in @md and @server
  * @server, @offer, @md: NULL until the statement is verified
  */
 struct seal {
@@ -216,6 +216,7 @@ static DWORD set_statement(struct module *module, struct seal *seal, struct byte
 	seal->server = take_ptr(server);
 	seal->offer = take_ptr(offer);
 	secret_deinit(&seal->s1);
+	secret_deinit(&seal->injector);
 	return SCARD_S_SUCCESS;
 }
 

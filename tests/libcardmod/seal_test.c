@@ -250,6 +250,81 @@ TEST_F(seal, an_injector_key_has_to_be_one)
 		  seal_set_key(&self->s, KF_INJECTOR_PROPERTY, "", 0));
 }
 
+/* --- what is left of the injector's key --- */
+
+enum { MARK = 32 };
+
+/* Made anew each time, so that the test's own memory holds none. */
+static BYTE mark_at(size_t i)
+{
+	return (BYTE)('a' + i * i % 23);
+}
+
+static bool has_mark(const BYTE *p, const BYTE *end)
+{
+	size_t n = 0;
+
+	for (; p < end; p++) {
+		n = *p == mark_at(n) ? n + 1 : *p == mark_at(0);
+		if (n == MARK)
+			return true;
+	}
+	return false;
+}
+
+/* Secrets lie in pages that are left out of core dumps and not inherited, and nothing else does. */
+static bool mark_is_in_a_secret(void)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	unsigned long from = 0, to = 0, a, b;
+	bool found = false;
+	char line[512];
+
+	ASSERT_NOT_NULL(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx rw", &a, &b) == 2)
+			from = a, to = b;
+		else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf") &&
+			 strstr(line, " rd wr"))
+			found |= has_mark((const BYTE *)from, (const BYTE *)to);
+	}
+	(void)fclose(maps);
+	return found;
+}
+
+static void set_marked_injector(struct fixture_seal *self)
+{
+	EVP_PKEY *key = NULL;
+	char *pem, text[1024];
+	size_t n;
+
+	ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &key));
+	pem = fakecard_pem(key);
+	for (n = 0; n < MARK; n++)	/* text before the block is nobody's */
+		text[n] = (char)mark_at(n);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "\n%s", pem);
+	ASSERT_EQ(SCARD_S_SUCCESS, seal_set_key(&self->s, KF_INJECTOR_PROPERTY, text, n));
+	wipe(text, sizeof(text));
+	free(pem);
+	EVP_PKEY_free(key);
+}
+
+TEST_F(seal, the_injectors_pem_goes_when_it_is_not_needed_any_more)
+{
+	PCARD_ENCRYPTED_DATA data = NULL;
+	DWORD n;
+
+	seal_trust(&self->s);
+	set_marked_injector(self);
+	ASSERT_TRUE(mark_is_in_a_secret());
+	ASSERT_EQ(SCARD_S_SUCCESS, seal_verify(&self->s));
+	EXPECT_FALSE(mark_is_in_a_secret());
+	(void)seal_input(&self->s);
+	seal_mode_and_iv(&self->s);
+	EXPECT_EQ(SCARD_S_SUCCESS, seal_encrypt(&self->s, &data, &n));
+	seal_free_encrypted(data);
+}
+
 TEST_F(seal, the_label_is_the_hash_of_the_statement)
 {
 	BYTE label[32];
