@@ -17,6 +17,8 @@
 /* Which kind of context an entry point takes. */
 enum module_kind { MODULE_CARD = 1, MODULE_SERVER = 2, MODULE_EITHER = 3 };
 
+enum { SEALED_MAX = 64 };	/* statements remembered; a turn with a card takes far fewer */
+
 /**
  * struct module - one context
  * @kind:	%MODULE_CARD or %MODULE_SERVER
@@ -25,6 +27,7 @@ enum module_kind { MODULE_CARD = 1, MODULE_SERVER = 2, MODULE_EITHER = 3 };
  * @e:		the last failure
  * @client, @context:	with a card
  * @exchanges:	offers made in this context, by container
+ * @sealed:	hashes of the statements that were sealed for, a ring; @n_sealed counts all of them
  * @pin_changes: how many PINs this context changed, for the cache file
  */
 struct module {
@@ -39,6 +42,8 @@ struct module {
 	struct kf_context *context;
 	struct exchange exchanges[EXCHANGES_MAX];
 	struct keys keys;
+	uint8_t sealed[SEALED_MAX][KF_DIGEST_SIZE];
+	size_t n_sealed;
 	uint8_t pin_changes;
 };
 

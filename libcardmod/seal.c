@@ -347,15 +347,36 @@ static DWORD check_function(struct module *module, LPCWSTR function)
 	return module_bad_argument(module, "no such secure function");
 }
 
+/*
+ * An item's keys come from S1, the statement and the item's number. S1 imported twice has two handles,
+ * and with one statement both would seal item 1 under the same keys.
+ */
+static bool is_sealed_for(const struct module *module, const struct kf_verified_offer *offer)
+{
+	const uint8_t *h = kf_verified_offer_hash(offer);
+
+	for (size_t i = 0; i < module->n_sealed && i < SEALED_MAX; i++)
+		if (memcmp(module->sealed[i], h, KF_DIGEST_SIZE) == 0)
+			return true;
+	return false;
+}
+
+static void note_sealed(struct module *module, struct key *key)
+{
+	memcpy(module->sealed[module->n_sealed++ % SEALED_MAX],
+	       kf_verified_offer_hash(key->seal->offer), KF_DIGEST_SIZE);
+	key->is_used = true;
+}
+
 static DWORD check_turn(struct module *module, const struct key *key)
 {
 	if (!key->seal->md)
 		return unverified(module);
-	if (key->is_used)
+	if (key->is_used || is_sealed_for(module, key->seal->offer))
 		return module_refuse(module, SCARD_W_SECURITY_VIOLATION,
-				     "SECURITY section 9: one S1 handle, one MDEncryptData",
+				     "SECURITY section 9: one S1, one MDEncryptData",
 				     "get a new offer from the card",
-				     "this session key has sealed already");
+				     "something was sealed already for this statement");
 	if (!key->chaining_is_set || !key->iv_is_set)
 		return module_bad_argument(module, "chaining mode or IV is not set; an IV serves "
 						   "one call");
@@ -411,7 +432,7 @@ static DWORD seal_input(struct module *module, struct key *key, struct bytes inp
 	r = encrypt(module, key, pair, &item, &len);
 	if (r < 0)
 		return module_server_result(module, r);
-	key->is_used = true;
+	note_sealed(module, key);
 	return give_encrypted(module, BYTES(item, len), out, n_out);
 }
 

@@ -52,6 +52,13 @@ static inline void seal_end(struct sealing *s)
 	fakecard_deinit(&s->fake);
 }
 
+/* One offer is sealed for once. */
+static inline void seal_new_offer(struct sealing *s)
+{
+	free(s->offer);
+	s->offer = fakecard_offer(&s->fake, s->nonce, NULL);
+}
+
 /* Everything but the statement. */
 static inline void seal_trust(struct sealing *s)
 {

@@ -53,6 +53,7 @@ TEST_TIMEOUT(each_allocation_fails_once, 60)
 	do {
 		DWORD status;
 
+		seal_new_offer(&s);
 		oom_begin(n);
 		status = whole_way(&s);
 		if (status != SCARD_S_SUCCESS && status != SCARD_E_NO_MEMORY) {

@@ -425,6 +425,30 @@ TEST_F(seal, one_handle_seals_once_and_an_iv_serves_one_call)
 	seal_free_encrypted(data);
 }
 
+/* SECURITY section 9: not the handle but S1 with its statement seals once. */
+TEST_F(seal, the_same_session_key_in_two_handles_seals_once)
+{
+	PCARD_ENCRYPTED_DATA data = NULL, again = (PCARD_ENCRYPTED_DATA)self;
+	CARD_KEY_HANDLE first = self->s.key;
+	DWORD n = 0;
+
+	seal_trust(&self->s);
+	ASSERT_EQ(SCARD_S_SUCCESS, seal_verify(&self->s));
+	self->s.key = no_card_import(&self->s.card);
+	seal_trust(&self->s);
+	ASSERT_EQ(SCARD_S_SUCCESS, seal_verify(&self->s));
+	(void)seal_input(&self->s);
+	seal_mode_and_iv(&self->s);
+	ASSERT_EQ(SCARD_S_SUCCESS, seal_encrypt(&self->s, &data, &n));
+	seal_free_encrypted(data);
+	ASSERT_EQ(SCARD_S_SUCCESS, self->s.card.pfnCardDestroyKey(&self->s.card, self->s.key));
+	self->s.key = first;
+	seal_mode_and_iv(&self->s);
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, seal_encrypt(&self->s, &again, &n));
+	EXPECT_NULL(again);
+	expect_told(&self->s.card);
+}
+
 static DWORD encrypt_and_free(struct fixture_seal *self)
 {
 	PCARD_ENCRYPTED_DATA data = NULL;
@@ -535,6 +559,7 @@ TEST_F(seal, a_caller_out_of_memory_gets_nothing_half)
 
 		ASSERT_EQ(SCARD_S_SUCCESS, s->card.pfnCardDestroyKey(&s->card, s->key));
 		s->key = no_card_import(&s->card);
+		seal_new_offer(s);
 		seal_trust(s);
 		ASSERT_EQ(SCARD_S_SUCCESS, seal_verify(s));
 		(void)seal_input(s);
