@@ -79,8 +79,17 @@ DWORD module_card_result(struct module *module, int r)
 	return status_from_errno(r, kf_client_reason(module->client));
 }
 
+/* On this side there is no card and nobody to refuse: -EPERM and -EAGAIN are mlock()'s. */
 DWORD module_server_result(struct module *module, int r)
 {
+	if (r == -EPERM || r == -EAGAIN)
+		return module_refuse(module, SCARD_E_NO_MEMORY, "RLIMIT_MEMLOCK",
+				     "raise it, ulimit -l",
+				     "memory for secrets cannot be locked");
+	if (r == -EIO)
+		return module_refuse(module, SCARD_F_INTERNAL_ERROR, "OpenSSL",
+				     "try again; if it stays, look at how OpenSSL is set up",
+				     "a function of OpenSSL failed");
 	(void)error_what(&module->e, r, "%s failed", module->call);
 	return status_from_errno(r, 0);
 }

@@ -75,7 +75,10 @@ DWORD module_bad_argument(struct module *module, const char *why);
 /* What libkeyferry answered: its words are taken over. Return: the code for @r; 0 for 0. */
 DWORD module_card_result(struct module *module, int r);
 
-/* What libkeyferry-server answered, with its words in module.e. */
+/*
+ * What libkeyferry-server answered, with its words in module.e; %SCARD_E_NO_MEMORY also for pages that
+ * cannot be locked, %SCARD_F_INTERNAL_ERROR for OpenSSL.
+ */
 DWORD module_server_result(struct module *module, int r);
 
 /*

@@ -170,6 +170,15 @@ static DWORD set_injector(struct module *module, struct seal *seal, struct bytes
 	return module_server_result(module, r);
 }
 
+/* What a check found wrong, unless it could not be made at all: that is nobody's fault. */
+static DWORD distrust(struct module *module, int r)
+{
+	DWORD status = module_server_result(module, r);
+
+	return status == SCARD_E_NO_MEMORY || status == SCARD_F_INTERNAL_ERROR
+		       ? status : SCARD_W_SECURITY_VIOLATION;
+}
+
 /* Everything a verification needs, made anew, so that a failed one leaves nothing behind. */
 static int verify(const struct seal *seal, struct bytes json, struct kf_server **server_out,
 		  struct kf_verified_offer **offer_out, struct kf_error *e)
@@ -208,11 +217,8 @@ static DWORD set_statement(struct module *module, struct seal *seal, struct byte
 	if (r == 0)
 		r = kf_md_import_session_key(server, offer, seal->s1.p, seal->s1.n, 1, &seal->md,
 					     &module->e);
-	if (r < 0) {
-		DWORD status = module_server_result(module, r);
-
-		return r == -ENOMEM ? status : SCARD_W_SECURITY_VIOLATION;
-	}
+	if (r < 0)
+		return distrust(module, r);
 	seal->server = take_ptr(server);
 	seal->offer = take_ptr(offer);
 	secret_deinit(&seal->s1);
@@ -233,11 +239,8 @@ static DWORD set_receipt(struct module *module, const struct key *key, struct by
 	r = kf_md_ticket(key->seal->md, &ticket, &len, &module->e);
 	if (r == 0)
 		r = kf_receipt_verify(ticket, len, json.p, json.n, &report, &module->e);
-	if (r < 0) {
-		DWORD status = module_server_result(module, r);
-
-		return r == -ENOMEM ? status : SCARD_W_SECURITY_VIOLATION;
-	}
+	if (r < 0)
+		return distrust(module, r);
 	return SCARD_S_SUCCESS;
 }
 

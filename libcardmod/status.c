@@ -36,6 +36,7 @@ static const struct status_row {
 	{ ECONNREFUSED, SCARD_E_NO_SERVICE },
 	{ EIO, SCARD_F_COMM_ERROR },
 	{ EPROTO, SCARD_E_INVALID_PARAMETER },
+	{ EIO, SCARD_F_INTERNAL_ERROR },	/* the other way only: module_server_result() */
 	{ EREMOTEIO, SCARD_E_UNEXPECTED },
 	{ EBADMSG, SCARD_E_UNEXPECTED },
 	/* Ours alone, in none of the libraries' answers to these calls. */
