@@ -173,6 +173,14 @@ static DWORD import_well(struct fixture_session *self)
 		      CARD_PADDING_OAEP);
 }
 
+static void reply_import(struct fixture_session *self)
+{
+	struct packet p = fake_reply_begin(&self->r.f, KF_SESSION_IMPORT, 0);
+
+	((struct kf_session_import *)packet_body(&p))->key = FAKE_KEY;
+	fake_send(&self->r.f, &p);
+}
+
 static void import_key(struct fixture_session *self)
 {
 	struct packet p = { 0 };
@@ -180,9 +188,7 @@ static void import_key(struct fixture_session *self)
 
 	make_offer(self);
 	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
-	p = fake_reply_begin(&self->r.f, KF_SESSION_IMPORT, 0);
-	((struct kf_session_import *)packet_body(&p))->key = FAKE_KEY;
-	fake_send(&self->r.f, &p);
+	reply_import(self);
 	ASSERT_EQ(SCARD_S_SUCCESS, import_well(self));
 	EXPECT_NE(0, self->key);
 	EXPECT_NE(FAKE_KEY, self->key);		/* the broker's handle stays with us */
@@ -246,6 +252,7 @@ static DWORD import_padded(struct fixture_session *self, LPCWSTR hash, PBYTE lab
 TEST_F(session, padding_is_oaep_with_sha_256_and_the_label_of_the_statement)
 {
 	BYTE label[32];
+	BCRYPT_OAEP_PADDING_INFO info = { u"SHA256", label, sizeof(label) };
 
 	make_offer(self);
 	ASSERT_EQ(SCARD_S_SUCCESS, get(self, KF_LABEL_PROPERTY, label, 32));
@@ -266,6 +273,13 @@ TEST_F(session, padding_is_oaep_with_sha_256_and_the_label_of_the_statement)
 	label[0] ^= 1;
 	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
 		  import_padded(self, u"SHA256", label, 32, CARD_PADDING_OAEP));
+	EXPECT_EQ(0, self->key);
+	label[0] ^= 1;
+	reply_k1(self, KF_KEY_RSA_3072, KF_PURPOSE_EXCHANGE);
+	reply_import(self);
+	EXPECT_EQ(SCARD_S_SUCCESS, import(self, &info, u"OpaqueKeyBlob", u"AES", WRAPPED,
+					  CARD_PADDING_OAEP));
+	EXPECT_NE(0, self->key);
 }
 
 TEST_F(session, a_refused_import_leaves_no_handle)
