@@ -23,6 +23,7 @@ enum { KEYS_MAX = 16, KEY_BLOCK = 16, KEY_BITS = 256 };	/* AES-256 is all the ca
  * @is_used:	one handle, one item [SECURITY section 9]
  * @in_card:	with a card: the broker's handle
  * @sid, @serial, @label: with a card: of the offer it answers
+ * @item:	with a card: SHA-256 of the item that was processed last
  * @receipt:	with a card: the receipt file, once there is one
  * @seal:	in no-card mode
  */
@@ -34,6 +35,7 @@ struct key {
 	uint8_t sid[KF_SID_SIZE];
 	char serial[KF_SERIAL_MAX + 1];
 	uint8_t label[KF_DIGEST_SIZE];
+	uint8_t item[KF_DIGEST_SIZE];
 	struct blob receipt;
 	struct seal *seal;
 };

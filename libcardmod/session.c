@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* libcardmod/session.c - Use case steps 17 to 20 and 27 to 30, over libkeyferry. */
 #include "libcardmod/session.h"
+#include "format/hash.h"
+#include "format/receipt.h"
 #include "libcardmod/module.h"
 #include "libcardmod/utf16.h"
 #include "libserver/json/receipt.h"
@@ -167,14 +169,45 @@ static bool is_unknown(int r)
 	return r == -EIO || r == -ETIMEDOUT || r == -ECANCELED;
 }
 
+/* By its content alone: the sid may be one under which another item was installed. */
+static bool is_of_item(const struct kf_blob *blob, const struct key *key)
+{
+	struct signed_receipt outer;
+	struct receipt receipt;
+
+	return signed_receipt_parse(BYTES(kf_blob_data(blob), kf_blob_size(blob)), &outer) == 0 &&
+	       receipt_parse(outer.receipt, &receipt) == 0 && receipt.number == 1 &&
+	       strcmp(receipt.serial, key->serial) == 0 &&
+	       memcmp(receipt.sid, key->sid, sizeof(receipt.sid)) == 0 &&
+	       memcmp(receipt.item, key->item, sizeof(receipt.item)) == 0;
+}
+
+/* Return: 0, -EKEYREJECTED: the receipt is of something else; as kf_receipt_read(). */
+static int read_receipt(struct module *module, const struct key *key, struct kf_blob **out)
+{
+	_cleanup_(kf_blob_freep) struct kf_blob *receipt = NULL;
+	int r = kf_receipt_read(module->context, key->sid, 1, &receipt);
+
+	if (r < 0)
+		return r;
+	if (!is_of_item(receipt, key))
+		return -EKEYREJECTED;
+	*out = take_ptr(receipt);
+	return 0;
+}
+
 static DWORD process(struct module *module, struct key *key, struct bytes item)
 {
 	_cleanup_(kf_blob_freep) struct kf_blob *receipt = NULL;
-	int r = kf_process(module->context, key->in_card, KF_FUNCTION_IMPORT_KEYPAIR, item.p,
-			   item.n, &receipt);
-	DWORD status = module_card_result(module, r);
+	DWORD status;
+	int r = sha256(item, key->item);
 
-	if (is_unknown(r) && kf_receipt_read(module->context, key->sid, 1, &receipt) == 0) {
+	if (r < 0)
+		return module_server_result(module, r);
+	r = kf_process(module->context, key->in_card, KF_FUNCTION_IMPORT_KEYPAIR, item.p, item.n,
+		       &receipt);
+	status = module_card_result(module, r);
+	if (is_unknown(r) && read_receipt(module, key, &receipt) == 0) {
 		module->e = (struct kf_error)KF_ERROR_INIT;
 		status = SCARD_S_SUCCESS;
 	}
@@ -231,6 +264,11 @@ DWORD WINAPI card_process_encrypted_data(PCARD_DATA card, CARD_KEY_HANDLE handle
 	if (module->kind == MODULE_SERVER)
 		return module_refuse(module, SCARD_E_NO_SMARTCARD, "no-card mode",
 				     "send the blob to the client", "there is no card here");
+	if (key->is_used)
+		return module_refuse(module, SCARD_W_SECURITY_VIOLATION,
+				     "SECURITY section 9: one S1, one item",
+				     "make a new offer for the next key",
+				     "this session key has installed its item already");
 	if (!key->chaining_is_set || !key->iv_is_set)
 		return module_bad_argument(module, "chaining mode or IV is not set; an IV serves "
 						   "one call");

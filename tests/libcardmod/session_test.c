@@ -5,9 +5,15 @@
  *
  * Faces: libcardmod/exchange.c
  */
+#include "format/hash.h"
+#include "format/keys.h"
+#include "format/receipt.h"
 #include "format/statement.h"
+#include "libserver/json/receipt.h"
 #include "tests/libcardmod/card_fixture.h"
 #include "tests/libserver/fakecard.h"
+
+#include <poll.h>
 
 enum { K1 = 2, TARGET = 3, WRAPPED = 384 };
 
@@ -297,6 +303,17 @@ TEST_F(session, a_refused_import_leaves_no_handle)
 
 /* --- CardProcessEncryptedData --- */
 
+/* Whether @request is among what was asked; forgets all of that. */
+static bool was_asked(struct fixture_session *self, uint32_t request)
+{
+	struct pollfd sent = { .fd = self->r.f.peer, .events = POLLIN };
+	bool was = false;
+
+	while (poll(&sent, 1, 0) > 0)
+		was |= fake_asked(&self->r.f).header.request == request;
+	return was;
+}
+
 static void set_mode_and_iv(struct fixture_session *self)
 {
 	static const WCHAR cbc[] = CARD_CHAIN_MODE_CBC;
@@ -319,26 +336,77 @@ static void set_mode_and_iv(struct fixture_session *self)
 	EXPECT_BYTES_EQ(BYTES_OF(iv), packet_get(&p, kf_key_prop, value));
 }
 
-static DWORD process(struct fixture_session *self)
+/* The same behind calls that nobody has looked at. */
+static void set_mode_and_iv_after(struct fixture_session *self)
 {
-	static BYTE item[100];
+	(void)was_asked(self, 0);
+	set_mode_and_iv(self);
+}
+
+enum { ITEM = 100 };
+
+/* Item @which is ITEM bytes of that number. */
+static DWORD process(struct fixture_session *self, BYTE which)
+{
+	BYTE item[ITEM];
 	CARD_ENCRYPTED_DATA data = { item, sizeof(item) };
 	CARD_DATA *c = &self->r.card;
 
+	memset(item, which, sizeof(item));
 	self->len = 5;
 	return c->pfnCardProcessEncryptedData(c, self->key, CSF_IMPORT_KEYPAIR, &data, 1, NULL, 0,
 					      &self->len, CARD_BLOCK_PADDING);
 }
 
-static void reply_receipt(struct fixture_session *self, uint32_t request)
+static void change_sid(struct receipt *r) { r->sid[0] ^= 1; }
+static void change_serial(struct receipt *r) { r->serial[0] ^= 1; }
+static void change_number(struct receipt *r) { r->number = 2; }
+
+/* What the card signs when it has installed item @which; @bend may be NULL. */
+static struct blob make_receipt(struct fixture_session *self, BYTE which,
+				void (*bend)(struct receipt *r))
+{
+	const struct statement *st = &self->fake.statement;
+	uint8_t item[ITEM], spki[SPKI_MAX], der[RECEIPT_MAX], sig[ECDSA_SIG_MAX], all[RECEIPT_MAX];
+	struct packer key = pack_begin(spki, sizeof(spki)), p = pack_begin(der, sizeof(der));
+	struct packer s = pack_begin(sig, sizeof(sig)), whole = pack_begin(all, sizeof(all));
+	struct blob receipt = BLOB_INIT;
+	struct receipt r = {
+		.number = 1, .function = KF_FUNCTION_IMPORT_KEYPAIR, .method = KF_METHOD_RSA,
+		.container = TARGET, .pin = KF_PIN_USER, .key_type = KF_KEY_EC_P256,
+		.purpose = KF_PURPOSE_SIGN, .result = RECEIPT_INSTALLED, .counter = 7,
+	};
+
+	memset(item, which, sizeof(item));
+	ASSERT_EQ(0, sha256(BYTES_OF(item), r.item));
+	ASSERT_EQ(0, key_spki(self->fake.device_key, &key));
+	memcpy(r.device, st->device, sizeof(r.device));
+	memcpy(r.serial, st->serial, sizeof(r.serial));
+	memcpy(r.sid, st->sid, sizeof(r.sid));
+	memcpy(r.exchange, st->exchange, sizeof(r.exchange));
+	r.evidence = pack_done(&key);
+	if (bend)
+		bend(&r);
+	receipt_pack(&p, &r);
+	ASSERT_EQ(0, ecdsa_sign(self->fake.device_key, pack_done(&p), BYTES_NONE, &s));
+	signed_receipt_pack(&whole, &(struct signed_receipt){ pack_done(&p), pack_done(&s) });
+	ASSERT_EQ(0, pack_end(&whole));
+	ASSERT_EQ(0, blob_set(&receipt, pack_done(&whole)));
+	return receipt;
+}
+
+static void reply_receipt(struct fixture_session *self, uint32_t request, BYTE which,
+			  void (*bend)(struct receipt *r))
 {
 	struct packet p = fake_reply_begin(&self->r.f, request, 0);
+	struct blob receipt = make_receipt(self, which, bend);
 
 	if (request == KF_PROCESS)
-		packet_set(&p, kf_process, receipt, BYTES("receipt", 7));
+		packet_set(&p, kf_process, receipt, blob_bytes(&receipt));
 	else
-		packet_set(&p, kf_receipt_get, receipt, BYTES("receipt", 7));
+		packet_set(&p, kf_receipt_get, receipt, blob_bytes(&receipt));
 	fake_send(&self->r.f, &p);
+	blob_deinit(&receipt);
 }
 
 static DWORD get_receipt(struct fixture_session *self, BYTE *out, DWORD cap)
@@ -348,23 +416,56 @@ static DWORD get_receipt(struct fixture_session *self, BYTE *out, DWORD cap)
 	return c->pfnCardGetKeyProperty(c, self->key, KF_RECEIPT_PROPERTY, out, cap, &self->len, 0);
 }
 
+/* The receipt file has in it what make_receipt() made. */
+static void expect_receipt(struct fixture_session *self)
+{
+	struct receipt_file file = RECEIPT_FILE_INIT;
+	struct signed_receipt outer;
+	struct receipt receipt;
+	BYTE text[4096];
+
+	ASSERT_EQ(SCARD_S_SUCCESS, get_receipt(self, text, sizeof(text)));
+	ASSERT_EQ(0, receipt_file_parse(BYTES(text, self->len), &file, NULL));
+	EXPECT_STREQ("FAKE-1", file.serial);
+	EXPECT_MEMEQ(self->fake.statement.sid, file.sid, KF_SID_SIZE);
+	ASSERT_EQ(1, file.n);
+	ASSERT_EQ(0, signed_receipt_parse(blob_bytes(&file.receipts[0].receipt), &outer));
+	ASSERT_EQ(0, receipt_parse(outer.receipt, &receipt));
+	EXPECT_EQ(1, receipt.number);
+	receipt_file_deinit(&file);
+}
+
 TEST_F(session, a_sealed_key_is_processed_and_its_receipt_kept)
 {
-	BYTE receipt[512] = { 0 };
 	struct packet p;
 
 	import_key(self);
-	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get_receipt(self, receipt, sizeof(receipt)));
-	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get_receipt(self, NULL, 0));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self, 'A'));
 	set_mode_and_iv(self);
-	reply_receipt(self, KF_PROCESS);
-	EXPECT_EQ(SCARD_S_SUCCESS, process(self));
+	reply_receipt(self, KF_PROCESS, 'A', NULL);
+	EXPECT_EQ(SCARD_S_SUCCESS, process(self, 'A'));
 	EXPECT_EQ(0, self->len);
 	(void)card_asked(&self->r, KF_PROCESS, &p);
-	EXPECT_EQ(100, packet_get(&p, kf_process, item).n);
-	EXPECT_EQ(SCARD_S_SUCCESS, get_receipt(self, receipt, sizeof(receipt)));
-	EXPECT_TRUE(strstr((const char *)receipt, "keyferry-receipt") != NULL);
-	EXPECT_TRUE(strstr((const char *)receipt, "FAKE-1") != NULL);
+	EXPECT_EQ(ITEM, packet_get(&p, kf_process, item).n);
+	expect_receipt(self);
+}
+
+/* Without this the receipt of the first would stand for the second [SECURITY section 9]. */
+TEST_F(session, a_handle_that_installed_an_item_takes_no_other)
+{
+	struct pollfd sent = { .fd = self->r.f.peer, .events = POLLIN };
+	struct packet p;
+
+	import_key(self);
+	set_mode_and_iv(self);
+	reply_receipt(self, KF_PROCESS, 'A', NULL);
+	ASSERT_EQ(SCARD_S_SUCCESS, process(self, 'A'));
+	(void)card_asked(&self->r, KF_PROCESS, &p);
+	set_mode_and_iv(self);
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, process(self, 'B'));
+	EXPECT_EQ(0, poll(&sent, 1, 0));
+	expect_told(&self->r.card);
 }
 
 TEST_F(session, an_iv_serves_one_call)
@@ -372,28 +473,63 @@ TEST_F(session, an_iv_serves_one_call)
 	import_key(self);
 	set_mode_and_iv(self);
 	card_answer(&self->r, KF_PROCESS, -EREMOTEIO, 0, 0);
-	EXPECT_EQ(SCARD_E_UNEXPECTED, process(self));
-	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self));
+	EXPECT_EQ(SCARD_E_UNEXPECTED, process(self, 'A'));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self, 'A'));
 	expect_told(&self->r.card);
+}
+
+static void lose_answer(struct fixture_session *self, int code)
+{
+	import_key(self);
+	set_mode_and_iv(self);
+	card_answer(&self->r, KF_PROCESS, code, KF_REASON_ON_CARD, 0);
 }
 
 TEST_F(session, if_the_answer_is_lost_the_receipt_tells)
 {
-	import_key(self);
-	set_mode_and_iv(self);
-	card_answer(&self->r, KF_PROCESS, -EIO, KF_REASON_ON_CARD, 0);
-	reply_receipt(self, KF_RECEIPT_GET);
-	EXPECT_EQ(SCARD_S_SUCCESS, process(self));
+	lose_answer(self, -EIO);
+	reply_receipt(self, KF_RECEIPT_GET, 'A', NULL);
+	EXPECT_EQ(SCARD_S_SUCCESS, process(self, 'A'));
 	EXPECT_EQ(0, kf_cardmod_error(&self->r.card)->code);
+	expect_receipt(self);
+	set_mode_and_iv_after(self);
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, process(self, 'A'));
+}
+
+TEST_F(session, a_receipt_of_something_else_proves_nothing)
+{
+	static void (*const bends[])(struct receipt *r) = {
+		change_sid, change_serial, change_number,
+	};
+
+	lose_answer(self, -EIO);
+	reply_receipt(self, KF_RECEIPT_GET, 'A', NULL);
+	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'B'));
+	expect_told(&self->r.card);
+	for (size_t i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
+		set_mode_and_iv_after(self);
+		card_answer(&self->r, KF_PROCESS, -EIO, KF_REASON_ON_CARD, 0);
+		reply_receipt(self, KF_RECEIPT_GET, 'B', bends[i]);
+		EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'B'));
+	}
+}
+
+TEST_F(session, bytes_that_are_no_receipt_prove_nothing)
+{
+	struct packet p;
+
+	lose_answer(self, -EIO);
+	p = fake_reply_begin(&self->r.f, KF_RECEIPT_GET, 0);
+	packet_set(&p, kf_receipt_get, receipt, BYTES("receipt", 7));
+	fake_send(&self->r.f, &p);
+	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'A'));
 }
 
 TEST_F(session, if_there_is_no_receipt_either_it_failed)
 {
-	import_key(self);
-	set_mode_and_iv(self);
-	card_answer(&self->r, KF_PROCESS, -EIO, KF_REASON_ON_CARD, 0);
+	lose_answer(self, -EIO);
 	card_answer(&self->r, KF_RECEIPT_GET, -ENOENT, 0, 0);
-	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self));
+	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'A'));
 }
 
 TEST_F(session, functions_flags_and_blobs_are_judged_before_the_card)
