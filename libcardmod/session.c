@@ -5,6 +5,7 @@
 #include "format/receipt.h"
 #include "libcardmod/module.h"
 #include "libcardmod/utf16.h"
+#include "libclient/call.h"
 #include "libserver/json/receipt.h"
 
 DEFINE_CLEANUP(struct kf_container *, kf_container_free);
@@ -163,12 +164,6 @@ static int keep_receipt(struct key *key, const struct kf_blob *receipt, struct k
 	return 0;
 }
 
-/* Sent, and no answer: the card's receipt is the only proof there is [SECURITY section 4]. */
-static bool is_unknown(int r)
-{
-	return r == -EIO || r == -ETIMEDOUT || r == -ECANCELED;
-}
-
 /* By its content alone: the sid may be one under which another item was installed. */
 static bool is_of_item(const struct kf_blob *blob, const struct key *key)
 {
@@ -199,6 +194,7 @@ static int read_receipt(struct module *module, const struct key *key, struct kf_
 static DWORD process(struct module *module, struct key *key, struct bytes item)
 {
 	_cleanup_(kf_blob_freep) struct kf_blob *receipt = NULL;
+	bool in_doubt;
 	DWORD status;
 	int r = sha256(item, key->item);
 
@@ -206,8 +202,10 @@ static DWORD process(struct module *module, struct key *key, struct bytes item)
 		return module_server_result(module, r);
 	r = kf_process(module->context, key->in_card, KF_FUNCTION_IMPORT_KEYPAIR, item.p, item.n,
 		       &receipt);
+	in_doubt = call_in_doubt(module->client, r);
 	status = module_card_result(module, r);
-	if (is_unknown(r) && read_receipt(module, key, &receipt) == 0) {
+	/* The card's receipt is the only proof there is [SECURITY section 4]. */
+	if (in_doubt && read_receipt(module, key, &receipt) == 0) {
 		module->e = (struct kf_error)KF_ERROR_INIT;
 		status = SCARD_S_SUCCESS;
 	}

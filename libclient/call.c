@@ -263,3 +263,22 @@ KF_EXPORT int kf_cancel(struct kf_client *client)
 	errno = saved;
 	return r < 0 && r != -EAGAIN ? -ENOTCONN : r;
 }
+
+bool call_in_doubt(const struct kf_client *client, int r)
+{
+	switch (-r) {
+	case EIO:
+	case ETIMEDOUT:
+	case ECANCELED:
+	case ENOTCONN:
+	case ESTALE:
+	case ENODEV:
+	case ENOMEDIUM:
+	case EBADMSG:
+	case ENOMEM:
+	case ESHUTDOWN:
+		return client->failure.reason != KF_REASON_QUEUED;
+	default:
+		return false;
+	}
+}

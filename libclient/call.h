@@ -63,6 +63,12 @@ void call_end(struct call *call);
 /* A reply that parsed but cannot be: hangs up. Return: -EBADMSG, with the failure filled in. */
 int call_reply_broken(struct call *call, const char *why);
 
+/*
+ * Whether the call that just ended with @r may have been carried out all the same, its answer being
+ * lost: an item may be in the card.
+ */
+bool call_in_doubt(const struct kf_client *client, int r);
+
 /* Memory ran out after the reply. Return: -ENOMEM. */
 int call_no_memory(struct call *call);
 

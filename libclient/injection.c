@@ -171,26 +171,6 @@ static bool all_there(const struct kf_injection *injection)
 	return injection->n > 0;
 }
 
-/* Whether an item that was sent may be in the card although its answer is lost. */
-static bool in_doubt(const struct kf_client *client, int r)
-{
-	switch (-r) {
-	case EIO:
-	case ETIMEDOUT:
-	case ECANCELED:
-	case ENOTCONN:
-	case ESTALE:
-	case ENODEV:
-	case ENOMEDIUM:
-	case EBADMSG:
-	case ENOMEM:
-	case ESHUTDOWN:
-		return client->failure.reason != KF_REASON_QUEUED;
-	default:
-		return false;
-	}
-}
-
 /* Asks once. Return: 0, -ENOENT as take_receipt(); -EINVAL: another card; else try again. */
 static int ask_again(const struct kf_injection *injection, struct kf_context *context, size_t i,
 		     struct item *item, uint32_t left_ms)
@@ -260,7 +240,7 @@ static int install(const struct kf_injection *injection, struct kf_context *cont
 		item->outcome = KF_INJECTION_INSTALLED;
 		return 0;
 	}
-	if (!in_doubt(context->client, r))
+	if (!call_in_doubt(context->client, r))
 		return r;
 	item->outcome = settle(injection, context, i, item);
 	if (item->outcome == KF_INJECTION_UNKNOWN)

@@ -496,6 +496,36 @@ TEST_F(session, if_the_answer_is_lost_the_receipt_tells)
 	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, process(self, 'A'));
 }
 
+/* All that may leave an item in the card, as keyferry.h says of kf_process(). */
+TEST_F(session, whatever_lost_the_answer_the_card_is_asked)
+{
+	static const int codes[] = {
+		-EIO, -ETIMEDOUT, -ECANCELED, -ENOTCONN, -ESTALE, -ENODEV, -ENOMEDIUM, -ENOMEM,
+	};
+
+	import_key(self);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		DWORD status;
+
+		set_mode_and_iv_after(self);
+		card_answer(&self->r, KF_PROCESS, codes[i], KF_REASON_ON_CARD, 0);
+		card_answer(&self->r, KF_RECEIPT_GET, -ENOENT, 0, 0);
+		status = process(self, 'A');
+		EXPECT_NE(SCARD_S_SUCCESS, status);
+		if (!was_asked(self, KF_RECEIPT_GET))
+			TEST_FAIL("%d: the card was not asked for the receipt", codes[i]);
+	}
+}
+
+TEST_F(session, what_never_left_the_queue_is_not_in_the_card)
+{
+	import_key(self);
+	set_mode_and_iv(self);
+	card_answer(&self->r, KF_PROCESS, -ETIMEDOUT, KF_REASON_QUEUED, 0);
+	EXPECT_EQ(SCARD_E_TIMEOUT, process(self, 'A'));
+	EXPECT_FALSE(was_asked(self, KF_RECEIPT_GET));
+}
+
 TEST_F(session, a_receipt_of_something_else_proves_nothing)
 {
 	static void (*const bends[])(struct receipt *r) = {
