@@ -21,6 +21,7 @@ enum { KEYS_MAX = 16, KEY_BLOCK = 16, KEY_BITS = 256 };	/* AES-256 is all the ca
  * @handle:	0: this place is free
  * @chaining_is_set, @iv_is_set: an IV serves one call
  * @is_used:	one handle, one item [SECURITY section 9]
+ * @is_processed: with a card: an item was sent there, and was not refused as far as is known
  * @in_card:	with a card: the broker's handle
  * @sid, @serial, @label: with a card: of the offer it answers
  * @item:	with a card: SHA-256 of the item that was processed last
@@ -29,7 +30,7 @@ enum { KEYS_MAX = 16, KEY_BLOCK = 16, KEY_BITS = 256 };	/* AES-256 is all the ca
  */
 struct key {
 	CARD_KEY_HANDLE handle;
-	bool chaining_is_set, iv_is_set, is_used;
+	bool chaining_is_set, iv_is_set, is_used, is_processed;
 	uint8_t iv[KF_IV_SIZE];
 	kf_key_handle in_card;
 	uint8_t sid[KF_SID_SIZE];

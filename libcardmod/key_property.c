@@ -6,6 +6,7 @@
 #include "libcardmod/key_property.h"
 #include "libcardmod/module.h"
 #include "libcardmod/seal.h"
+#include "libcardmod/session.h"
 #include "libcardmod/utf16.h"
 #include "libcardmod/value.h"
 
@@ -89,17 +90,18 @@ DWORD WINAPI card_set_key_property(PCARD_DATA card, CARD_KEY_HANDLE handle, LPCW
 }
 
 /* What a handle of the card's half has besides. */
-static DWORD get_in_card(struct module *module, const struct key *key, LPCWSTR name,
+static DWORD get_in_card(struct module *module, struct key *key, LPCWSTR name,
 			 const struct value_out *out)
 {
+	DWORD status;
+
 	if (utf16_equal(name, KF_LABEL_PROPERTY))
 		return value_give(module, BYTES_OF(key->label), out);
 	if (!utf16_equal(name, KF_RECEIPT_PROPERTY))
 		return module_bad_argument(module, "no such property");
-	if (!key->receipt.p)
-		return module_bad_argument(module, "there is no receipt before "
-						   "CardProcessEncryptedData");
-	return value_give(module, blob_bytes(&key->receipt), out);
+	status = session_find_receipt(module, key);
+	return status != SCARD_S_SUCCESS ? status
+					 : value_give(module, blob_bytes(&key->receipt), out);
 }
 
 DWORD WINAPI card_get_key_property(PCARD_DATA card, CARD_KEY_HANDLE handle, LPCWSTR name,

@@ -159,7 +159,6 @@ static int keep_receipt(struct key *key, const struct kf_blob *receipt, struct k
 	blob_deinit(&entry.receipt);
 	if (r < 0)
 		return r;
-	blob_deinit(&key->receipt);
 	key->receipt = (struct blob){ (uint8_t *)text, len };
 	return 0;
 }
@@ -203,6 +202,7 @@ static DWORD process(struct module *module, struct key *key, struct bytes item)
 	r = kf_process(module->context, key->in_card, KF_FUNCTION_IMPORT_KEYPAIR, item.p, item.n,
 		       &receipt);
 	in_doubt = call_in_doubt(module->client, r);
+	key->is_processed |= r == 0 || in_doubt;
 	status = module_card_result(module, r);
 	/* The card's receipt is the only proof there is [SECURITY section 4]. */
 	if (in_doubt && read_receipt(module, key, &receipt) == 0) {
@@ -212,10 +212,35 @@ static DWORD process(struct module *module, struct key *key, struct bytes item)
 	if (status != SCARD_S_SUCCESS)
 		return status;
 	key->is_used = true;
-	/* The key is in the card, whatever becomes of our copy of the receipt. */
-	if (keep_receipt(key, receipt, NULL) < 0)
-		blob_deinit(&key->receipt);
+	/* The key is in the card, whatever becomes of our copy of the receipt: it can be had again. */
+	(void)keep_receipt(key, receipt, NULL);
 	return SCARD_S_SUCCESS;
+}
+
+DWORD session_find_receipt(struct module *module, struct key *key)
+{
+	_cleanup_(kf_blob_freep) struct kf_blob *receipt = NULL;
+	int r;
+
+	if (key->receipt.p)
+		return SCARD_S_SUCCESS;
+	if (!key->is_processed)
+		return module_bad_argument(module, "there is no receipt before "
+						   "CardProcessEncryptedData took a blob");
+	r = read_receipt(module, key, &receipt);
+	if (r == -ENOENT)
+		return module_refuse(module, SCARD_E_FILE_NOT_FOUND, "the card",
+				     "call CardProcessEncryptedData again",
+				     "the card has no receipt: not installed, or forgotten");
+	if (r == -EKEYREJECTED)
+		return module_refuse(module, SCARD_W_SECURITY_VIOLATION,
+				     "docs/formats.md 7: the item's hash",
+				     "make a new offer, and seal the key for it",
+				     "the card's receipt is of something else than was processed");
+	if (r < 0)
+		return module_card_result(module, r);
+	key->is_used = true;
+	return module_server_result(module, keep_receipt(key, receipt, &module->e));
 }
 
 static DWORD check_process(struct module *module, LPCWSTR function,

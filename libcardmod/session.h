@@ -7,6 +7,9 @@
 
 #include "keyferry/cardmod.h"
 
+struct key;
+struct module;
+
 /* CardImportSessionKey [minidriver 8.3] */
 DWORD WINAPI card_import_session_key(PCARD_DATA card, BYTE index, LPVOID padding_info,
 				     LPCWSTR blob_type, LPCWSTR algorithm, PCARD_KEY_HANDLE out,
@@ -16,3 +19,9 @@ DWORD WINAPI card_process_encrypted_data(PCARD_DATA card, CARD_KEY_HANDLE handle
 					 LPCWSTR function, PCARD_ENCRYPTED_DATA data, DWORD n_data,
 					 PBYTE output, DWORD output_cap, PDWORD output_len,
 					 DWORD flags);
+
+/*
+ * Sees to it that key->receipt is there, asking the card if it is not. Return: 0;
+ * %SCARD_E_FILE_NOT_FOUND: the card has none; %SCARD_E_INVALID_PARAMETER: nothing was processed.
+ */
+DWORD session_find_receipt(struct module *module, struct key *key);

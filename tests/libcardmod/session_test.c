@@ -474,6 +474,7 @@ TEST_F(session, an_iv_serves_one_call)
 	set_mode_and_iv(self);
 	card_answer(&self->r, KF_PROCESS, -EREMOTEIO, 0, 0);
 	EXPECT_EQ(SCARD_E_UNEXPECTED, process(self, 'A'));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get_receipt(self, NULL, 0));	/* refused: none */
 	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, process(self, 'A'));
 	expect_told(&self->r.card);
 }
@@ -542,6 +543,9 @@ TEST_F(session, a_receipt_of_something_else_proves_nothing)
 		reply_receipt(self, KF_RECEIPT_GET, 'B', bends[i]);
 		EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'B'));
 	}
+	reply_receipt(self, KF_RECEIPT_GET, 'A', NULL);
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, get_receipt(self, NULL, 0));
+	expect_told(&self->r.card);
 }
 
 TEST_F(session, bytes_that_are_no_receipt_prove_nothing)
@@ -560,6 +564,23 @@ TEST_F(session, if_there_is_no_receipt_either_it_failed)
 	lose_answer(self, -EIO);
 	card_answer(&self->r, KF_RECEIPT_GET, -ENOENT, 0, 0);
 	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'A'));
+	card_answer(&self->r, KF_RECEIPT_GET, -ENOENT, 0, 0);
+	EXPECT_EQ(SCARD_E_FILE_NOT_FOUND, get_receipt(self, NULL, 0));
+	expect_told(&self->r.card);
+}
+
+TEST_F(session, a_receipt_that_could_not_be_had_is_asked_for_later)
+{
+	lose_answer(self, -EIO);
+	card_answer(&self->r, KF_RECEIPT_GET, -EIO, KF_REASON_ON_CARD, 0);
+	EXPECT_EQ(SCARD_F_COMM_ERROR, process(self, 'A'));
+	card_answer(&self->r, KF_RECEIPT_GET, -EIO, KF_REASON_ON_CARD, 0);
+	EXPECT_EQ(SCARD_F_COMM_ERROR, get_receipt(self, NULL, 0));
+	reply_receipt(self, KF_RECEIPT_GET, 'A', NULL);
+	expect_receipt(self);
+	expect_receipt(self);		/* kept: no second reply is queued */
+	set_mode_and_iv_after(self);
+	EXPECT_EQ(SCARD_W_SECURITY_VIOLATION, process(self, 'A'));
 }
 
 TEST_F(session, functions_flags_and_blobs_are_judged_before_the_card)
