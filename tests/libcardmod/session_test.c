@@ -303,6 +303,22 @@ TEST_F(session, a_refused_import_leaves_no_handle)
 
 /* --- CardProcessEncryptedData --- */
 
+static bool writing_fails;
+
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
+int __real_receipt_file_write(const struct receipt_file *file, char **text, size_t *len,
+			      struct kf_error *e);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
+int __wrap_receipt_file_write(const struct receipt_file *file, char **text, size_t *len,
+			      struct kf_error *e);
+
+/* As it does without memory. */
+int __wrap_receipt_file_write(const struct receipt_file *file, char **text, size_t *len,
+			      struct kf_error *e)
+{
+	return writing_fails ? -ENOMEM : __real_receipt_file_write(file, text, len, e);
+}
+
 /* Whether @request is among what was asked; forgets all of that. */
 static bool was_asked(struct fixture_session *self, uint32_t request)
 {
@@ -567,6 +583,20 @@ TEST_F(session, if_there_is_no_receipt_either_it_failed)
 	card_answer(&self->r, KF_RECEIPT_GET, -ENOENT, 0, 0);
 	EXPECT_EQ(SCARD_E_FILE_NOT_FOUND, get_receipt(self, NULL, 0));
 	expect_told(&self->r.card);
+}
+
+TEST_F(session, a_receipt_that_could_not_be_kept_is_asked_for_and_the_key_is_in)
+{
+	import_key(self);
+	set_mode_and_iv(self);
+	reply_receipt(self, KF_PROCESS, 'A', NULL);
+	writing_fails = true;
+	EXPECT_EQ(SCARD_S_SUCCESS, process(self, 'A'));
+	reply_receipt(self, KF_RECEIPT_GET, 'A', NULL);
+	EXPECT_EQ(SCARD_E_NO_MEMORY, get_receipt(self, NULL, 0));
+	writing_fails = false;
+	reply_receipt(self, KF_RECEIPT_GET, 'A', NULL);
+	expect_receipt(self);
 }
 
 TEST_F(session, a_receipt_that_could_not_be_had_is_asked_for_later)
