@@ -84,7 +84,8 @@ static bool reply_is_due(const struct link *link, const struct packet *packet)
 
 /*
  * An honest driver has little to tell: it leaves with its card. Each event goes to every client
- * that asked for them, so a driver that makes them up must not fill other people's sockets.
+ * that asked for them, so a driver that makes them up must not fill other people's sockets, nor
+ * keep its own link busy with cards that it powers without end.
  */
 static bool event_is_flood(struct device *device)
 {
@@ -95,19 +96,22 @@ static bool event_is_flood(struct device *device)
 		link->events_ns = now;
 		link->n_events = 0;
 	}
-	return ++link->n_events > LINK_EVENTS + device->n_slots - 1;
+	return ++link->n_events > LINK_EVENTS + 2 * (device->n_slots - 1);
 }
 
 /*
  * Its silence has a limit of its own, and what was asked when it fell silent is put off by that, once: a
  * request that a driver holds for ever must not be had by repeating this.
  */
-static int link_powers(struct device *device, uint32_t ms)
+static int link_powers(struct device *device, const struct kf_drv_powering *powering)
 {
 	struct link *link = &device->link;
 	struct loop *loop = &device->broker->loop;
+	uint32_t ms = powering->ms;
 
 	if (link->step == LINK_HELLO || ms > LINK_POWERING_MS || (ms != 0) == link->powering)
+		return -EPROTO;
+	if (ms != 0 && event_is_flood(device))
 		return -EPROTO;
 	link->powering = ms != 0;
 	if (link->step == LINK_IDLE && link->powering)
@@ -135,7 +139,7 @@ static int link_take(struct device *device, struct bytes frame)
 	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_SILENT)
 		return device_silent(device);
 	if (packet.header.kind == KF_KIND_EVENT && packet.header.request == KF_DRV_POWERING)
-		return link_powers(device, ((const struct kf_drv_powering *)packet_read(&packet))->ms);
+		return link_powers(device, packet_read(&packet));
 	if (link->powering || !reply_is_due(link, &packet))
 		return -EPROTO;
 

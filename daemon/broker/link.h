@@ -11,7 +11,7 @@
 #define LINK_GRACE_MS	2000	/* for a driver to notice its own deadline */
 #define LINK_CHORE_MS	10000	/* for what the broker asks on its own account */
 #define LINK_POWERING_MS 60000	/* a driver may power a card, longer than any honest one does */
-#define LINK_EVENTS	32	/* of a driver, and one more for each slot, within ... */
+#define LINK_EVENTS	32	/* of a driver, and two more for each further slot, within ... */
 #define LINK_EVENTS_MS	10000
 
 /* What the outstanding request is for. */

@@ -247,14 +247,19 @@ TEST_F(device, a_long_name_is_cut_before_the_slots_number)
 
 /* --- a driver that powers the card of one slot does not hear what the other is asked --- */
 
-static void powers(SELF, uint32_t ms)
+static void powers_at(SELF, uint32_t slot, uint32_t ms)
 {
 	struct packet event = packet_event(KF_DRV_POWERING);
 
-	((struct kf_drv_powering *)packet_body(&event))->slot = 1;
+	((struct kf_drv_powering *)packet_body(&event))->slot = slot;
 	((struct kf_drv_powering *)packet_body(&event))->ms = ms;
 	driver_send(&self->rig, &event);
 	rig_run(&self->rig);
+}
+
+static void powers(SELF, uint32_t ms)
+{
+	powers_at(self, 1, ms);
 }
 
 static void send_status(SELF)
@@ -347,4 +352,35 @@ TEST_F(device, one_that_powers_twice_or_for_ever_or_answers_meanwhile_is_given_u
 	driver_answer(&self->rig, &self->rig.held);
 	rig_run(&self->rig);
 	EXPECT_FALSE(link_up(link));
+}
+
+TEST_F(device, a_driver_that_powers_without_end_is_given_up)
+{
+	struct link *link = &device_of(self)->link;
+	int n;
+
+	for (n = 0; n < 100 && link_up(link); n++) {
+		powers(self, LINK_POWERING_MS);
+		if (link_up(link))
+			powers(self, 0);
+	}
+	EXPECT_FALSE(link_up(link));
+	EXPECT_LE(16, n);
+}
+
+TEST_F(device, a_first_look_at_as_many_slots_as_there_can_be_is_no_flood)
+{
+	struct link *link = &device_of(self)->link;
+
+	self->rig.driver = fd_close(self->rig.driver);
+	rig_run(&self->rig);
+	self->rig.n_slots = 32;
+	rig_plug_driver(&self->rig);
+	for (uint8_t i = 0; i < 32; i++) {
+		powers_at(self, i, 30000);
+		powers_at(self, i, 0);
+		driver_event_at(&self->rig, i, KF_CHANGE_CARD_INSERTED, KF_CARD_SESSIONS_STAY);
+		rig_run(&self->rig);
+	}
+	EXPECT_TRUE(link_is_free(link));
 }
