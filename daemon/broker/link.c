@@ -109,7 +109,8 @@ static int link_powers(struct device *device, const struct kf_drv_powering *powe
 	struct loop *loop = &device->broker->loop;
 	uint32_t ms = powering->ms;
 
-	if (link->step == LINK_HELLO || ms > LINK_POWERING_MS || (ms != 0) == link->powering)
+	if (link->step == LINK_HELLO || powering->slot >= device->n_slots ||
+	    ms > LINK_POWERING_MS || (ms != 0) == link->powering)
 		return -EPROTO;
 	if (ms != 0 && event_is_flood(device))
 		return -EPROTO;

@@ -384,3 +384,13 @@ TEST_F(device, a_first_look_at_as_many_slots_as_there_can_be_is_no_flood)
 	}
 	EXPECT_TRUE(link_is_free(link));
 }
+
+TEST_F(device, a_driver_that_powers_a_slot_that_is_not_there_is_given_up)
+{
+	powers_at(self, 2, 1000);
+	EXPECT_FALSE(link_up(&device_of(self)->link));
+	restart_with(self, 2);
+	powers_at(self, 1, 1000);
+	powers_at(self, UINT32_MAX, 0);
+	EXPECT_FALSE(link_up(&device_of(self)->link));
+}
