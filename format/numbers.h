@@ -39,7 +39,7 @@ enum { APP_KEK_SET_DISABLE = 0, APP_KEK_SET_ENABLE = 1, APP_KEK_SET_DELETE = 2 }
 
 /* [card-application 7.4, 7.5] */
 enum {
-	APP_UNWRAP_FREE = 32,		/* refusals in a row before each one is waited for */
+	APP_UNWRAP_FREE = 32,		/* refusals by one KEK before each UNWRAP is waited for */
 	APP_UNWRAP_PAUSE_MS = 500,
 	APP_WRAPPED_MAX = 2560,		/* longest C2: an RSA-4096 PrivateKeyInfo is about 2380 */
 	APP_AAD_MAX = 1024,

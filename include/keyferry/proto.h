@@ -1376,7 +1376,7 @@ static_assert(sizeof(struct kf_kek_set) == 32, "kf_kek_set");
  * @spki:	[out] SubjectPublicKeyInfo that the card computed, DER; absent for AES
  *
  * What does not fit is told, as KF_REASON_BYOK, before the card opens anything; then there is one refusal:
- * EREMOTEIO with KF_REASON_BYOK_REFUSED. After many in a row the card takes half a second for each.
+ * EREMOTEIO with KF_REASON_BYOK_REFUSED. After many of them the card takes half a second for each.
  */
 struct kf_byok_import {
 	__u64 context;

@@ -200,6 +200,7 @@ CHECK(set_kek_check)
 RUN(set_kek_run)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
+	struct kek_rule *kek;
 	int r = puk_prove(card, request->kek.puk);
 
 	(void)out;
@@ -207,11 +208,13 @@ RUN(set_kek_run)
 		r = card_begin(card, &next);
 	if (r != 0)
 		return r;
+	kek = &next->containers[request->number].kek;
 	if (request->p1 == APP_KEK_SET_DELETE)
 		state_empty_container(next, request->number);
 	else
-		next->containers[request->number].kek.disabled =
-			request->p1 == APP_KEK_SET_DISABLE;
+		kek->disabled = request->p1 == APP_KEK_SET_DISABLE;
+	if (request->p1 == APP_KEK_SET_ENABLE)
+		kek->refusals = 0;
 	r = card_commit(card, &next);
 	return r != 0 ? r : SW_OK;
 }

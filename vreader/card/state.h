@@ -33,7 +33,7 @@ struct pin {
  * @hash:	of OAEP and its MGF1
  * @key_types:	what it unwraps
  * @purposes:	what that may be for
- * @refusals:	in a row; stays at 255
+ * @refusals:	since it was last enabled; stays at 255
  */
 struct kek_rule {
 	struct blob *name;

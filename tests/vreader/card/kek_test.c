@@ -220,6 +220,25 @@ TEST_F(card, a_kek_is_switched_off_and_on_and_deleted_by_the_puk_alone)
 	EXPECT_EQ(SW_OK, create(self, 3));	/* the name is free again */
 }
 
+TEST_F(card, who_has_the_puk_forgives_the_refusals_by_enabling)
+{
+	static const struct { uint8_t what, puk_is_right, left; } rows[] = {
+		{ APP_KEK_SET_DISABLE, 1, 40 }, { APP_KEK_SET_ENABLE, 0, 40 }, { APP_KEK_SET_ENABLE, 1, 0 },
+	};
+	struct container *kek;
+
+	ASSERT_EQ(SW_OK, create(self, 3));
+	self->tray.card->state->containers[3].kek.refusals = 40;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)set(self, rows[i].what, 3, rows[i].puk_is_right ? TRAY_PUK : "00000000");
+		kek = &self->tray.card->state->containers[3];
+		EXPECT_EQ(rows[i].left, kek->kek.refusals);
+	}
+	kek->kek.refusals = 7;
+	EXPECT_EQ(SW_OK, set(self, APP_KEK_SET_ENABLE, 3, TRAY_PUK));	/* enabled already */
+	EXPECT_EQ(0, self->tray.card->state->containers[3].kek.refusals);
+}
+
 TEST_F(card, a_cut_of_the_power_leaves_a_kek_whole_or_not_there)
 {
 	/* 1: the try; 2: given back; 3: the key */

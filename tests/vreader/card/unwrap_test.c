@@ -540,7 +540,7 @@ TEST_F(card, numbers_that_make_no_sense_are_malformed)
 
 /* --- c44, c47 --- */
 
-TEST_F(card, c47_refusals_in_a_row_are_waited_for_and_never_lock)
+TEST_F(card, c47_refusals_are_waited_for_and_never_lock)
 {
 	struct bytes blob = wrap(self, good(self));
 
@@ -560,7 +560,24 @@ TEST_F(card, c47_refusals_in_a_row_are_waited_for_and_never_lock)
 	EXPECT_EQ(APP_UNWRAP_PAUSE_MS, self->tray.paused_ms);
 	empty(self, TARGET);
 	EXPECT_EQ(SW_OK, send_blob(self, blob));
-	EXPECT_EQ(APP_UNWRAP_PAUSE_MS, self->tray.paused_ms);	/* a good one begins anew */
+	EXPECT_EQ(2 * APP_UNWRAP_PAUSE_MS, self->tray.paused_ms);	/* a good one is no pardon */
+}
+
+/* Whoever has the public half can make good blobs, as many as there are bad ones to be tried. */
+TEST_F(card, c47_good_blobs_in_between_do_not_switch_the_pause_off)
+{
+	struct bytes blob = wrap(self, good(self));
+
+	for (int i = 1; i <= 2 * APP_UNWRAP_FREE; i++) {
+		self->blob[300] ^= 1;
+		ASSERT_EQ(SW_REFUSED, send_blob(self, blob));
+		self->blob[300] ^= 1;
+		ASSERT_EQ(SW_OK, send_blob(self, blob));
+		empty(self, TARGET);
+		ASSERT_EQ(i, at(self, KEK_AT)->kek.refusals);
+	}
+	/* The good one behind the 32nd, too; then two a turn. */
+	EXPECT_EQ((2 * APP_UNWRAP_FREE + 1) * APP_UNWRAP_PAUSE_MS, self->tray.paused_ms);
 }
 
 TEST_F(card, a_refusal_is_counted_before_the_kek_works)
