@@ -5,11 +5,17 @@
  */
 #include "vreader/cmd.h"
 
+#include "base/cleanup.h"
+#include "base/io.h"
 #include "format/numbers.h"
+#include "vreader/card/pem.h"
 #include "vreader/vcard.h"
 
+#include <fcntl.h>
 #include <getopt.h>
-#include <openssl/pem.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -111,20 +117,39 @@ static int pin_from_fd(struct secret *s, const char *name, const char *text)
 	return check_pin(s, name);
 }
 
+/* Into memory of ours, which is wiped; stdio's is not. */
+static int read_pem(const char *path, struct secret *out)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = secret_init(out, PEM_TEXT_MAX);
+	if (r < 0)
+		return r;
+	n = io_read(fd, out->p, out->cap);
+	if (n < 0)
+		return (int)n;
+	out->n = (size_t)n;
+	return 0;
+}
+
 /* The card half gets the key as DER, so PEM and its surprises end here. */
 static int add_injector(struct maker *maker, const char *path)
 {
-	_cleanup_(fclosep) FILE *file = fopen(path, "re");
+	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
 	unsigned char *der = NULL;
 	EVP_PKEY *key;
-	int n;
+	int n, r = read_pem(path, &pem);
 
-	if (!file)
-		return cmd_fail(CMD_FAILED, "--injector %s: %s.", path, strerror(errno));
+	if (r < 0)
+		return cmd_fail(CMD_FAILED, "--injector %s: %s.", path, strerror(-r));
 	if (maker->n_injectors == INJECTORS_MAX)
 		return cmd_fail(CMD_USAGE, "--injector %s: a card holds %d injector keys at most.", path,
 				INJECTORS_MAX);
-	key = PEM_read_PUBKEY(file, NULL, NULL, NULL);
+	key = pem_public_key(secret_bytes(&pem));
 	if (!key)
 		return cmd_fail(CMD_FAILED, "--injector %s: no PEM public key in it. 'openssl pkey -in "
 				"KEY.pem -pubout' makes one.", path);
@@ -139,14 +164,14 @@ static int add_injector(struct maker *maker, const char *path)
 /* RSAPrivateKey, which is how the card half keeps it. */
 static int read_kek(struct vcard_kek *kek, const char *path)
 {
-	_cleanup_(fclosep) FILE *file = fopen(path, "re");
+	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
 	unsigned char *der = NULL;
 	EVP_PKEY *key;
-	int n = 0;
+	int n = 0, r = read_pem(path, &pem);
 
-	if (!file)
-		return cmd_fail(CMD_FAILED, "--kek %s: %s.", path, strerror(errno));
-	key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	if (r < 0)
+		return cmd_fail(CMD_FAILED, "--kek %s: %s.", path, strerror(-r));
+	key = pem_private_key(secret_bytes(&pem));
 	if (key && EVP_PKEY_is_a(key, "RSA"))
 		n = i2d_PrivateKey(key, &der);
 	EVP_PKEY_free(key);

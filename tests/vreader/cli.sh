@@ -116,6 +116,25 @@ an_injector_key_has_to_be_one() {
 	"$vreader" personalise --state "$dir/two" --serial x --injector "$dir/inj.pem" >/dev/null
 }
 
+# OpenSSL would ask: at the terminal if there is one, for ever, else on stderr.
+nobody_is_asked_for_a_passphrase() {
+	openssl genrsa -traditional -aes128 -passout pass:secret -out "$dir/rsa.pem" 2048 2>/dev/null
+	openssl pkcs8 -topk8 -in "$dir/rsa.pem" -passin pass:secret -passout pass:secret \
+		-out "$dir/pkcs8.pem"
+	for kek in rsa pkcs8; do
+		ends 1 "or an encrypted one" personalise --state "$dir/asked" --serial x \
+			--kek "K=$dir/$kek.pem" </dev/null
+		! grep -qi "pass *phrase" "$dir/err" || fail "$kek: $(cat "$dir/err")"
+	done
+	sed 's/PRIVATE KEY/PUBLIC KEY/;s/RSA //' "$dir/rsa.pem" >"$dir/public.pem"
+	ends 1 "no PEM public key" personalise --state "$dir/asked" --serial x \
+		--injector "$dir/public.pem" </dev/null
+	! grep -qi "pass *phrase" "$dir/err" || fail "public: $(cat "$dir/err")"
+	[ ! -e "$dir/asked/state" ]
+	openssl pkey -in "$dir/rsa.pem" -passin pass:secret -out "$dir/open.pem"
+	"$vreader" personalise --state "$dir/asked" --serial x --kek "K=$dir/open.pem" >/dev/null
+}
+
 cards_of_one_maker_have_one_root() {
 	for c in m1 m2; do
 		"$vreader" personalise --state "$dir/$c" --serial "$c" --maker "$dir/maker" >/dev/null
@@ -226,13 +245,14 @@ a_card_killed_while_it_is_made_is_made_or_not() {
 	[ "$unmade" -gt 0 ]
 }
 
-plan 15
+plan 16
 t help_and_version_are_shown
 t wrong_command_lines_are_named
 t misbehaviours_are_listed
 t a_card_is_made_once_and_private
 t random_pins_are_printed_and_given_ones_are_not
 t an_injector_key_has_to_be_one
+t nobody_is_asked_for_a_passphrase
 t cards_of_one_maker_have_one_root
 t a_state_that_cannot_be_used_is_explained
 t a_reader_stops_cleanly

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "format/keys.h"
 #include "format/ossl.h"
+#include "vreader/card/pem.h"
 #include "vreader/state/store.h"
 
 #include <openssl/err.h>
@@ -28,7 +29,6 @@ enum {
 	VALID_DAYS = 25 * 365,
 	CLOCK_SKEW = 300,		/* seconds that a server's clock may be behind */
 	CERT_SERIAL_LEN = 16,
-	PEM_MAX = 16384,
 };
 
 static const char key_name[] = "root.key";
@@ -224,7 +224,7 @@ static int read_file(const char *dir, const char *name, mode_t forbidden, struct
 		return -errno;
 	if (!S_ISREG(st.st_mode) || (st.st_mode & forbidden) != 0)
 		return -EACCES;
-	r = secret_init(out, PEM_MAX);
+	r = secret_init(out, PEM_TEXT_MAX);
 	if (r < 0)
 		return r;
 	n = io_read(fd, out->p, out->cap);
@@ -234,40 +234,26 @@ static int read_file(const char *dir, const char *name, mode_t forbidden, struct
 	return out->n < out->cap ? 0 : -EBADMSG;
 }
 
-static int no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
 static int load_key(const char *dir, EVP_PKEY **out)
 {
 	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
-	_cleanup_(BIO_free_allp) BIO *bio = NULL;
 	int r = read_file(dir, key_name, 077, &pem);
 
 	if (r < 0)
 		return r;
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	*out = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-	ERR_clear_error();
+	*out = pem_private_key(secret_bytes(&pem));
 	return *out ? 0 : -EBADMSG;
 }
 
 static int load_cert(const char *dir, const struct maker *maker, X509 **out)
 {
 	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
-	_cleanup_(BIO_free_allp) BIO *bio = NULL;
 	_cleanup_(X509_freep) X509 *cert = NULL;
 	int r = read_file(dir, cert_name, 022, &pem);
 
 	if (r < 0)
 		return r;
-	bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	cert = bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+	cert = pem_cert(secret_bytes(&pem));
 	r = cert && X509_check_private_key(cert, maker->key) == 1 && X509_check_ca(cert) == 1 ?
 		0 : -EBADMSG;
 	ERR_clear_error();
@@ -293,7 +279,7 @@ static int save_key(struct store *store, EVP_PKEY *key)
 
 static int save_cert(struct store *store, X509 *cert)
 {
-	uint8_t pem[PEM_MAX];
+	uint8_t pem[PEM_TEXT_MAX];
 	struct packer p = pack_begin(pem, sizeof(pem));
 	int r = cert_pem(cert, &p);
 
