@@ -113,8 +113,9 @@ struct card_driver {
 	int (*kek_list)(struct card *card, uint32_t *n, struct packer *entries);
 	int (*kek_attest)(struct card *card, uint32_t container, struct packer *attestation);
 	int (*kek_set)(struct card *card, const struct kf_kek_set *what, struct bytes puk);
+	/* @spki: borrowed from the card's answer until the next command; empty for a secret key. */
 	int (*byok_import)(struct card *card, struct kf_byok_import *import, struct bytes kid,
-			   struct bytes blob, struct packer *receipt);
+			   struct bytes blob, struct packer *receipt, struct bytes *spki);
 
 	int (*offer)(struct card *card, struct kf_offer *offer, struct packer *statement);
 	int (*session_import)(struct card *card, const struct kf_session_import *how,

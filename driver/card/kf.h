@@ -98,7 +98,7 @@ int kf_kek_list(struct card *card, uint32_t *n, struct packer *entries);
 int kf_kek_attest(struct card *card, uint32_t container, struct packer *attestation);
 int kf_kek_set(struct card *card, const struct kf_kek_set *what, struct bytes puk);
 int kf_byok_import(struct card *card, struct kf_byok_import *import, struct bytes kid,
-		   struct bytes blob, struct packer *receipt);
+		   struct bytes blob, struct packer *receipt, struct bytes *spki);
 
 int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement);
 int kf_session_import(struct card *card, const struct kf_session_import *how, struct bytes input,

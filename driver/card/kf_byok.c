@@ -187,7 +187,8 @@ static int unwrap(struct card *card, const struct kf_byok_import *ask, const str
 }
 
 /* Signed, but for the server to believe; here it has to be of this import at least. */
-static int check_receipt(struct bytes data, const struct importing *im, struct bytes blob)
+static int take_receipt(struct bytes data, const struct importing *im, struct bytes blob,
+			struct bytes *evidence)
 {
 	struct signed_receipt outer;
 	struct kek_receipt r;
@@ -199,6 +200,26 @@ static int check_receipt(struct bytes data, const struct importing *im, struct b
 	    !bytes_equal(BYTES_OF(hash), BYTES_OF(r.blob)) || r.container != im->target ||
 	    r.key_type != im->type)
 		return -EBADMSG;
+	*evidence = r.evidence;
+	return 0;
+}
+
+/*
+ * What is in the container now, out of the receipt: the key is in there, so that a further command
+ * that failed would tell as a failure what has happened [formats 12 evidence].
+ */
+static int take_evidence(struct bytes evidence, struct kf_byok_import *import, struct bytes *spki)
+{
+	struct key_mark mark;
+
+	if (!key_type_is_aes((enum kf_key_type)import->key_type)) {
+		*spki = evidence;
+		return 0;
+	}
+	if (key_mark_parse(evidence, &mark) < 0 || mark.key_type != import->key_type)
+		return -EBADMSG;
+	import->check_len = sizeof(mark.check);
+	memcpy(import->check_value, mark.check, sizeof(mark.check));
 	return 0;
 }
 
@@ -210,10 +231,10 @@ static enum kf_grade grade_of(const struct card *card, const struct importing *i
 }
 
 int kf_byok_import(struct card *card, struct kf_byok_import *import, struct bytes kid,
-		   struct bytes blob, struct packer *receipt)
+		   struct bytes blob, struct packer *receipt, struct bytes *spki)
 {
 	struct importing im = { 0 };
-	struct bytes data;
+	struct bytes data, evidence;
 	int r;
 
 	if (kf_of(card)->info.unwrap_types == 0)
@@ -228,7 +249,7 @@ int kf_byok_import(struct card *card, struct kf_byok_import *import, struct byte
 	if (r == 0)
 		r = unwrap(card, import, &im, blob, &data);
 	if (r == 0)
-		r = check_receipt(data, &im, blob);
+		r = take_receipt(data, &im, blob, &evidence);
 	if (r < 0)
 		return r;
 	import->container = im.target;
@@ -236,6 +257,9 @@ int kf_byok_import(struct card *card, struct kf_byok_import *import, struct byte
 	import->key_type = im.type;
 	import->hash = im.rule.hash;
 	import->grade = grade_of(card, &im);
+	r = take_evidence(evidence, import, spki);
+	if (r < 0)
+		return r;
 	pack_bytes(receipt, data);
 	return pack_end(receipt);
 }

@@ -400,23 +400,23 @@ static int on_kek_set(struct call *call)
 static int on_byok_import(struct call *call)
 {
 	struct kf_byok_import *out = OUT(call, kf_byok_import);
-	struct kf_container_info info = { 0 };
-	size_t spki;
-	int r = driver_of(call)->byok_import(call->seat->card, out, PART(call, kf_byok_import, kid),
-					     PART(call, kf_byok_import, blob), &call->out);
+	struct bytes spki = BYTES_NONE;
+	size_t n;
+	int r;
 
+	out->check_len = 0;
+	memset(out->check_value, 0, sizeof(out->check_value));
+	r = driver_of(call)->byok_import(call->seat->card, out, PART(call, kf_byok_import, kid),
+					 PART(call, kf_byok_import, blob), &call->out, &spki);
 	if (r < 0)
 		return r;
-	spki = call->out.n;
-	packet_set(call->reply, kf_byok_import, receipt, bytes_slice(pack_done(&call->out), 0, spki));
-	info.entry.container = out->container;
-	r = driver_of(call)->container_info(call->seat->card, &info, &call->out);
-	if (r < 0)
-		return r;
-	out->check_len = info.check_len;
-	memcpy(out->check_value, info.check_value, sizeof(out->check_value));
-	SET_PART(call, kf_byok_import, spki, spki);
-	return 0;
+	n = call->out.n;
+	packet_set(call->reply, kf_byok_import, receipt, bytes_slice(pack_done(&call->out), 0, n));
+	pack_bytes(&call->out, spki);
+	r = pack_end(&call->out);
+	if (r == 0)
+		SET_PART(call, kf_byok_import, spki, n);
+	return r;
 }
 
 /* --- injection --- */

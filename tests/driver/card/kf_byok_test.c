@@ -8,7 +8,7 @@
 #define NAME	"https://card.example/keys/kek/" VERSION
 #define KEK_AT	15
 
-FIXTURE(byok) { struct script s; uint8_t out[8192], blob[256 + 152]; struct packer p; struct kf_byok_import want; };
+FIXTURE(byok) { struct script s; uint8_t out[8192], blob[256 + 152]; struct packer p; struct bytes spki; struct kf_byok_import want; };
 FIXTURE_SETUP(byok)
 {
 	script_open(&self->s, SCRIPT_KEKS);
@@ -27,7 +27,7 @@ FIXTURE_TEARDOWN(byok)
 static int import(struct fixture_byok *self, const char *kid, size_t n)
 {
 	return kf_card_driver.byok_import(script_begin(&self->s), &self->want, BYTES(kid, strlen(kid)),
-					  BYTES(self->blob, n), &self->p);
+					  BYTES(self->blob, n), &self->p, &self->spki);
 }
 
 static void expect_kek(struct fixture_byok *self, uint8_t purpose, bool enabled)
@@ -73,7 +73,10 @@ static void expect_unwrap(struct fixture_byok *self, struct bytes answer)
 {
 	uint8_t data[512], buf[600];
 	struct packer d = pack_begin(data, sizeof(data)), c = pack_begin(buf, sizeof(buf));
-	static const uint8_t head[] = { 0x80, 1, 2, 0x81, 1, KF_KEY_EC_P256, 0x82, 1, KF_PURPOSE_SIGN, 0x83, 1, 1 };
+	const uint8_t head[] = {
+		0x80, 1, 2, 0x81, 1, (uint8_t)self->want.key_type, 0x82, 1, (uint8_t)self->want.purpose,
+		0x83, 1, 1,
+	};
 
 	pack_bytes(&d, BYTES_OF(head));
 	tlv_pack(&d, 0x85, BYTES_OF(self->blob));
@@ -106,6 +109,39 @@ TEST_F(byok, a_blob_is_unwrapped_into_an_empty_container)
 	EXPECT_EQ((uint32_t)KEK_AT, self->want.kek);
 	EXPECT_EQ((uint32_t)KF_HASH_SHA1, self->want.hash);
 	EXPECT_EQ((uint32_t)KF_GRADE_A_VIRTUAL, self->want.grade);
+	EXPECT_BYTES_EQ(r.evidence, self->spki);
+	EXPECT_EQ(0u, self->want.check_len);
+}
+
+/* Whatever the card does afterwards: the script has no command behind UNWRAP. */
+TEST_F(byok, what_became_of_a_secret_key_stands_in_the_receipt)
+{
+	struct key_mark mark = { .check = { 1, 2, 3 } };
+
+	self->want.key_type = KF_KEY_AES_256;
+	self->want.purpose = KF_PURPOSE_CIPHER;
+	for (int what = 0; what < 3; what++) {
+		struct kek_receipt r = receipt_of(self);
+		uint8_t answer[RECEIPT_MAX], der[KEY_MARK_MAX];
+		struct packer a = pack_begin(answer, sizeof(answer)), m = pack_begin(der, sizeof(der));
+
+		mark.key_type = what == 1 ? KF_KEY_AES_128 : KF_KEY_AES_256;
+		key_mark_pack(&m, &mark);
+		r.key_type = KF_KEY_AES_256;
+		r.purpose = KF_PURPOSE_CIPHER;
+		r.evidence = what == 2 ? BYTES("\x30\x00", 2) : pack_done(&m);
+		put_receipt(&a, &r);
+		pack_be16(&a, 0x9000);
+		expect_way(self);
+		expect_unwrap(self, pack_done(&a));
+		EXPECT_EQ(what == 0 ? 0 : -EBADMSG, import(self, "", sizeof(self->blob)));
+		EXPECT_EQ(0u, self->spki.n);
+		if (what != 0)
+			continue;
+		EXPECT_EQ(3u, self->want.check_len);
+		EXPECT_MEMEQ("\1\2\3", self->want.check_value, 3);
+		self->p.n = 0;
+	}
 }
 
 TEST_F(byok, a_receipt_of_another_import_is_none)

@@ -131,11 +131,12 @@ TEST_F(kek, what_cannot_be_a_kek_is_not_sent)
 TEST_F(kek, a_card_without_keks_is_not_asked_for_any)
 {
 	struct kf_byok_import import = { .kek = 3 };
+	struct bytes spki;
 	uint32_t n = 7;
 
 	kf_of(self->s.card)->info.unwrap_types = 0;
 	EXPECT_EQ(-EOPNOTSUPP, create(self));
-	EXPECT_EQ(-EOPNOTSUPP, kf_card_driver.byok_import(script_begin(&self->s), &import, NAME, NAME, &self->p));
+	EXPECT_EQ(-EOPNOTSUPP, kf_card_driver.byok_import(script_begin(&self->s), &import, NAME, NAME, &self->p, &spki));
 	EXPECT_EQ(0, kf_card_driver.kek_list(script_begin(&self->s), &n, &self->p));
 	EXPECT_EQ(0u, n);
 }

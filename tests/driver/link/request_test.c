@@ -79,10 +79,14 @@ static int take_destroy(struct card *card, struct card_session *session)
 }
 
 static int take_byok(struct card *card, struct kf_byok_import *import, struct bytes kid,
-		     struct bytes blob, struct packer *receipt)
+		     struct bytes blob, struct packer *receipt, struct bytes *spki)
 {
-	(void)kid;
+	bool pair = kid.n == 0;
+
 	import->container = 11;
+	import->check_len = pair ? 0 : 3;
+	memcpy(import->check_value, "abc", pair ? 0 : 3);
+	*spki = pair ? BYTES("spki", 4) : BYTES_NONE;
 	pack_bytes(receipt, BYTES("receipt", 7));
 	return noted(card, blob);
 }
@@ -241,11 +245,26 @@ TEST_F(request, an_import_answers_with_receipt_and_public_key)
 
 	packet_set(&p, kf_byok_import, blob, BYTES("blob", 4));
 	EXPECT_EQ(0, serve(self, &p));
-	EXPECT_EQ(2u, note.verbs);
+	EXPECT_EQ(1u, note.verbs);	/* it is done: no further one may fail */
 	EXPECT_EQ(11u, ((const struct kf_byok_import *)packet_read(&self->reply))->container);
 	EXPECT_BYTES_EQ(BYTES("receipt", 7), packet_get(&self->reply, kf_byok_import, receipt));
 	EXPECT_BYTES_EQ(BYTES("spki", 4), packet_get(&self->reply, kf_byok_import, spki));
 	EXPECT_EQ(0u, packet_get(&self->reply, kf_byok_import, blob).n);
+}
+
+TEST_F(request, an_import_of_a_secret_key_answers_with_its_check_value)
+{
+	struct packet p = packet_request(KF_BYOK_IMPORT, 0, 0);
+	const struct kf_byok_import *import;
+
+	packet_set(&p, kf_byok_import, kid, BYTES("secret", 6));
+	EXPECT_EQ(0, serve(self, &p));
+	EXPECT_EQ(1u, note.verbs);
+	import = packet_read(&self->reply);
+	EXPECT_EQ(3u, import->check_len);
+	EXPECT_MEMEQ("abc", import->check_value, 3);
+	EXPECT_BYTES_EQ(BYTES("receipt", 7), packet_get(&self->reply, kf_byok_import, receipt));
+	EXPECT_EQ(0u, packet_get(&self->reply, kf_byok_import, spki).n);
 }
 
 TEST_F(request, a_check_value_stands_in_the_struct)
