@@ -74,6 +74,9 @@ static const struct explanation by_reason[] = {
 	{ KF_REASON_BYOK_REFUSED, "the card does not take it: made for another KEK or hash, changed on the "
 	  "way, or not the key it is said to be", "the card, which does not say which of these",
 	  "look at the blob with keyferry byok inspect, and have it wrapped again" },
+	{ KF_REASON_TAG, "the tag does not fit: encrypted by another key, or text, IV, tag or additional "
+	  "data were changed", "the card, which does not say which of these and tells nothing of the text",
+	  "decrypt with the key and the additional data that encrypted it, or get the text again" },
 };
 
 /* KF_REASON_BYOK, by enum kf_byok_field: public, and told before the card has opened anything. */

@@ -252,7 +252,7 @@ static int cipher_run(struct card *card, enum app_cipher cipher, struct kf_ciphe
 	if (r == -EREMOTEIO && card->said.sw == SW_CONDITIONS)
 		card->said.reason = KF_REASON_KEY_PURPOSE;
 	if (r == -EREMOTEIO && card->said.sw == SW_REFUSED)
-		card->said.reason = KF_REASON_BYOK_REFUSED;
+		card->said.reason = KF_REASON_TAG;
 	if (r < 0)
 		return r;
 	*text = answer;

@@ -736,7 +736,7 @@ int kf_aes_gcm_encrypt(struct kf_context *context, uint32_t number, const uint8_
  * @len:	of @input
  * @out:	the plaintext, in locked memory
  *
- * Return: as kf_sign(); -EREMOTEIO with %KF_REASON_BYOK_REFUSED: the tag is wrong.
+ * Return: as kf_sign(); -EREMOTEIO with %KF_REASON_TAG: the tag is wrong.
  */
 int kf_aes_gcm_decrypt(struct kf_context *context, uint32_t number,
 		       const uint8_t iv[KF_GCM_IV_SIZE], const uint8_t tag[KF_GCM_TAG_SIZE],

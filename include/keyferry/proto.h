@@ -126,7 +126,8 @@ enum kf_reason {
 	KF_REASON_PAD_LENGTH = 35,	/* EINVAL: too few digits, or too many */
 	KF_REASON_BYOK = 36,		/* EINVAL, ENOENT, EEXIST: KEK, blob or key do not go together;
 					 * detail: kf_byok_field */
-	KF_REASON_BYOK_REFUSED = 37,	/* EREMOTEIO: the card does not take the blob, or the tag */
+	KF_REASON_BYOK_REFUSED = 37,	/* EREMOTEIO: the card does not take the blob */
+	KF_REASON_TAG = 38,		/* EREMOTEIO: the tag is not that of key, IV, text and aad */
 };
 
 /*
@@ -1057,7 +1058,7 @@ static_assert(sizeof(struct kf_agree) == 32, "kf_agree");
  * @input:	[in] at most %KF_CIPHER_MAX bytes; CBC: whole blocks, at least one
  * @output:	[out] as long
  *
- * EREMOTEIO with KF_REASON_BYOK_REFUSED: the tag is wrong, and no byte of the text is told.
+ * EREMOTEIO with KF_REASON_TAG: the tag is wrong, and no byte of the text is told.
  */
 struct kf_cipher {
 	__u64 context;

@@ -224,7 +224,7 @@ TEST_F_TIMEOUT(byok, an_aes_key_comes_in_and_seals, 60)
 	tag[0] ^= 1;
 	EXPECT_EQ(-EREMOTEIO, kf_aes_gcm_decrypt(self->user.context, at, iv, tag, (const uint8_t *)"aad", 3,
 						 kf_blob_data(out), kf_blob_size(out), &back));
-	EXPECT_EQ((uint32_t)KF_REASON_BYOK_REFUSED, kf_client_reason(self->user.client));
+	EXPECT_EQ((uint32_t)KF_REASON_TAG, kf_client_reason(self->user.client));
 	kf_blob_free(out);
 	kf_imported_free(imported);
 	kf_container_free(container);

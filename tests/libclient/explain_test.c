@@ -13,7 +13,7 @@ static void expect_full(const struct failure *failure)
 
 TEST(every_reason_has_words)
 {
-	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_BYOK_REFUSED; reason++) {
+	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_TAG; reason++) {
 		struct failure failure = { 0 };
 
 		explain_reply(&failure, &(struct kf_header){ .result = -EIO, .reason = reason,
@@ -21,6 +21,20 @@ TEST(every_reason_has_words)
 		expect_full(&failure);
 		EXPECT_EQ(-EIO, failure.error.code);
 	}
+}
+
+/* A wrong tag is no blob: who reads of KEKs then looks in the wrong place. */
+TEST(a_wrong_tag_has_words_of_its_own)
+{
+	struct failure plain = { 0 }, tag = { 0 };
+
+	explain_reply(&plain, &(struct kf_header){ .result = -EREMOTEIO });
+	explain_reply(&tag, &(struct kf_header){ .result = -EREMOTEIO, .reason = KF_REASON_TAG });
+	expect_full(&tag);
+	EXPECT_STRNE(plain.error.why, tag.error.why);
+	EXPECT_NOT_NULL(strstr(tag.error.why, "tag"));
+	EXPECT_NULL(strstr(tag.error.why, "KEK"));
+	EXPECT_NULL(strstr(tag.error.next, "blob"));
 }
 
 TEST(every_errno_of_the_protocol_has_words_of_its_own)

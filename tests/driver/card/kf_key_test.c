@@ -170,7 +170,7 @@ TEST_F(key, what_cannot_be_a_cipher_is_not_sent)
 TEST_F(key, each_refusal_of_a_cipher_has_its_errno)
 {
 	static const struct { const char *sw; int error; uint16_t reason; } rows[] = {
-		{ "6988", -EREMOTEIO, KF_REASON_BYOK_REFUSED }, { "6985", -EREMOTEIO, KF_REASON_KEY_PURPOSE },
+		{ "6988", -EREMOTEIO, KF_REASON_TAG }, { "6985", -EREMOTEIO, KF_REASON_KEY_PURPOSE },
 		{ "6982", -EPERM, KF_REASON_PIN_NEEDED }, { "6A88", -ENOENT, 0 }, { "41 9000", -EBADMSG, 0 },
 	};
 
