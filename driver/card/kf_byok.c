@@ -234,7 +234,7 @@ int kf_byok_import(struct card *card, struct kf_byok_import *import, struct byte
 		   struct bytes blob, struct packer *receipt, struct bytes *spki)
 {
 	struct importing im = { 0 };
-	struct bytes data, evidence;
+	struct bytes data = { 0 }, evidence = { 0 };
 	int r;
 
 	if (kf_of(card)->info.unwrap_types == 0)
