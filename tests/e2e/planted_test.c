@@ -8,17 +8,12 @@
  *
  * Needs root, to read other processes' memory.
  */
-#include "tests/e2e/needle.h"
-#include "tests/e2e/rig.h"
+#include "tests/e2e/search.h"
 
-#include "base/cleanup.h"
-#include "format/der.h"
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "keyferry/server.h"
 
-#include <fcntl.h>
-#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <signal.h>
@@ -53,55 +48,15 @@ FIXTURE_VARIANT_ADD(planted, rsa2048) { KF_KEY_RSA_2048, "extended", NULL };
 FIXTURE_VARIANT_ADD(planted, p256_tpdu) { KF_KEY_EC_P256, "tpdu-t1", NULL };
 FIXTURE_VARIANT_ADD(planted, leaking_driver) { KF_KEY_EC_P256, "extended", "leaky_driver" };
 
-static void add_number(struct needles *needles, EVP_PKEY *key, const char *param)
-{
-	_cleanup_(BN_clear_freep) BIGNUM *bn = NULL;
-	uint8_t bytes[512];
-
-	ASSERT_EQ(1, EVP_PKEY_get_bn_param(key, param, &bn));
-	needles_add(needles, param, BYTES(bytes, (size_t)BN_bn2bin(bn, bytes)));
-}
-
-/* The DER without the parts that the public key has too. */
-static void add_der(struct needles *needles, EVP_PKEY *key, bool rsa)
-{
-	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
-	struct unpacker whole, u;
-
-	ASSERT_EQ(0, secret_init(&plain, KEY_PLAIN_MAX));
-	ASSERT_EQ(0, key_plain_encode(key, &plain));
-	if (!rsa) {
-		needles_add(needles, "DER", BYTES(plain.p, 32));
-		return;
-	}
-	whole = unpack_begin(secret_bytes(&plain));
-	u = der_enter(&whole, DER_SEQUENCE);
-	(void)der_uint(&u, 0);
-	(void)der_big(&u);
-	(void)der_big(&u);
-	needles_add(needles, "DER", unpack_rest(&u));
-}
-
 static void plant(struct needles *needles, enum kf_key_type type, char **pem)
 {
-	static const char *const secrets[] = {
-		OSSL_PKEY_PARAM_RSA_D,	       OSSL_PKEY_PARAM_RSA_FACTOR1,
-		OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
-		OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
-	};
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	BIO *bio = BIO_new(BIO_s_mem());
 	long n;
 	char *text;
 
 	ASSERT_EQ(0, key_generate(type, &key));
-	if (key_type_is_rsa(type)) {
-		for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
-			add_number(needles, key, secrets[i]);
-	} else {
-		add_number(needles, key, OSSL_PKEY_PARAM_PRIV_KEY);
-	}
-	add_der(needles, key, key_type_is_rsa(type));
+	needles_add_pair(needles, key);
 	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
 	n = BIO_get_mem_data(bio, &text);
 	*pem = calloc(1, (size_t)n + 1);
@@ -142,7 +97,7 @@ static void serve(struct rig *rig, const char *pem, const uint8_t *s1)
 	struct kf_server *server = NULL;
 	struct kf_keypair *pair = NULL;
 	struct kf_md_key *key = NULL;
-	size_t n, m, item_len, len;
+	size_t n = 0, m = 0, item_len = 0, len = 0;
 	char *a, *b, *json = NULL;
 	uint8_t nonce[KF_NONCE_SIZE], *item = NULL;
 	int r;
@@ -194,12 +149,9 @@ FIXTURE_SETUP(planted)
 	rig->reader_args[1] = variant->level;
 	if (variant->driver) {
 		static char program[256];
-		char copy[512];
 
 		(void)snprintf(program, sizeof(program), "%s/bin/%s", rig->dir, variant->driver);
-		(void)snprintf(copy, sizeof(copy), "cp '%s/tests/e2e/%s' '%s'",
-			       getenv("KF_BUILD"), variant->driver, program);
-		ASSERT_EQ(0, system(copy));
+		ASSERT_EQ(0, rig_shell("cp '%s/tests/e2e/%s' '%s'", getenv("KF_BUILD"), variant->driver, program));
 		rig->service_args[0] = "--driver";
 		rig->service_args[1] = program;
 	}
@@ -224,26 +176,6 @@ FIXTURE_TEARDOWN(planted)
 	free(self->pem);
 }
 
-static void expect_clean(const struct needles *needles, pid_t pid, const char *who, int boundary)
-{
-	int error = 0;
-	const char *found = needles_find_in_process(needles, pid, &error);
-
-	if (error != 0)
-		TEST_FAIL("%s: cannot be searched: %s", who, strerror(-error));
-	if (found)
-		TEST_FAIL("%s has %s in memory at boundary %d", who, found, boundary);
-	if (process_has_memfd_secret(pid))
-		TEST_FAIL("%s owns a memfd_secret mapping: the search is blind there", who);
-}
-
-static bool has(const struct needles *needles, pid_t pid)
-{
-	int error = 0;
-
-	return needles_find_in_process(needles, pid, &error) != NULL;
-}
-
 struct wait_for {
 	pid_t reader, client;
 	int status;
@@ -253,17 +185,9 @@ struct wait_for {
 static bool reader_stopped_or_done(void *data)
 {
 	struct wait_for *w = data;
-	char path[64], text[256] = "";
-	_cleanup_(fd_closep) int fd = -1;
-	const char *after;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)w->reader);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0) {
-		after = strrchr(text, ')');
-		if (after && after[1] == ' ' && after[2] == 'T')
-			return true;
-	}
+	if (process_is_stopped(w->reader))
+		return true;
 	w->status = w->client > 0 ? rig_reap(w->client, 0) : -ETIMEDOUT;
 	w->done = w->status != -ETIMEDOUT;
 	return w->done;
@@ -272,42 +196,12 @@ static bool reader_stopped_or_done(void *data)
 /* Starts the injection under strace; every system call of the client is kept. */
 static pid_t start_client(struct rig *rig)
 {
-	char script[512];
-
-	(void)snprintf(script, sizeof(script),
-		       "printf '#!/bin/sh\\nexec strace -f -qq -xx -s 100000 -o mail/client.strace "
-		       "bin/keyferry \"$@\"\\n' >'%s/bin/traced' && chmod 755 '%s/bin/traced'",
-		       rig->dir, rig->dir);
-	ASSERT_EQ(0, system(script));
+	ASSERT_EQ(0, rig_shell("printf '#!/bin/sh\\nexec strace -f -qq -xx -s 100000 -o mail/client.strace "
+			       "bin/keyferry \"$@\"\\n' >'%s/bin/traced' && chmod 755 '%s/bin/traced'",
+			       rig->dir, rig->dir));
 	return rig_spawn(rig, RIG_CLIENT, RIG_PIN, "mail/inject.log", "traced", "--socket",
 			 rig_path(rig, "run/broker.sock"), "inject", "mail/cargo.json", "--pin-fd",
 			 "{pin}", "-o", "mail/receipt.json", NULL);
-}
-
-static void trace(struct rig *rig, pid_t pid, const char *file)
-{
-	char command[512];
-
-	(void)snprintf(command, sizeof(command),
-		       "strace -f -qq -xx -s 100000 -o '%s/mail/%s.strace' -p %d 2>/dev/null &",
-		       rig->dir, file, (int)pid);
-	ASSERT_EQ(0, system(command));
-}
-
-static pid_t child_named_keyferry(pid_t tracer)
-{
-	char command[128];
-	FILE *f;
-	int pid = 0;
-
-	(void)snprintf(command, sizeof(command), "pgrep -P %d keyferry", (int)tracer);
-	f = popen(command, "re");
-	if (f) {
-		if (fscanf(f, "%d", &pid) != 1)
-			pid = 0;
-		(void)pclose(f);
-	}
-	return (pid_t)pid;
 }
 
 TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
@@ -322,7 +216,7 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 		serve(rig, self->pem, self->s1);
 	ASSERT_EQ(self->server, waitpid(self->server, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
-	EXPECT_TRUE(has(self->sealed, self->server));	/* control: held before wiping */
+	EXPECT_TRUE(process_has(self->sealed, self->server));	/* control: held before wiping */
 
 	/* The reader stops before each answer from the first APDU on, when the driver identifies it. */
 	rig->reader_args[2] = "--misbehave";
@@ -335,9 +229,9 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 	driver = rig_pid_of(rig, variant->driver ? variant->driver : "keyferry-driver");
 	ASSERT_GT(broker, 0);
 	ASSERT_GT(driver, 0);
-	trace(rig, rig->service, "monitor");
-	trace(rig, broker, "broker");
-	trace(rig, driver, "driver");
+	trace_process(rig, rig->service, "monitor");
+	trace_process(rig, broker, "broker");
+	trace_process(rig, driver, "driver");
 	(void)usleep(300000);
 
 	w.client = start_client(rig);
@@ -347,7 +241,7 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 		ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 60000));
 		if (w.done)
 			break;
-		client = child_named_keyferry(w.client);
+		client = child_named(w.client, "keyferry");
 		if (client > 0)
 			expect_clean(self->sealed, client, "client", boundaries);
 		expect_clean(self->sealed, rig->service, "monitor", boundaries);
@@ -366,24 +260,15 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 	expect_clean(self->pin, rig->service, "monitor", -1);
 	expect_clean(self->pin, broker, "broker", -1);
 	if (variant->driver)
-		EXPECT_TRUE(has(self->pin, driver));	/* control: the driver that leaks */
+		EXPECT_TRUE(process_has(self->pin, driver));	/* control: the driver that leaks */
 	else
 		expect_clean(self->pin, driver, "driver", -1);
-	EXPECT_TRUE(has(self->sealed, rig->reader));	/* control: the card */
+	EXPECT_TRUE(process_has(self->sealed, rig->reader));	/* control: the card */
 
 	rig_stop_service(rig);
 	static const char *const files[] = { "client.strace", "broker.strace", "driver.strace",
 					     "monitor.strace", "service.log", "inject.log",
-					     "receipt.json", "cargo.json", "offer.json" };
+					     "receipt.json", "cargo.json", "offer.json", NULL };
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		char path[64];
-		const char *found;
-
-		(void)snprintf(path, sizeof(path), "mail/%s", files[i]);
-		EXPECT_EQ(0, access(rig_path(rig, path), F_OK));
-		found = needles_find_in_file(self->sealed, rig_path(rig, path));
-		if (found)
-			TEST_FAIL("%s has %s", files[i], found);
-	}
+	expect_clean_files(self->sealed, rig, files);
 }

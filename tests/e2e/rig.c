@@ -67,6 +67,27 @@ const char *rig_path(const struct rig *rig, const char *name)
 	return buffer;
 }
 
+int rig_shell(const char *format, ...)
+{
+	char line[2048];
+	int n;
+	va_list ap;
+	pid_t pid;
+
+	va_start(ap, format);
+	n = vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	ASSERT_LT(n, (int)sizeof(line));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+		_exit(122);
+	}
+	return rig_reap(pid, PATIENCE_MS);
+}
+
 static void make_folder(const struct rig *rig, const char *name, enum rig_who owner, mode_t mode)
 {
 	const char *path = rig_path(rig, name);
@@ -81,7 +102,6 @@ void rig_open(struct rig *rig)
 	const char *build = getenv("KF_BUILD");
 	const char *tmp = getenv("TMPDIR");
 	bool root = getuid() == 0;
-	char copy[512];
 
 	*rig = (struct rig){ 0 };
 	for (int i = 0; i < RIG_PARTIES; i++)
@@ -95,8 +115,7 @@ void rig_open(struct rig *rig)
 	make_folder(rig, "server", RIG_SERVER, 0700);
 	make_folder(rig, "client", RIG_CLIENT, 0700);
 	make_folder(rig, "mail", RIG_ROOT, 0777);
-	(void)snprintf(copy, sizeof(copy), "cp -aL '%s/bin' '%s/lib' '%s/'", build, build, rig->dir);
-	ASSERT_EQ(0, system(copy));
+	ASSERT_EQ(0, rig_shell("cp -aL '%s/bin' '%s/lib' '%s/'", build, build, rig->dir));
 }
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
@@ -304,11 +323,8 @@ void rig_server(struct rig *rig, struct outcome *out, ...)
 
 static void copy_file(struct rig *rig, const char *from, const char *to)
 {
-	char command[512];
-
-	(void)snprintf(command, sizeof(command), "cp '%s/%s' '%s/%s' && chmod 0644 '%s/%s'",
-		       rig->dir, from, rig->dir, to, rig->dir, to);
-	ASSERT_EQ(0, system(command));
+	ASSERT_EQ(0, rig_shell("cp '%s/%s' '%s/%s' && chmod 0644 '%s/%s'", rig->dir, from, rig->dir, to,
+			       rig->dir, to));
 }
 
 void rig_make_card(struct rig *rig)

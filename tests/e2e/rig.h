@@ -61,6 +61,9 @@ pid_t rig_spawn(struct rig *rig, enum rig_who who, const char *pin, const char *
 		const char *program, ...);
 int rig_reap(pid_t pid, int patience_ms);	/* status as in struct outcome; -ETIMEDOUT */
 
+/* A line for /bin/sh, as root or whoever runs the test. Return: its exit status, or 128 and more. */
+int rig_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Like the tool run by the client, with socket and reader named. */
 void rig_client(struct rig *rig, const char *pin, struct outcome *out, ...);
 void rig_server(struct rig *rig, struct outcome *out, ...);
