@@ -129,6 +129,7 @@ static int bring_up(struct seat *seat, enum kf_change change)
 	r = tell_powering(seat, POWER_UP_MS + SETTLE_MS);
 	if (r < 0)
 		return r;
+	seat->service->powered = true;
 	service_watch(seat->service);
 	r = seat_power_up(seat, deadline_in(POWER_UP_MS));
 	if (r == -ENODEV || r == -ECANCELED || r == -ENOMEM)

@@ -102,41 +102,62 @@ static int tell_silent(struct service *s)
 	return link_event(&s->link, &packet);
 }
 
+/*
+ * To power a card may take half a minute, and what was asked meanwhile is put off by that once
+ * [protocol 6]: so it is one card a round, and then whoever has asked has his turn.
+ */
+static int follow_seats(struct service *s)
+{
+	unsigned int n = s->reader->desc.n_slots;
+	int r = 0;
+
+	for (unsigned int i = 0; i < n && r == 0 && !s->leave && !s->powered; i++) {
+		r = seat_follow(&s->seats[s->turn]);
+		s->turn = (s->turn + 1) % n;
+	}
+	return r;
+}
+
 static int dispatch(struct service *s)
 {
 	int r;
 
+	s->powered = false;
 	service_watch(s);
 	r = reader_dispatch(s->reader, deadline_in(DISPATCH_MS));
 	if (r == -ENODEV)
 		return r;
 	take_changes(s);
 	r = tell_silent(s);
-	for (unsigned int i = 0; i < s->reader->desc.n_slots && r == 0 && !s->leave; i++)
-		r = seat_follow(&s->seats[i]);
+	if (r == 0)
+		r = follow_seats(s);
 	s->leave |= s->spent && !has_a_card(s);
 	return r;
 }
 
-/* The first look at the slots; unlike later ones it tells of emptiness, too. */
+static bool has_looked(const struct service *s)
+{
+	return s->looked == s->reader->desc.n_slots;
+}
+
+/* The first look at the slots, in rounds, too; unlike later ones it tells of emptiness. */
 static int first_look(struct service *s)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < s->reader->desc.n_slots && r == 0; i++) {
+	for (s->powered = false; r == 0 && !has_looked(s) && !s->powered; s->looked++) {
 		service_watch(s);
-		r = slot_probe(&s->reader->slots[i], deadline_in(DISPATCH_MS));
+		r = slot_probe(&s->reader->slots[s->looked], deadline_in(DISPATCH_MS));
 		if (r == -ENODEV)
 			return r;
 		take_changes(s);
-		r = seat_first_look(&s->seats[i]);
+		r = seat_first_look(&s->seats[s->looked]);
 	}
 	return r;
 }
 
 static int serve(struct service *s)
 {
-	bool was_greeted = s->greeted;
 	struct packet request, reply;
 	int r;
 
@@ -149,9 +170,15 @@ static int serve(struct service *s)
 	request_serve(s, r, &request, &reply);
 	r = link_reply(&s->link, &reply);
 	wipe(s->out, s->out_n);
-	if (r < 0)
-		return r;
-	return s->greeted && !was_greeted ? first_look(s) : 0;
+	return r;
+}
+
+/* The next round is due at once, behind a request that may have come. */
+static int news_in_ms(struct service *s)
+{
+	if (!s->greeted)
+		return -1;
+	return s->powered ? 0 : reader_prepare_poll(s->reader);
 }
 
 static int wait_for_news(struct service *s, bool *reader_news)
@@ -160,8 +187,7 @@ static int wait_for_news(struct service *s, bool *reader_news)
 		{ .fd = s->link.fd, .events = POLLIN },
 		{ .fd = reader_fd(s->reader), .events = POLLIN },
 	};
-	int timeout_ms = s->greeted ? reader_prepare_poll(s->reader) : -1;
-	int n = poll(fds, 2, timeout_ms);
+	int n = poll(fds, 2, news_in_ms(s));
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -183,7 +209,9 @@ static int step(struct service *s)
 			return r;
 		reader_news = true;	/* an operation may have put interrupts aside */
 	}
-	return reader_news && s->greeted ? dispatch(s) : 0;
+	if (!reader_news || !s->greeted)
+		return 0;
+	return has_looked(s) ? dispatch(s) : first_look(s);
 }
 
 int service_run(struct service *s)

@@ -26,6 +26,9 @@
  * @complain:	takes a sentence about a card that was refused, may be NULL
  * @greeted:	KF_DRV_HELLO was answered
  * @told_silent: the broker knows that the reader does not tell of its cards, and when to ask for them
+ * @looked:	slots that the broker was told of for the first time, in order
+ * @turn:	the seat that the next round begins with
+ * @powered:	a card that was found was powered, which ends the round
  * @spent:	a card has left
  * @leave:	no more requests: return from service_run()
  * @out:	SERVICE_OUT_MAX bytes for the parts of a reply; wiped after each
@@ -41,6 +44,8 @@ struct service {
 	uint32_t guards;
 	bool greeted;
 	bool told_silent;
+	unsigned int looked, turn;
+	bool powered;
 	bool spent;
 	bool leave;
 	uint8_t *out;

@@ -72,6 +72,14 @@ static void answer(uint8_t type, const uint8_t *command, uint8_t status, uint8_t
 	fake.answer_n = p.n;
 }
 
+static void insert(uint8_t slot)
+{
+	fake.card[slot] = FAKE_OURS;
+	fake.powered[slot] = false;
+	fake.notice[0] = 0x50;
+	fake.notice[1] = 0x0f;
+}
+
 static void apdu(const uint8_t *command, struct bytes c)
 {
 	uint8_t echo[] = { c.p[1], 0x90, 0x00 };
@@ -92,11 +100,12 @@ static void apdu(const uint8_t *command, struct bytes c)
 		return;
 	case FAKE_INSERT:
 	case FAKE_SWAP:
-		fake.card[!slot] = FAKE_OURS;
-		fake.powered[!slot] = false;
-		fake.notice[0] = 0x50;
-		fake.notice[1] = 0x0f;
+		insert(!slot);
 		break;
+	case FAKE_TURMOIL:
+		insert(!slot);
+		fake.garbage = true;
+		return;
 	case FAKE_UNPLUG:
 		fake.unplugged = true;
 		return;

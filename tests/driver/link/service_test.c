@@ -11,6 +11,7 @@
 #include "tests/harness.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -622,6 +623,67 @@ TEST_F(service, beside_another_slot_a_card_is_powered_between_two_words)
 	EXPECT_LT(30000u, next_powering(self, 1));
 	EXPECT_EQ(0u, next_powering(self, 1));
 	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, next_event(self).change);
+}
+
+#define COMMAND(ins)	((const uint8_t[]){ 0x00, ins, 0x00, 0x00, 0x00 })
+
+/* The command is borrowed. */
+static struct packet ask_apdu(SELF, const uint8_t command[static 5])
+{
+	struct packet request = ask(self, KF_APDU);
+
+	packet_set(&request, kf_apdu, command, BYTES(command, 5));
+	return request;
+}
+
+/* The driver wakes up when both are there. */
+static void send_two(SELF, const struct packet *first, const struct packet *second)
+{
+	ASSERT_EQ(0, kill(self->child, SIGSTOP));
+	ASSERT_EQ(self->child, waitpid(self->child, NULL, WUNTRACED));
+	send_packet(self, first);
+	send_packet(self, second);
+	ASSERT_EQ(0, kill(self->child, SIGCONT));
+}
+
+static void next_reply(SELF, const struct packet *request, int result)
+{
+	struct packet packet;
+
+	receive(self, &packet);
+	EXPECT_EQ(KF_KIND_REPLY, packet.header.kind);
+	EXPECT_EQ(request->header.seq, packet.header.seq);
+	EXPECT_EQ(result, packet.header.result);
+}
+
+TEST_F(service, between_the_first_two_cards_a_request_has_its_turn)
+{
+	struct packet hello = ask(self, KF_DRV_HELLO), apdu = ask_apdu(self, COMMAND(0x84));
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	send_two(self, &hello, &apdu);
+	next_reply(self, &hello, 0);
+	EXPECT_EQ(0, next_event(self).slot);
+	next_reply(self, &apdu, 0);
+	EXPECT_EQ(1, next_event(self).slot);
+}
+
+TEST_F(service, between_two_later_cards_a_request_has_its_turn_and_then_the_other_card)
+{
+	struct packet first, second;
+
+	ONLY_TWO(FAKE_EMPTY);
+	(void)greet(self);
+	EXPECT_TRUE(hears_nothing(self, 2 * (int)limits.notice_gap_ms));	/* both come in one look */
+	first = ask_apdu(self, COMMAND(FAKE_TURMOIL));
+	second = ask_apdu(self, COMMAND(FAKE_GARBAGE));
+	send_two(self, &first, &second);
+	next_reply(self, &first, -EBADMSG);
+	EXPECT_EQ(0, next_event(self).slot);
+	next_reply(self, &second, -EBADMSG);
+	EXPECT_EQ(1, next_event(self).slot);
+	EXPECT_EQ(0, next_event(self).slot);
 }
 
 TEST_F(service, in_the_only_slot_it_is_powered_without_a_word)
