@@ -99,7 +99,6 @@ static void turn_txn_end(struct reader *reader, struct job *job)
 static void turn_start(struct reader *reader, struct job *job)
 {
 	reader->running = job;
-	job->state = JOB_RUNNING;
 	if (reader->dirty && reader->owner != job->context)
 		chore(reader, LINK_DROP, KF_DRV_DROP, 0);
 	else
@@ -119,6 +118,7 @@ void card_kick(struct reader *reader)
 		if (!queued)
 			return;
 		job = list_entry(queued, struct job, queued);
+		job_take(job);
 		if (nr_of(job) == KF_TXN_BEGIN)
 			turn_txn_begin(reader, job);
 		else if (nr_of(job) == KF_TXN_END)
@@ -195,7 +195,7 @@ static void turn_go(struct reader *reader)
 	struct packet ask;
 	uint32_t left = ms_until(job->timer.at_ns, now_ns());
 
-	if (job->give_up) {
+	if (job->state == JOB_GIVEN_UP) {
 		job_fail(job, job->give_up, KF_REASON_QUEUED, 0);
 		return;
 	}
@@ -204,6 +204,7 @@ static void turn_go(struct reader *reader)
 		reader->dirty = true;
 		reader->owner = job->context;
 	}
+	job_ask(job);
 	link_ask(reader->device, reader, LINK_JOB, &ask, left);
 }
 
@@ -211,7 +212,7 @@ static void turn_step(struct reader *reader)
 {
 	uint32_t pin = pin_at_risk(reader->running);
 
-	if (pin && !reader->running->give_up)
+	if (pin && reader->running->state != JOB_GIVEN_UP)
 		turn_ask_tries(reader, pin);
 	else
 		turn_go(reader);

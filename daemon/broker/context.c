@@ -10,30 +10,22 @@
 #include "daemon/broker/client.h"
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
+#include "daemon/broker/step.h"
 #include "daemon/broker/watch.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 static const struct context_step steps[] = {
-	{ CONTEXT_WAITING, CONTEXT_INSERTED,    CONTEXT_BOUND,   CONTEXT_DO_NOTHING },
-	{ CONTEXT_WAITING, CONTEXT_REMOVED,     CONTEXT_WAITING, CONTEXT_DO_NOTHING },
-	{ CONTEXT_WAITING, CONTEXT_DRIVER_DIED, CONTEXT_WAITING, CONTEXT_DO_NOTHING },
-	{ CONTEXT_WAITING, CONTEXT_READER_GONE, CONTEXT_ENDED,   CONTEXT_DO_END },
-	{ CONTEXT_WAITING, CONTEXT_CLOSED,      CONTEXT_ENDED,   CONTEXT_DO_END },
-	{ CONTEXT_BOUND,   CONTEXT_REMOVED,     CONTEXT_ENDED,   CONTEXT_DO_END },
-	{ CONTEXT_BOUND,   CONTEXT_RESET,       CONTEXT_BOUND,   CONTEXT_DO_AGE_KEYS },
-	{ CONTEXT_BOUND,   CONTEXT_DRIVER_DIED, CONTEXT_ENDED,   CONTEXT_DO_END },
-	{ CONTEXT_BOUND,   CONTEXT_READER_GONE, CONTEXT_ENDED,   CONTEXT_DO_END },
-	{ CONTEXT_BOUND,   CONTEXT_CLOSED,      CONTEXT_ENDED,   CONTEXT_DO_END },
+#define STEP(from, event, to, action) \
+	{ CONTEXT_##from, CONTEXT_##event, CONTEXT_##to, CONTEXT_DO_##action },
+#include "daemon/broker/context.def"
+#undef STEP
 };
 
 const struct context_step *context_step(enum context_state state, enum context_event event)
 {
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (steps[i].from == state && steps[i].event == event)
-			return &steps[i];
-	return NULL;
+	return STEP_FIND(steps, state, event);
 }
 
 int context_new(struct client *client, struct reader *reader, struct context **out)
@@ -148,13 +140,8 @@ void key_end(struct key *key, enum kf_reason reason, bool destroy)
 	struct job *job, *next;
 
 	list_each_safe(job, next, &client->jobs, in_client)
-		if (job->key == key) {
-			job->key = NULL;
-			if (job->state == JOB_QUEUED)
-				job_fail(job, -ESTALE, (uint16_t)reason, 0);
-			else if (reader_step(context->reader) != LINK_JOB)
-				job->give_up = -ESTALE;		/* not at the card yet */
-		}
+		if (job->key == key)
+			job_key_ended(job, reason);
 	handle_age(&client->broker->handles, key->handle, reason);
 	quota_release(client->user, QUOTA_KEYS, 1);
 	list_drop(&key->link);

@@ -7,6 +7,8 @@
  */
 #include "daemon/broker/handle.h"
 
+#include "daemon/broker/step.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -28,18 +30,18 @@ struct handle_slot {
 
 int handle_step(enum handle_state state, enum handle_event event)
 {
-	static const struct { enum handle_state from; enum handle_event event; enum handle_state to; }
-	steps[] = {
-		{ HANDLE_FREE,  HANDLE_MAKE,    HANDLE_LIVE },
-		{ HANDLE_LIVE,  HANDLE_AGE,     HANDLE_STALE },
-		{ HANDLE_LIVE,  HANDLE_RELEASE, HANDLE_FREE },
-		{ HANDLE_STALE, HANDLE_RELEASE, HANDLE_FREE },
+	static const struct handle_row {
+		enum handle_state from;
+		enum handle_event event;
+		enum handle_state to;
+	} rows[] = {
+#define STEP(from, event, to) { HANDLE_##from, HANDLE_##event, HANDLE_##to },
+#include "daemon/broker/handle.def"
+#undef STEP
 	};
+	const struct handle_row *row = STEP_FIND(rows, state, event);
 
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (steps[i].from == state && steps[i].event == event)
-			return (int)steps[i].to;
-	return -EPROTO;
+	return row ? (int)row->to : -EPROTO;
 }
 
 static void slot_step(struct handle_slot *slot, enum handle_event event)

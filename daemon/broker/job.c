@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/job.c - The table of the header's picture, and the one place that performs it. A
+ * job is answered on its step to DONE, and no step leads away from there.
+ */
 #include "daemon/broker/job.h"
 
 #include "base/secret.h"
@@ -7,40 +11,98 @@
 #include "daemon/broker/client.h"
 #include "daemon/broker/context.h"
 #include "daemon/broker/reader.h"
+#include "daemon/broker/step.h"
 #include "daemon/broker/watch.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-/* Waiting in line while somebody else had the card for itself is said as such. */
-static void job_too_late(struct job *job)
-{
-	const struct txn *txn = &job->reader->txn;
+static const struct job_step steps[] = {
+#define STEP(from, event, to, action) { JOB_##from, JOB_##event, JOB_##to, JOB_DO_##action },
+#include "daemon/broker/job.def"
+#undef STEP
+};
 
-	if (job->state == JOB_QUEUED && txn->holder && txn->holder != job->context)
-		job_fail(job, -EBUSY, KF_REASON_TXN_OTHER,
-			 ms_until(txn->timer.at_ns, now_ns()));
-	else
-		job_fail(job, -ETIMEDOUT, KF_REASON_QUEUED, 0);
+const struct job_step *job_step(enum job_state state, enum job_event event)
+{
+	return STEP_FIND(steps, state, event);
 }
 
-static void job_deadline(struct timer *timer)
+static enum job_do step(struct job *job, enum job_event event)
 {
-	struct job *job = list_entry(timer, struct job, timer);
-	struct context *context = job->context;
-	bool parked = job->state == JOB_PARKED;
+	const struct job_step *row = job_step(job->state, event);
 
-	if (job->state == JOB_LOOKS) {
+	assert(row);
+	job->state = row->to;
+	return row->action;
+}
+
+static void fail(struct job *job, int result, uint16_t reason, uint32_t detail)
+{
+	struct client *client = job->client;
+	struct packet head = { .header = job->request.header };
+
+	job_free(job);
+	if (client)
+		client_fail(client, &head, result, reason, detail);
+}
+
+static void orphan(struct job *job, int result)
+{
+	job->give_up = result;
+	/* A PIN under way may be wrong: its try stays spent until it is forgiven in time. */
+	job->pin_charged = false;
+	job->context = NULL;		/* goes next, and will not find us any more */
+	job->key = NULL;
+	job_detach(job);
+}
+
+/* @result, @reason, @detail: what the client is told, now or at the end of the turn. */
+static void job_happens(struct job *job, enum job_event event, int result, uint16_t reason,
+			uint32_t detail)
+{
+	struct context *context = job->context;
+
+	switch (step(job, event)) {
+	case JOB_DO_NOTHING:
+		return;
+	case JOB_DO_FAIL:
+		fail(job, result, reason, detail);
+		return;
+	case JOB_DO_CLOSE:
+		fail(job, result, reason, detail);
+		context_happens(context, CONTEXT_CLOSED, KF_REASON_CLOSED);
+		return;
+	case JOB_DO_DROP:
+		job_free(job);
+		return;
+	case JOB_DO_ABORT:
+		link_cancel(job->reader->device);
+		job->give_up = result;
+		return;
+	case JOB_DO_GIVE_UP:
+		job->give_up = result;
+		return;
+	case JOB_DO_ORPHAN:
+		orphan(job, result);
+		return;
+	case JOB_DO_LATE:
 		watch_late(job);
 		return;
 	}
-	if (job->state == JOB_RUNNING) {	/* the driver has the same deadline, and a guard */
-		job->give_up = -ETIMEDOUT;
-		return;
-	}
-	job_too_late(job);
-	if (parked && context)			/* an open that failed leaves no context */
-		context_happens(context, CONTEXT_CLOSED, KF_REASON_CLOSED);
+}
+
+/* Waiting in line while somebody else had the card for itself is said as such. */
+static void job_deadline(struct timer *timer)
+{
+	struct job *job = list_entry(timer, struct job, timer);
+	const struct txn *txn = job->reader ? &job->reader->txn : NULL;
+
+	if (job->state == JOB_QUEUED && txn->holder && txn->holder != job->context)
+		job_happens(job, JOB_DEADLINE, -EBUSY, KF_REASON_TXN_OTHER,
+			    ms_until(txn->timer.at_ns, now_ns()));
+	else
+		job_happens(job, JOB_DEADLINE, -ETIMEDOUT, KF_REASON_QUEUED, 0);
 }
 
 static uint64_t deadline_of(const struct packet *request)
@@ -119,7 +181,7 @@ struct job *job_free(struct job *job)
 	if (job->reader && job->reader->running == job)
 		job->reader->running = NULL;
 	timer_disarm(&job->broker->loop, &job->timer);
-	if (job->state == JOB_LOOKS)
+	if (!job->reader)		/* it waited for a look at readers */
 		watch_news(job->broker);
 	wipe(job->frame, job->frame_len);
 	free(job);
@@ -128,30 +190,43 @@ struct job *job_free(struct job *job)
 
 int job_queue(struct job *job)
 {
-	job->state = JOB_QUEUED;
+	(void)step(job, JOB_QUEUE);
 	return queue_push(&job->reader->queue, job->client->user, job->client, &job->queued);
 }
 
 void job_park(struct job *job)
 {
-	job->state = JOB_PARKED;
+	(void)step(job, JOB_PARK);
 	list_push(&job->reader->waiters, &job->queued.link);
+}
+
+void job_look(struct job *job)
+{
+	(void)step(job, JOB_LOOK);
+	list_push(&job->broker->looks, &job->queued.link);
+}
+
+void job_take(struct job *job)
+{
+	(void)step(job, JOB_TURN);
+}
+
+void job_ask(struct job *job)
+{
+	(void)step(job, JOB_ASK);
 }
 
 void job_fail(struct job *job, int result, uint16_t reason, uint32_t detail)
 {
-	struct client *client = job->client;
-	struct packet head = { .header = job->request.header };
-
-	job_free(job);
-	if (client)
-		client_fail(client, &head, result, reason, detail);
+	(void)step(job, JOB_ANSWER);
+	fail(job, result, reason, detail);
 }
 
 void job_answer(struct job *job, struct packet *reply)
 {
 	struct client *client = job->client;
 
+	(void)step(job, JOB_ANSWER);
 	reply->header.request = job->request.header.request;
 	reply->header.seq = job->request.header.seq;
 	job_free(job);
@@ -161,49 +236,25 @@ void job_answer(struct job *job, struct packet *reply)
 
 void job_cancel(struct job *job)
 {
-	struct reader *reader = job->reader;
-	struct context *context = job->context;
-
-	if (job->state == JOB_RUNNING) {
-		job->give_up = -ECANCELED;
-		if (reader_step(reader) == LINK_JOB)
-			link_cancel(reader->device);
-		return;
-	}
-	if (job->state == JOB_PARKED) {
-		job_fail(job, -ECANCELED, KF_REASON_QUEUED, 0);
-		context_happens(context, CONTEXT_CLOSED, KF_REASON_CLOSED);
-		return;
-	}
-	job_fail(job, -ECANCELED, KF_REASON_QUEUED, 0);
+	job_happens(job, JOB_CANCEL, -ECANCELED, KF_REASON_QUEUED, 0);
 }
 
 void job_orphan(struct job *job)
 {
-	if (job->state != JOB_RUNNING) {
-		job_detach(job);
-		job_free(job);
-		return;
-	}
-	if (reader_step(job->reader) != LINK_JOB)
-		job->give_up = -ECANCELED;	/* it has not reached the card and need not */
-	/* A PIN under way may be wrong: its try stays spent until it is forgiven in time. */
-	job->pin_charged = false;
-	job->context = NULL;		/* goes next, and will not find us any more */
-	job->key = NULL;
-	job_detach(job);
+	job_happens(job, JOB_CLIENT_LEFT, -ECANCELED, KF_REASON_NONE, 0);
 }
 
 void job_context_ended(struct job *job, int result, enum kf_reason reason)
 {
 	job->key = NULL;
 	job->context = NULL;
-	if (job->state != JOB_RUNNING) {
-		job_fail(job, result, (uint16_t)reason, 0);
-		return;
-	}
-	if (reader_step(job->reader) != LINK_JOB)
-		job->give_up = result;
+	job_happens(job, JOB_CONTEXT_ENDED, result, (uint16_t)reason, 0);
+}
+
+void job_key_ended(struct job *job, enum kf_reason reason)
+{
+	job->key = NULL;
+	job_happens(job, JOB_KEY_ENDED, -ESTALE, (uint16_t)reason, 0);
 }
 
 struct job *job_find(struct client *client, uint32_t seq)

@@ -285,10 +285,11 @@ void reader_served(struct reader *reader)
 void reader_fail_running(struct reader *reader)
 {
 	struct job *job = reader->running;
-	bool on_card = reader_step(reader) == LINK_JOB;
+	bool on_card;
 
 	if (!job)
 		return;
+	on_card = job->state == JOB_AT_CARD;
 	if (on_card)
 		job->pin_charged = false;	/* whether the PIN was wrong nobody will know */
 	if (job->give_up)

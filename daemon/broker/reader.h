@@ -56,12 +56,6 @@ struct reader *reader_free(struct reader *reader);
 struct reader *reader_by_number(struct broker *broker, uint32_t number);
 struct reader *reader_by_name(struct broker *broker, const char *name);
 
-/* What this reader's request at the driver is for; LINK_IDLE if it has none there. */
-static inline enum link_step reader_step(const struct reader *reader)
-{
-	return reader->device->link.whose == reader ? reader->device->link.step : LINK_IDLE;
-}
-
 /* It is gone: ends all contexts, announces, frees. Its running job was failed before. */
 void reader_gone(struct reader *reader);
 /* The driver goes: what the client whose turn it was is told, while the link still says where it was. */

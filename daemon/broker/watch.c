@@ -108,10 +108,9 @@ int watch_wait(struct call *call, const struct device *device)
 		call->detail = call->broker->quota.limit[QUOTA_BYTES];
 		return r;
 	}
-	job->state = JOB_LOOKS;
 	job->look_at = device ? device->key : 0;
 	(void)timer_arm(&broker->loop, &job->timer, look_ends(call, job));	/* it is armed */
-	list_push(&broker->looks, &job->queued.link);
+	job_look(job);
 	watch_news(broker);
 	return CALL_LATER;
 }

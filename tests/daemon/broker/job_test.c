@@ -7,6 +7,42 @@
 #include "daemon/broker/context.h"
 #include "tests/daemon/broker/rig.h"
 
+/* What is given up never reaches the card, and what is done has nothing before it. */
+TEST(no_step_leads_from_given_up_to_the_card_or_out_of_done)
+{
+	for (int e = 0; e < JOB_EVENTS; e++) {
+		const struct job_step *step = job_step(JOB_GIVEN_UP, (enum job_event)e);
+
+		EXPECT_NULL(job_step(JOB_DONE, (enum job_event)e));
+		EXPECT_TRUE(!step || step->to == JOB_GIVEN_UP || step->to == JOB_DONE);
+	}
+	EXPECT_NULL(job_step(JOB_GIVEN_UP, JOB_ASK));
+}
+
+/* From TAKEN on somebody waits for the end of the turn, which alone may free the job. */
+TEST(a_turn_is_ended_by_an_answer_alone)
+{
+	static const enum job_state turn[] = { JOB_TAKEN, JOB_GIVEN_UP, JOB_AT_CARD };
+
+	for (size_t s = 0; s < sizeof(turn) / sizeof(turn[0]); s++)
+		for (int e = 0; e < JOB_EVENTS; e++) {
+			const struct job_step *step = job_step(turn[s], (enum job_event)e);
+
+			if (step)
+				EXPECT_EQ(e == JOB_ANSWER, step->to == JOB_DONE);
+		}
+}
+
+/* Until it is done, a client may cancel it or leave, and its time may be up. */
+TEST(whatever_state_it_is_in_an_end_is_understood)
+{
+	for (int s = JOB_QUEUED; s < JOB_DONE; s++) {
+		EXPECT_NE(NULL, job_step((enum job_state)s, JOB_CANCEL));
+		EXPECT_NE(NULL, job_step((enum job_state)s, JOB_DEADLINE));
+		EXPECT_NE(NULL, job_step((enum job_state)s, JOB_CLIENT_LEFT));
+	}
+}
+
 FIXTURE(job)
 {
 	struct rig rig;
@@ -130,7 +166,7 @@ TEST_F(job, a_pin_never_tried_gives_its_try_back_and_one_under_way_does_not)
 	job = make(self, 8, 0);
 	ASSERT_EQ(0, quota_pin_try(user, now_ns(), &wait_s));
 	job->pin_charged = true;
-	job->state = JOB_RUNNING;
+	job->state = JOB_TAKEN;
 	self->rig.reader->running = job;
 	job_orphan(job);			/* its outcome matters to the card */
 	EXPECT_EQ(1u, user->pin_spent);
@@ -146,7 +182,7 @@ TEST_F(job, a_pin_never_tried_gives_its_try_back_and_one_under_way_does_not)
 TEST_F(job, what_ends_its_context_answers_it_in_that_ones_words)
 {
 	struct job *job = make(self, 7, 0);
-	struct packet reply;
+	struct packet reply = { 0 };
 
 	ASSERT_EQ(0, job_queue(job));
 	job_context_ended(job, -ENOMEDIUM, KF_REASON_REMOVED);
