@@ -32,7 +32,7 @@ enum after { STAYS, RESET, LEAVES };
  * @start:	what the driver makes of reader and card
  * @says:	a part of what it says on stderr
  * @heard:	a part of the commands it gave, as scripted.h notes them; @unheard: one it must not give
- * @exchange, @message, @product: what it tells about the reader
+ * @exchange, @message, @slots, @busy, @product: what it tells about the reader
  * @apdu:	hex, @zeros behind it; "-" for none
  * @deadline_ms: 3000
  * @result, @response: of the APDU; @on_card: the broker is told that it may have run
@@ -48,7 +48,7 @@ FIXTURE_VARIANT(row) {
 	bool at_once, hasty;
 	enum start start;
 	const char *says, *heard, *unheard;
-	uint32_t exchange, message;
+	uint32_t exchange, message, slots, busy;
 	const char *product;
 	const char *apdu;
 	size_t zeros;
@@ -203,10 +203,10 @@ ROW(d10_but_not_if_the_messages_are_too_short_for_it, .features = 0x000700ba, .m
 ROW(d11_a_reader_of_both_negotiations_is_left_alone, .features = 0x000404fa, .unheard = "61 ")
 
 static void slots_256(struct scripted *s) { *scripted_class(s, 4) = 255; *scripted_class(s, 53) = 0; }
-static void busy_255(struct scripted *s) { *scripted_class(s, 53) = 255; }
+static void busy_255(struct scripted *s) { *scripted_class(s, 4) = 1; *scripted_class(s, 53) = 255; }
 
-ROW(d12_256_slots_are_32_and_no_busy_slot_is_one, .shape = slots_256, WHOLE)
-ROW(d12_255_busy_slots_are_clamped, .shape = busy_255, WHOLE)
+ROW(d12_256_slots_are_32_and_no_busy_slot_is_one, .shape = slots_256, WHOLE, .slots = 32, .busy = 1)
+ROW(d12_255_busy_slots_are_clamped, .shape = busy_255, WHOLE, .slots = 2, .busy = 2)
 
 static void no_interrupt(struct scripted *s) { splice(s, INTERRUPT_AT, 7, NULL, 0); }
 static void no_bulk_in(struct scripted *s) { splice(s, IN_AT, 7, NULL, 0); }
@@ -239,20 +239,6 @@ static void vendor_class(struct scripted *s) { s->descriptors[INTERFACE_AT + 5] 
 
 ROW(d15_a_vendor_class_that_is_not_listed_is_none, .shape = vendor_class, REFUSES("no CCID interface"))
 
-static void three_interfaces(struct scripted *s)
-{
-	uint8_t one[ALL - INTERFACE_AT];
-
-	memcpy(one, s->descriptors + INTERFACE_AT, sizeof(one));
-	for (uint8_t i = 1; i < 3; i++) {
-		one[2] = i;
-		splice(s, s->descriptors_n, 0, one, sizeof(one));
-	}
-	s->descriptors[CONFIG_AT + 4] = 3;
-}
-
-ROW(d16_of_three_interfaces_a_socket_has_the_first, .shape = three_interfaces, WHOLE)
-
 static void protocol_1(struct scripted *s) { s->descriptors[INTERFACE_AT + 7] = 1; }
 static void protocol_2(struct scripted *s)
 {
@@ -280,18 +266,46 @@ ROW(d19_a_name_with_escape_sequences_and_slashes_is_made_harmless,
 ROW(d19_a_name_that_says_it_is_longer_than_it_is, NAMED("ff03 4100", "CCID reader 1209:0001"))
 ROW(d19_a_name_of_nothing, NAMED("02 03", "CCID reader 1209:0001"))
 
-static void rates_3(struct scripted *s) { *scripted_class(s, 27) = 3; }
-#define RATES(...) T1_CARD, .shape = rates_3, .at_once = true, .exchange = KF_EXCHANGE_TPDU, \
-	.steps = { HEAR("03 a1 03 0000 0000 0c00", __VA_ARGS__) }
+/* What the reader is told of a T=1 card's speed, which is TA1. */
+#define SPEED(ta1) HEAR("01 61 07000000 00 ?? 01 0000 " ta1, "01 82 07000000 00 ss 00 00 01 " ta1 "100045002000")
+static void up_to(struct scripted *s, uint32_t bps) { set_le32(s, 23, bps); }
+static void fast(struct scripted *s) { up_to(s, 500000); }
+static void half_as_fast(struct scripted *s) { up_to(s, 250000); }
+static void rates_3(struct scripted *s)
+{
+	fast(s);
+	*scripted_class(s, 27) = 3;
+}
+/* Without a list it is dwMaxDataRate that counts, and it allows 97; these lists do not. */
+#define RATES(ta1, ...) T1_CARD, .shape = rates_3, .atr = "3b 90 97 01 06", .at_once = true, \
+	.exchange = KF_EXCHANGE_TPDU, .steps = { HEAR("03 a1 03 0000 0000 0c00", __VA_ARGS__), SPEED(ta1) }
 
-ROW(d20_rates_stalled, RATES("03 01"))
-ROW(d20_rates_never_said, RATES(NULL))
-ROW(d20_rates_of_1_byte, RATES("03 00 01"))
-ROW(d20_rates_of_2_bytes, RATES("03 00 0102"))
-ROW(d20_rates_of_3_bytes, RATES("03 00 010203"))
-ROW(d20_rates_of_5_bytes, RATES("03 00 0102030405"))
-ROW(d20_rates_of_nothing, RATES("03 00 000000000000000000000000"))
-ROW(d20_rates_longer_than_asked_for, RATES("03 00 002a0000002a0000002a0000002a0000002a0000"))
+ROW(d20_rates_stalled, RATES("97", "03 01"))
+ROW(d20_rates_never_said, RATES("97", NULL))
+ROW(d20_rates_of_1_byte, RATES("97", "03 00 01"))
+ROW(d20_rates_of_2_bytes, RATES("97", "03 00 0102"))
+ROW(d20_rates_of_3_bytes, RATES("97", "03 00 010203"))
+ROW(d20_rates_of_5_bytes, RATES("97", "03 00 0102030405"))
+ROW(d20_rates_of_nothing, RATES("97", "03 00 000000000000000000000000"))
+ROW(d20_rates_are_believed, RATES("11", "03 00 002a0000002a0000002a0000"))
+ROW(d20_rates_longer_than_asked_for, RATES("97", "03 00 002a0000002a0000002a0000002a0000002a0000"))
+
+static void three_interfaces(struct scripted *s)
+{
+	uint8_t one[ALL - INTERFACE_AT];
+
+	rates_3(s);
+	memcpy(one, s->descriptors + INTERFACE_AT, sizeof(one));
+	for (uint8_t i = 1; i < 3; i++) {
+		one[2] = i;
+		splice(s, s->descriptors_n, 0, one, sizeof(one));
+	}
+	s->descriptors[CONFIG_AT + 4] = 3;
+}
+
+/* wIndex of a request says which. */
+ROW(d16_of_three_interfaces_a_socket_has_the_first, T1_CARD, .shape = three_interfaces, .at_once = true,
+    .steps = { HEAR("03 a1 03 0000 0000 0c00", "03 01") })
 
 static void no_clock(struct scripted *s)
 {
@@ -303,7 +317,7 @@ static void no_clock(struct scripted *s)
 
 ROW(d21_without_clock_and_rate_the_default_speed_is_kept, .features = 0x0001003a,
     .max_message = 271, .card = SCRIPTED_T1, .shape = no_clock, .atr = FAST_ATR, .at_once = true,
-    .steps = { HEAR("01 61 07000000 00 ?? 01 0000 11", "01 82 07000000 00 ss 00 00 01 11100045002000") })
+    .steps = { SPEED("11") })
 
 /* ================================ frames ================================ */
 
@@ -356,6 +370,7 @@ ROW(f25_a_stalled_out_pipe_has_not_run, READ, XFR("04 01 01"), .result = -EIO, .
 
 /* ================================ time and chaining ================================ */
 
+#define SAYS(n, hex) "01 80 " n "000000 00 ss 00 00 00 " hex
 #define MORE_TIME(times) "01 80 00000000 00 ss 80 " times " 00"
 
 ROW(t1_more_time_is_given, READ, XFR(MORE_TIME("02"), "~50 " GOOD), AABB)
@@ -405,10 +420,15 @@ ROW(t14_a_next_part_wanted_when_there_is_none, READ, GARBLED, XFR(NEXT_PART))
 #define NO_ATR(n, hex) .at_once = true, .start = MUTE, NONE, \
 	.steps = { ALWAYS("0162", "01 80 " n "000000 00 ss 00 00 00 " hex) }
 
-ROW(a1_the_shortest_atr, .atr = "3b00")
-ROW(a1_an_atr_of_t0, .atr = "3b 1f 18 80 31 81 73 80 01 c0 57 00 00 00 00 00 00 00")
-ROW(a1_an_atr_of_t1, .atr = "3b df 18 00 81 31 fe 45 80 31 81 73 80 01 c0 57 00 00 00 00 00 00 00 84")
-ROW(a1_an_atr_of_both, .atr = "3b 80 80 01 01")
+/* What was read in the ATR is what the reader is told. */
+#define TOLD(protocol, n, parameters) .shape = fast, .at_once = true, \
+	.steps = { HEAR("01 61 " n "000000 00 ?? " protocol " 0000 " parameters, \
+			"01 82 " n "000000 00 ss 00 00 " protocol " " parameters) }
+ROW(a1_the_shortest_atr, .atr = "3b00", TOLD("00", "05", "1100000a00"))
+ROW(a1_an_atr_of_t0, .atr = "3b 1f 18 80 31 81 73 80 01 c0 57 00 00 00 00 00 00 00", TOLD("00", "05", "1800000a00"))
+ROW(a1_an_atr_of_t1, .atr = "3b df 18 00 81 31 fe 45 80 31 81 73 80 01 c0 57 00 00 00 00 00 00 00 84",
+    TOLD("01", "07", "1810004500fe00"))
+ROW(a1_an_atr_of_both, .atr = "3b 80 80 01 01", TOLD("00", "05", "1100000a00"))
 ROW(a2_an_atr_of_0_bytes, NO_ATR("00", ""), .says = "no answer to reset")
 ROW(a2_an_atr_of_1_byte, NO_ATR("01", "3b"))
 ROW(a2_an_atr_of_34_bytes, NO_ATR("22", "3b8f01 00000000000000000000000000000000000000000000000000000000000000"))
@@ -422,19 +442,20 @@ ROW(a5_a_tck_that_t0_does_not_have_is_lived_with, .atr = "3b 00 00")
 ROW(a6_bytes_behind_the_atr_are_reported_with_it, .atr = "3b 80 01 81 aa bb")
 ROW(a7_specific_mode_with_t1_needs_no_pps, .features = 0x0001003a, .max_message = 271,
     .card = SCRIPTED_T1, .atr = "3b 90 96 11 81 86", .at_once = true,
-    .steps = { HEAR("01 61 07000000 00 ?? 01 0000 96", "01 82 07000000 00 ss 00 00 01 96100045002000") })
+    .steps = { SPEED("96") })
 ROW(a7_specific_mode_with_t14_is_refused, NO_ATR("05", "3b 80 11 0e 9f"), .says = "protocol is not supported")
-#define FAST_READER(ta1, tck, gets) T1_CARD, .shape = fast, .atr = "3b 90 " ta1 " 01 " tck, .at_once = true, \
-	.steps = { HEAR("01 61 07000000 00 ?? 01 0000 " gets, "01 82 07000000 00 ss 00 00 01 " gets "100045002000") }
-static void fast(struct scripted *s) { set_le32(s, 23, 500000); }
-ROW(a8_reserved_indices_ff_are_the_default_speed, FAST_READER("ff", "6e", "11"))
-ROW(a8_reserved_indices_00_are_the_default_speed, FAST_READER("00", "91", "11"))
-ROW(a8_97_is_used_if_the_reader_can, FAST_READER("97", "06", "96"))
+#define FAST_CARD(ta1, tck, reader, gets) T1_CARD, .shape = reader, .atr = "3b 90 " ta1 " 01 " tck, \
+	.at_once = true, .steps = { SPEED(gets) }
+ROW(a8_reserved_indices_ff_are_the_default_speed, FAST_CARD("ff", "6e", fast, "11"))
+ROW(a8_reserved_indices_00_are_the_default_speed, FAST_CARD("00", "91", fast, "11"))
+ROW(a8_97_is_used_if_the_reader_can, FAST_CARD("97", "06", fast, "97"))
+ROW(a8_96_in_place_of_97_if_the_reader_cannot, FAST_CARD("97", "06", half_as_fast, "96"))
 #define IFSC(value, tck) T1_CARD, .atr = "3b 80 81 11 " value " " tck, .apdu = "00b000000a"
 ROW(a9_an_ifsc_of_0_is_32, IFSC("00", "10"))
 ROW(a9_an_ifsc_of_255_is_254, IFSC("ff", "ef"))
 ROW(a9_an_ifsc_of_1_works_slowly, IFSC("01", "11"), .heard = "6f 6f 6f 6f 6f 6f 6f 6f 6f 6f 6f ")
-ROW(a10_waiting_times_out_of_range_are_capped, T1_CARD, .atr = "3b 80 81 21 ff df")
+ROW(a10_waiting_times_out_of_range_are_capped, T1_CARD, .atr = "3b 80 81 21 ff df", .at_once = true,
+    .steps = { HEAR("01 61 07000000 00 ?? 01 0000 1110009f", "01 82 07000000 00 ss 00 00 01 1110009f002000") })
 ROW(a10_a_wi_of_0_is_10, .features = TPDU, .max_message = 271, .card = SCRIPTED_T0, .atr = "3b 80 40 00",
     .at_once = true, .steps = { HEAR("01 61 05000000 00 ?? 00 0000 1100000a", "01 82 05000000 00 ss 00 00 00 1100000a00") })
 ROW(a10_a_wi_of_255_is_taken_and_the_wait_capped, .features = TPDU, .max_message = 271,
@@ -445,7 +466,6 @@ ROW(a10_a_wi_of_255_is_taken_and_the_wait_capped, .features = TPDU, .max_message
 	.shape = reader, .atr = FAST_ATR, .at_once = true
 #define HOST_PPS HOST_PPS_OF(fast)
 #define PPS(n, answer) HEAR("01 6f 04000000 00 ?? 00 0000 ff1118f6", "01 80 " n "000000 00 ss 00 00 00 " answer)
-#define SPEED(ta1) HEAR("01 61 07000000 00 ?? 01 0000 " ta1, "01 82 07000000 00 ss 00 00 01 " ta1 "100045002000")
 #define SLOW_AGAIN .heard = "63 62 6f 63 62 61 "
 ROW(a11_a_pps_echoed_is_agreed, HOST_PPS, .steps = { PPS("04", "ff1118f6"), SPEED("18") })
 ROW(a11_a_pps_without_a_speed_is_the_default_one, HOST_PPS, .steps = { PPS("03", "ff01fe"), SPEED("11") })
@@ -461,7 +481,7 @@ ROW(a12_the_next_voltage_is_tried, .features = 0x000404b0, .at_once = true, .hea
 ROW(a12_three_voltages_and_the_card_is_mute, .features = 0x000404b0, .at_once = true, .start = MUTE, NONE,
     .heard = "63 62 62 62 63 ", .steps = { NOT_AT("01"), NOT_AT("02"), NOT_AT("03") })
 ROW(a13_a_power_on_that_asks_for_time_for_ever_ends, .at_once = true, .hasty = true, .start = MUTE, NONE,
-    .steps = { HEAR("0162", "*40~100 " MORE_TIME("01")) })
+    .steps = { HEAR("0162", "*30~100 " MORE_TIME("01"), SAYS("04", "3b800181")) })
 #define PARAMETERS_FAIL(error) .at_once = true, .steps = { HEAR("0161", "01 82 00000000 00 ss 40 " error " 00") }
 ROW(a14_parameters_refused_by_index_are_lived_with, PARAMETERS_FAIL("0a"))
 ROW(a14_parameters_refused_by_7f_are_lived_with, PARAMETERS_FAIL("7f"))
@@ -474,7 +494,6 @@ ROW(a15_a_card_that_leaves_while_it_is_powered_is_no_card, .at_once = true, .sta
 
 #define T0_CARD .features = TPDU, .max_message = 271, .card = SCRIPTED_T0, .atr = "3b00"
 #define TPDU_IS(n, hex, ...) HEAR("01 6f " n "000000 00 ?? 00 0000 " hex, __VA_ARGS__)
-#define SAYS(n, hex) "01 80 " n "000000 00 ss 00 00 00 " hex
 
 ROW(z1_case_1, T0_CARD, .apdu = "00 44 00 00", .response = "9000", .steps = { TPDU_IS("05", "0044000000", SAYS("02", "9000")) })
 ROW(z1_case_2, T0_CARD, .apdu = "00 b0 00 00 02", AABB, .steps = { TPDU_IS("05", "00b0000002", SAYS("04", "aabb9000")) })
@@ -596,12 +615,15 @@ B(b14_an_abort_outside_a_chain, INVALID(SAYS("04", "00 c2 00 xx")))
 B(b15_a_resynch_that_no_card_may_ask_for, INVALID(SAYS("04", "00 c0 00 xx")))
 B(b16_a_response_to_nothing, INVALID(SAYS("05", "00 e3 01 01 xx")))
 #define IFSD_IS(...) HEAR("01 6f 05000000 00 ?? 00 0000 00 c1 01 fe", __VA_ARGS__)
-ROW(b17_ifsd_answered_with_another_value_stays_32, T1_CARD, .at_once = true,
+/* Asked three times, then the SELECT, two APDUs, and nothing else. */
+#define STAYS_32 T1_CARD, .at_once = true, .heard = "62 61 6f 6f 6f 6f 6f 6f ", \
+	.unheard = "6f 6f 6f 6f 6f 6f 6f "
+ROW(b17_ifsd_answered_with_another_value_stays_32, STAYS_32,
     .steps = { IFSD_IS(IFSD_ANSWER("20c0")), IFSD_IS(IFSD_ANSWER("20c0")), IFSD_IS(IFSD_ANSWER("20c0")) })
-ROW(b17_ifsd_answered_by_an_r_block_stays_32, T1_CARD, .at_once = true,
+ROW(b17_ifsd_answered_by_an_r_block_stays_32, STAYS_32,
     .steps = { IFSD_IS(SAYS("04", "00 92 00 92")), IFSD_IS(SAYS("04", "00 92 00 92")), IFSD_IS(SAYS("04", "00 92 00 92")) })
 #define MUTE_ONCE "01 80 00000000 00 ss 40 fe 00"
-ROW(b17_ifsd_answered_by_silence_stays_32, T1_CARD, .at_once = true,
+ROW(b17_ifsd_answered_by_silence_stays_32, STAYS_32,
     .steps = { IFSD_IS(MUTE_ONCE), IFSD_IS(MUTE_ONCE), IFSD_IS(MUTE_ONCE) })
 #define GO_ON "01 6f 04000000 00 ?? 00 0000 00 ?? 00"
 B(b18_a_chain_for_ever_of_one_byte_ends_at_the_limit, .deadline_ms = 30000, GARBLED,
@@ -644,7 +666,7 @@ static void kc1000_new(struct scripted *s) { product(s, 0x046a, 0x00a1, 0x0101);
 static void etoken_old(struct scripted *s) { product(s, 0x0529, 0x0620, 0x0013); }
 static void etoken_new(struct scripted *s) { product(s, 0x0529, 0x0620, 0x0014); }
 
-#define SELECT_FIRST HEAR("01 6f 13000000 00 ?? 00 0000 00 00 0f 00a40400", SAYS("06", "00 00 02 6a82 xx"))
+#define SELECT_FIRST HEAR("01 6f ??000000 00 ?? 00 0000 00 00 ?? 00a40400", SAYS("06", "00 00 02 6a82 xx"))
 #define IFSD_FIRST(n, answer) HEAR("01 6f 05000000 00 ?? 00 0000 00 c1 01 " n, IFSD_ANSWER(answer))
 
 ROW(quirk_an_spr532_gets_no_block_over_48_bytes, T1_CARD, .shape = spr532, .at_once = true,
@@ -729,6 +751,10 @@ static void expect_hello(const struct kf_drv_hello *hello, const struct variant_
 		EXPECT_EQ(row->exchange, hello->exchange);
 	if (row->message)
 		EXPECT_EQ(row->message, hello->max_message);
+	if (row->slots) {
+		EXPECT_EQ(row->slots, hello->n_slots);
+		EXPECT_EQ(row->busy, hello->busy_slots);
+	}
 	if (row->product)
 		EXPECT_STREQ(row->product, hello->product_name);
 }
@@ -766,6 +792,13 @@ static void expect_after(struct stand *stand, const struct variant_row *row)
 	EXPECT_BYTES_EQ(BYTES("\x90\x00", 2), packet_get(&reply, kf_apdu, response));
 }
 
+/* What the reader was to say, and to what: a driver that never asked has not met the stimulus. */
+static void expect_played(const struct scripted *s)
+{
+	if (s->n_steps != 0 && !s->steps->again)
+		TEST_FAIL("the reader never heard: %s", s->steps->hear);
+}
+
 TEST_F_TIMEOUT(row, is_dealt_with, 60)
 {
 	struct stand *stand = &self->stand;
@@ -787,6 +820,7 @@ TEST_F_TIMEOUT(row, is_dealt_with, 60)
 		expect_after(stand, variant);
 	}
 	stand_end(stand);		/* the reader's thread has ended: what it heard stands still */
+	expect_played(&stand->s);
 	if (variant->heard && !strstr(stand->s.heard, variant->heard))
 		TEST_FAIL("the reader heard: %s", stand->s.heard);
 	if (variant->unheard && strstr(stand->s.heard, variant->unheard))
