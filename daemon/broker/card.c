@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * daemon/broker/card.c - A turn, step by step:
- *
- *	job taken --> DROP, if another client's state may be in the card
- *	          --> TRIES, if a PIN goes and its last try was not offered up
- *	          --> JOB, the request itself --> answered
- *
- * Chores come before any turn: what must not stay in the card is gone before anybody speaks to it.
- * A drop that fails ends the driver, because the next one begins with a cold reset.
+ * daemon/broker/card.c - Performs the turns of turn.h. Chores come before any turn: what must not stay
+ * in the card is gone before anybody speaks to it.
  */
 #include "daemon/broker/card.h"
 
@@ -17,6 +11,7 @@
 #include "daemon/broker/job.h"
 #include "daemon/broker/reader.h"
 #include "daemon/broker/request.h"
+#include "daemon/broker/turn.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,7 +21,7 @@ static uint32_t nr_of(const struct job *job)
 	return job->request.shape->request;
 }
 
-static void turn_step(struct reader *reader);
+static void turn_next(struct reader *reader, enum link_step step);
 
 static void chore(struct reader *reader, enum link_step step, uint32_t request, uint64_t ref)
 {
@@ -48,7 +43,7 @@ static bool chore_start(struct reader *reader)
 
 	if (reader->reset_due)
 		chore(reader, LINK_CHORE_RESET, KF_DRV_POWER_CYCLE, 0);
-	else if (reader->drop_due)
+	else if (security_must_go(&reader->security))
 		chore(reader, LINK_CHORE_DROP, KF_DRV_DROP, 0);
 	else if (key)
 		chore(reader, LINK_CHORE_DESTROY, KF_KEY_DESTROY, key->ref);
@@ -98,11 +93,10 @@ static void turn_txn_end(struct reader *reader, struct job *job)
 
 static void turn_start(struct reader *reader, struct job *job)
 {
+	bool foreign = security_is_foreign(&reader->security, job->context);
+
 	reader->running = job;
-	if (reader->dirty && reader->owner != job->context)
-		chore(reader, LINK_DROP, KF_DRV_DROP, 0);
-	else
-		turn_step(reader);
+	turn_next(reader, turn_step(LINK_IDLE, foreign ? TURN_FOREIGN : TURN_CLEAN)->to);
 }
 
 void card_kick(struct reader *reader)
@@ -200,19 +194,23 @@ static void turn_go(struct reader *reader)
 		return;
 	}
 	ask = to_driver(reader, job);
-	if (leaves_state(nr_of(job))) {
-		reader->dirty = true;
-		reader->owner = job->context;
-	}
+	if (leaves_state(nr_of(job)))
+		security_happens(&reader->security, SECURITY_USED, job->context);
 	job_ask(job);
 	link_ask(reader->device, reader, LINK_JOB, &ask, left);
 }
 
-static void turn_step(struct reader *reader)
+static void turn_next(struct reader *reader, enum link_step step)
 {
-	uint32_t pin = pin_at_risk(reader->running);
+	uint32_t pin = 0;
 
-	if (pin && reader->running->state != JOB_GIVEN_UP)
+	if (step == LINK_IDLE)
+		return;
+	if (step == LINK_TRIES && reader->running->state != JOB_GIVEN_UP)
+		pin = pin_at_risk(reader->running);
+	if (step == LINK_DROP)
+		chore(reader, LINK_DROP, KF_DRV_DROP, 0);
+	else if (pin)
 		turn_ask_tries(reader, pin);
 	else
 		turn_go(reader);
@@ -224,12 +222,7 @@ static void state_dropped(struct reader *reader, const struct packet *reply)
 	const struct kf_drv_drop *drop = packet_read(reply);
 	struct context *context;
 
-	if (reader->owner) {
-		reader->owner->pin_lost |= reader->owner->pins != 0;
-		reader->owner->pins = 0;
-	}
-	reader->owner = NULL;
-	reader->dirty = reader->drop_due = false;
+	security_happens(&reader->security, SECURITY_DROPPED, NULL);
 	if ((drop->flags & KF_DRV_DROPPED_KEYS) == 0)
 		return;
 	list_each(context, &reader->contexts, in_reader)
@@ -250,30 +243,28 @@ static int was_reset(struct reader *reader, const struct packet *reply)
 	return 0;
 }
 
-static void tries_known(struct reader *reader, const struct packet *reply)
+/* Return: whether the turn goes on. */
+static bool tries_suffice(struct reader *reader, const struct packet *reply)
 {
 	const struct kf_pin_status *status = packet_read(reply);
-	struct job *job = reader->running;
 
-	if (reply->header.result < 0)
-		job_fail(job, reply->header.result, reply->header.reason, reply->header.detail);
-	else if (status->tries_left == 1)
-		job_fail(job, -EPERM, KF_REASON_PIN_LAST_TRY, 1);
-	else
-		turn_go(reader);
+	if (status->tries_left != 1)
+		return true;
+	job_fail(reader->running, -EPERM, KF_REASON_PIN_LAST_TRY, 1);
+	return false;
 }
 
 static void fill_card_info(struct reader *reader, struct context *context, struct kf_card_info *info)
 {
 	info->generation = reader->entry.generation;
-	info->verified = reader->owner == context ? context->pins : 0;
+	info->verified = reader->security.owner == context ? context->pins : 0;
 	info->atr_len = reader->entry.atr_len;
 	memcpy(info->atr, reader->entry.atr, sizeof(info->atr));
 }
 
 static void pin_was_right(struct reader *reader, struct context *context, uint32_t pin)
 {
-	if (!context || reader->owner != context || pin == 0 || pin >= KF_PINS_MAX)
+	if (!context || reader->security.owner != context || pin == 0 || pin >= KF_PINS_MAX)
 		return;
 	context->pins |= 1u << pin;
 	context->pin_lost = false;
@@ -332,8 +323,8 @@ static void key_was_destroyed(struct reader *reader, struct job *job)
 		return;
 	job->key = NULL;
 	key_end(key, KF_REASON_CLOSED, false);
-	if (context->n_keys == 0 && reader->txn.implied)
-		txn_abandon(reader, context);
+	if (context->n_keys == 0)
+		txn_keys_gone(reader, context);
 }
 
 /* Success, in the client's terms. Return: 0, or what to say instead. */
@@ -361,7 +352,7 @@ static int translate(struct reader *reader, struct job *job, const struct packet
 		return 0;
 	case KF_PIN_STATUS:
 		((struct kf_pin_status *)body)->flags &= ~KF_PIN_VERIFIED;
-		if (context && reader->owner == context &&
+		if (context && reader->security.owner == context &&
 		    (context->pins >> (verify->pin % 32) & 1))
 			((struct kf_pin_status *)body)->flags |= KF_PIN_VERIFIED;
 		return 0;
@@ -390,8 +381,9 @@ static bool outcome_unknown(int result, uint16_t reason)
 	return result == -ECANCELED || result == -ETIMEDOUT || result == -EIO;
 }
 
-static void turn_failed(struct reader *reader, struct job *job, const struct packet *reply)
+static void turn_failed(struct reader *reader, const struct packet *reply)
 {
+	struct job *job = reader->running;
 	struct packet out = packet_reply(&job->request, reply->header.result);
 	struct context *context = job->context;
 	int result = reply->header.result;
@@ -407,7 +399,7 @@ static void turn_failed(struct reader *reader, struct job *job, const struct pac
 	if ((result == -ECANCELED || result == -ETIMEDOUT) && out.header.reason == 0)
 		out.header.reason = KF_REASON_ON_CARD;
 	if ((result == -EKEYREJECTED || result == -EKEYREVOKED) && context &&
-	    reader->owner == context && nr_of(job) != KF_KEK_CREATE && nr_of(job) != KF_KEK_SET)
+	    reader->security.owner == context && nr_of(job) != KF_KEK_CREATE && nr_of(job) != KF_KEK_SET)
 		context->pins = 0;
 	job_answer(job, &out);
 }
@@ -418,10 +410,6 @@ static void turn_done(struct reader *reader, const struct packet *reply)
 	struct packet out;
 	int r;
 
-	if (reply->header.result < 0) {
-		turn_failed(reader, job, reply);
-		return;
-	}
 	out = packet_reply(&job->request, 0);
 	if (reply->shape == job->request.shape) {
 		out.body = reply->body;
@@ -436,56 +424,80 @@ static void turn_done(struct reader *reader, const struct packet *reply)
 			 r == -EDQUOT ? reader->broker->quota.limit[QUOTA_KEYS] : 0);
 	else
 		job_answer(job, &out);
-	if (reader->dirty && !reader->owner)
-		reader->drop_due = true;
 }
 
-void card_reply(struct reader *reader, int step, const struct packet *reply)
+/* None: a reset came in between. */
+static void bury_first(struct reader *reader)
 {
-	bool failed = reply->header.result < 0;
-	struct key *key;
+	struct key *key = list_first(&reader->dead_keys, struct key, link);
 
-	switch (step) {
-	case LINK_DROP:
-	case LINK_CHORE_DROP:
-		if (failed) {
-			link_break(reader->device);
-			return;
-		}
+	if (!key)
+		return;
+	list_drop(&key->link);
+	free(key);
+}
+
+/* What the request may have left in the card, whatever came of it. */
+static void card_was_used(struct reader *reader)
+{
+	struct context *context = reader->running->context;
+
+	if (leaves_state(nr_of(reader->running)))
+		security_happens(&reader->security, context ? SECURITY_ANSWERED : SECURITY_UNCLAIMED,
+				 context);
+}
+
+/* Return: whether the turn, if it was one, goes on. */
+static bool turn_perform(struct reader *reader, enum turn_do action, const struct packet *reply)
+{
+	const struct kf_header *header = &reply->header;
+
+	switch (action) {
+	case TURN_DO_NOTHING:
+		break;
+	case TURN_DO_DROPPED:
 		state_dropped(reader, reply);
-		if (step == LINK_DROP)
-			turn_step(reader);
-		return;
-	case LINK_CHORE_RESET:
-		if (failed)
-			link_break(reader->device);
-		else
-			(void)was_reset(reader, reply);
-		return;
-	case LINK_CHORE_DESTROY:
-		key = list_first(&reader->dead_keys, struct key, link);
-		if (key) {		/* none: a reset came in between */
-			list_drop(&key->link);
-			free(key);
-		}
-		return;
-	case LINK_TRIES:
-		tries_known(reader, reply);
-		return;
-	case LINK_JOB:
+		break;
+	case TURN_DO_WAS_RESET:
+		(void)was_reset(reader, reply);
+		break;
+	case TURN_DO_BURY:
+		bury_first(reader);
+		break;
+	case TURN_DO_BREAK:
+		link_break(reader->device);
+		break;
+	case TURN_DO_COMPARE:
+		return tries_suffice(reader, reply);
+	case TURN_DO_REFUSE:
+		job_fail(reader->running, header->result, header->reason, header->detail);
+		break;
+	case TURN_DO_ANSWER:
+		card_was_used(reader);
 		turn_done(reader, reply);
-		return;
-	default:
-		assert(false);
+		break;
+	case TURN_DO_FAIL:
+		card_was_used(reader);
+		turn_failed(reader, reply);
+		break;
 	}
+	return true;
+}
+
+void card_reply(struct reader *reader, enum link_step asked, const struct packet *reply)
+{
+	enum turn_event event = reply->header.result < 0 ? TURN_BAD : TURN_GOOD;
+	const struct turn_step *step = turn_step(asked, event);
+
+	assert(step);
+	if (turn_perform(reader, step->action, reply))
+		turn_next(reader, step->to);
 }
 
 void card_forget(struct reader *reader, struct context *context)
 {
 	txn_abandon(reader, context);
-	if (reader->owner == context) {
-		reader->owner = NULL;
-		reader->drop_due = reader->dirty;
-	}
+	if (reader->security.owner == context)
+		security_happens(&reader->security, SECURITY_LEFT, context);
 	(void)timer_arm(&reader->broker->loop, &reader->kick, 0);	/* -ENOMEM: the next event kicks */
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "daemon/broker/link.h"
 #include "proto/packet.h"
 
 struct reader;
@@ -12,7 +13,7 @@ struct context;
 
 /* Starts the next thing to do, if the driver is free. Call whenever something may have changed. */
 void card_kick(struct reader *reader);
-/* The reply to link->step. The step is over when this is called. */
-void card_reply(struct reader *reader, int step, const struct packet *reply);
+/* The reply to what the driver was @asked. The link is free again when this is called. */
+void card_reply(struct reader *reader, enum link_step asked, const struct packet *reply);
 /* @context goes: its state must not stay in the card. */
 void card_forget(struct reader *reader, struct context *context);

@@ -145,7 +145,7 @@ static int link_take(struct device *device, struct bytes frame)
 		return -EPROTO;
 
 	struct reader *whose = link->whose;
-	int step = link->step;
+	enum link_step step = link->step;
 
 	link->step = LINK_IDLE;
 	link->whose = NULL;

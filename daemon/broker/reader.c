@@ -123,8 +123,8 @@ static void forget_card(struct reader *reader, uint32_t state)
 	memset(reader->entry.atr, 0, sizeof(reader->entry.atr));
 	memset(reader->entry.card, 0, sizeof(reader->entry.card));
 	memset(reader->entry.serial, 0, sizeof(reader->entry.serial));
-	reader->dirty = reader->drop_due = reader->reset_due = reader->sessions_stay = false;
-	reader->owner = NULL;
+	reader->reset_due = reader->sessions_stay = false;
+	security_happens(&reader->security, SECURITY_REMOVED, NULL);
 	free_dead_keys(reader);
 }
 
@@ -133,7 +133,6 @@ static void lose_card(struct reader *reader, uint32_t state, enum context_event 
 {
 	forget_card(reader, state);
 	reader_tell(reader, event, reason);
-	reader->drop_due = false;
 	free_dead_keys(reader);
 }
 
@@ -202,6 +201,7 @@ static void serve_waiters(struct reader *reader)
 static void card_inserted(struct reader *reader, const struct kf_drv_event *event)
 {
 	reader->entry.state = KF_READER_CARD;
+	security_happens(&reader->security, SECURITY_INSERTED, NULL);
 	reader->sessions_stay = event->flags & KF_CARD_SESSIONS_STAY;
 	set_atr(reader, BYTES(event->atr, event->atr_len));
 	set_serial(reader, BYTES(event->serial, event->serial_len));
@@ -226,12 +226,8 @@ static void card_removed(struct reader *reader, uint32_t state)
 void reader_was_reset(struct reader *reader, struct bytes atr)
 {
 	set_atr(reader, atr);
-	reader->dirty = reader->drop_due = reader->reset_due = false;
-	if (reader->owner) {
-		reader->owner->pin_lost |= reader->owner->pins != 0;
-		reader->owner->pins = 0;
-	}
-	reader->owner = NULL;
+	reader->reset_due = false;
+	security_happens(&reader->security, SECURITY_RESET, NULL);
 	free_dead_keys(reader);
 	reader_tell(reader, CONTEXT_RESET, KF_REASON_RESET);
 	reader_announce(reader, KF_CHANGE_CARD_RESET);

@@ -11,6 +11,7 @@
 #include "daemon/broker/link.h"
 #include "daemon/shared/loop.h"
 #include "daemon/broker/queue.h"
+#include "daemon/broker/security.h"
 #include "daemon/broker/txn.h"
 #include "proto/packet.h"
 
@@ -24,9 +25,7 @@ struct job;
  * @queue:	jobs for the card
  * @waiters:	jobs that wait for a card to come
  * @running:	the job whose turn it is; NULL between turns
- * @owner:	whose security state is in the card; NULL: nobody's
- * @dirty:	there may be some in it
- * @drop_due:	the security state must go before anything else
+ * @security:	whose security status is in the card
  * @reset_due:	the card must be reset before anything else
  * @dead_keys:	session objects nobody can reach any more, to be destroyed in the card
  * @kick:	calls card_kick() from the loop, for those who must not do it themselves
@@ -42,11 +41,11 @@ struct reader {
 	struct queue queue;
 	struct list waiters;
 	struct job *running;
-	struct context *owner;
+	struct security security;
 	struct txn txn;
 	struct list dead_keys;
 	struct timer kick;
-	bool dirty, drop_due, reset_due, sessions_stay;
+	bool reset_due, sessions_stay;
 };
 
 /* Return: 0, -ENOMEM, -EDQUOT. */

@@ -118,13 +118,13 @@ static void describe_context(struct kf_client_entry *row, const struct client *c
 	row->n_waiting = (uint32_t)queue_count(&reader->queue, client);
 	if (waits_for_txn(client, context))
 		row->flags |= KF_CLIENT_TXN_WAITS;
-	if (reader->owner == context && context->pins)
+	if (reader->security.owner == context && context->pins)
 		row->flags |= KF_CLIENT_PIN;
 	if (reader->running && reader->running->context == context)
 		row->flags |= KF_CLIENT_RUNNING;
 	if (txn->holder != context)
 		return;
-	row->flags |= txn->implied ? KF_CLIENT_HELD : KF_CLIENT_TXN;
+	row->flags |= txn->state == TXN_FOR_KEYS ? KF_CLIENT_HELD : KF_CLIENT_TXN;
 	row->held_ms = age_ms(txn->since_ns, now);
 	row->left_ms = ms_until(txn->timer.at_ns, now);
 	memcpy(row->txn, txn->name, sizeof(row->txn));

@@ -1,44 +1,55 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daemon/broker/txn.c - The table of the header's picture, and the one place that performs it.
+ */
 #include "daemon/broker/txn.h"
 
 #include "daemon/broker/broker.h"
 #include "daemon/broker/card.h"
 #include "daemon/broker/client.h"
 #include "daemon/broker/reader.h"
+#include "daemon/broker/step.h"
 
-static void txn_clear(struct reader *reader)
+#include <assert.h>
+
+static const struct txn_step steps[] = {
+#define STEP(from, event, to, action) { TXN_##from, TXN_##event, TXN_##to, TXN_DO_##action },
+#include "daemon/broker/txn.def"
+#undef STEP
+};
+
+const struct txn_step *txn_step(enum txn_state state, enum txn_event event)
+{
+	return STEP_FIND(steps, state, event);
+}
+
+static void clear(struct reader *reader)
 {
 	timer_disarm(&reader->broker->loop, &reader->txn.timer);
 	reader->txn.holder = NULL;
-	reader->txn.implied = false;
 }
 
-static void txn_ran_out(struct timer *timer)
+static void lapse(struct reader *reader)
 {
-	struct txn *txn = list_entry(timer, struct txn, timer);
-	struct reader *reader = list_entry(txn, struct reader, txn);
-	struct context *holder = txn->holder;
+	const struct txn *txn = &reader->txn;
+	const struct client *client = txn->holder->client;
 
 	log_provoked(&reader->broker->log,
 		     "client=%u uid=%u reader=%s: transaction \"%s\" ended at its deadline",
-		     holder->client->number, holder->client->uid, reader->entry.name, txn->name);
-	holder->txn_expired = !txn->implied;
-	txn_clear(reader);
-	if (reader->dirty)
-		reader->drop_due = true;
-	if (reader->owner)
-		reader->owner->pin_lost |= reader->owner->pins != 0;
+		     client->number, client->uid, reader->entry.name, txn->name);
+	clear(reader);
+	security_happens(&reader->security, SECURITY_RAN_OUT, NULL);
 	card_kick(reader);
 }
 
-int txn_begin(struct reader *reader, struct context *context, uint32_t hold_ms, const char *name)
+static void txn_ran_out(struct timer *timer);
+
+static int take(struct reader *reader, struct context *context, uint32_t hold_ms, const char *name)
 {
 	struct txn *txn = &reader->txn;
 	uint64_t now = now_ns();
 	int r;
 
-	if (txn->holder && !txn->implied)
-		return -EPROTO;
 	if (hold_ms == 0)
 		hold_ms = TXN_DEFAULT_MS;
 	if (hold_ms > KF_TXN_MAX_MS)
@@ -49,33 +60,91 @@ int txn_begin(struct reader *reader, struct context *context, uint32_t hold_ms, 
 		return r;
 	txn->holder = context;
 	txn->since_ns = now;
-	txn->implied = false;
 	context->txn_expired = false;
 	packet_set_string(txn->name, name);
 	return 0;
 }
 
+/* What takes a transaction may fail, and goes through begin(). Return: 0, or -EPROTO. */
+static int txn_happens(struct reader *reader, enum txn_event event)
+{
+	struct txn *txn = &reader->txn;
+	const struct txn_step *step = txn_step(txn->state, event);
+
+	if (!step)
+		return -EPROTO;
+	txn->state = step->to;
+	switch (step->action) {
+	case TXN_DO_NOTHING:
+		break;
+	case TXN_DO_CLEAR:
+		clear(reader);
+		break;
+	case TXN_DO_EXPIRE:
+		txn->holder->txn_expired = true;
+		lapse(reader);
+		break;
+	case TXN_DO_LAPSE:
+		txn->holder->txn_expired = false;
+		lapse(reader);
+		break;
+	case TXN_DO_TAKE:
+		assert(false);
+	}
+	return 0;
+}
+
+static void txn_ran_out(struct timer *timer)
+{
+	struct txn *txn = list_entry(timer, struct txn, timer);
+	int r = txn_happens(list_entry(txn, struct reader, txn), TXN_RAN_OUT);
+
+	assert(r == 0);
+}
+
+static int begin(struct reader *reader, enum txn_event event, struct context *context,
+		 uint32_t hold_ms, const char *name)
+{
+	const struct txn_step *step = txn_step(reader->txn.state, event);
+	int r = step ? 0 : -EPROTO;
+
+	if (step && step->action == TXN_DO_TAKE)
+		r = take(reader, context, hold_ms, name);
+	if (r == 0)
+		reader->txn.state = step->to;
+	return r;
+}
+
+int txn_begin(struct reader *reader, struct context *context, uint32_t hold_ms, const char *name)
+{
+	return begin(reader, TXN_BEGUN, context, hold_ms, name);
+}
+
 int txn_end(struct reader *reader, struct context *context, uint16_t *reason)
 {
-	if (reader->txn.holder != context || reader->txn.implied) {
+	int r = reader->txn.holder == context ? txn_happens(reader, TXN_ENDED) : -EPROTO;
+
+	if (r < 0) {
 		*reason = context->txn_expired ? KF_REASON_TXN_EXPIRED : KF_REASON_TXN_NONE;
 		context->txn_expired = false;
-		return -EPROTO;
 	}
-	txn_clear(reader);
-	return 0;
+	return r;
 }
 
 void txn_abandon(struct reader *reader, struct context *context)
 {
 	if (reader->txn.holder == context)
-		txn_clear(reader);
+		(void)txn_happens(reader, TXN_HOLDER_LEFT);
 }
 
 void txn_hold_for_keys(struct reader *reader, struct context *context)
 {
-	if (reader->txn.holder)
-		return;
-	if (txn_begin(reader, context, TXN_KEYS_MS, "session keys") == 0)
-		reader->txn.implied = true;
+	/* -ENOMEM: they go with the next client's turn */
+	(void)begin(reader, TXN_KEYS_CAME, context, TXN_KEYS_MS, "session keys");
+}
+
+void txn_keys_gone(struct reader *reader, struct context *context)
+{
+	if (reader->txn.holder == context)
+		(void)txn_happens(reader, TXN_KEYS_WENT);
 }

@@ -92,6 +92,43 @@ TEST_F(card, it_does_not_stay_behind_when_its_client_leaves)
 	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP));
 }
 
+/* The driver powers the card anew of its own accord, tells so, and only then finds our PIN waiting. */
+static void verify_behind_a_reset(struct fixture_card *self, bool leaves)
+{
+	struct packet pin = ask_pin(self->ca, KF_PIN_LAST_TRY);
+
+	self->rig.hold = true;
+	(void)peer_send(&self->a, &pin);
+	rig_run(&self->rig);
+	driver_event(&self->rig, KF_CHANGE_CARD_RESET, 0);
+	rig_run(&self->rig);
+	if (leaves) {
+		self->a.fd = fd_close(self->a.fd);
+		rig_run(&self->rig);
+	}
+	self->rig.hold = false;
+	self->rig.n_asked = 0;
+	driver_answer(&self->rig, &self->rig.held);
+	rig_run(&self->rig);
+}
+
+TEST_F(card, a_pin_verified_behind_a_reset_never_serves_another)
+{
+	struct packet reply = { 0 };
+
+	verify_behind_a_reset(self, false);
+	ASSERT_TRUE(peer_get(&self->a, &reply));
+	EXPECT_EQ(0, reply.header.result);
+	EXPECT_EQ(0, plain(self, &self->b, KF_SIGN, self->cb));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_SIGN));
+}
+
+TEST_F(card, a_pin_verified_behind_a_reset_does_not_outlive_its_client)
+{
+	verify_behind_a_reset(self, true);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP));
+}
+
 TEST_F(card, a_second_context_of_the_same_client_does_not_have_it)
 {
 	uint64_t second = peer_open(&self->rig, &self->a);
@@ -353,7 +390,7 @@ TEST_F(card, parts_and_results_reach_the_client)
 
 TEST_F(card, what_waits_is_cancelled_at_once)
 {
-	struct packet sign = ask(KF_SIGN, self->ca), cancel = ask(KF_CANCEL, 0), reply;
+	struct packet sign = ask(KF_SIGN, self->ca), cancel = ask(KF_CANCEL, 0), reply = { 0 };
 	uint32_t second;
 
 	self->rig.hold = true;
@@ -406,7 +443,7 @@ TEST_F(card, another_clients_requests_cannot_be_cancelled)
 
 TEST_F(card, what_waits_too_long_never_reaches_the_card)
 {
-	struct packet sign = ask(KF_SIGN, self->ca), first = ask(KF_SIGN, self->cb), reply;
+	struct packet sign = ask(KF_SIGN, self->ca), first = ask(KF_SIGN, self->cb), reply = { 0 };
 
 	self->rig.hold = true;
 	peer_send(&self->b, &first);
@@ -422,7 +459,7 @@ TEST_F(card, what_waits_too_long_never_reaches_the_card)
 
 TEST_F(card, a_driver_silent_beyond_the_deadline_is_given_up)
 {
-	struct packet sign = ask(KF_SIGN, self->ca), reply;
+	struct packet sign = ask(KF_SIGN, self->ca), reply = { 0 };
 
 	self->rig.hold = true;
 	peer_send(&self->a, &sign);
@@ -574,7 +611,7 @@ FIXTURE_TEARDOWN(liar)
 
 TEST_F(liar, a_reply_to_something_else_costs_it_too)
 {
-	struct packet sign = ask(KF_SIGN, self->ca), reply, got;
+	struct packet sign = ask(KF_SIGN, self->ca), reply, got = { 0 };
 
 	self->rig.hold = true;
 	peer_send(&self->a, &sign);
@@ -605,7 +642,7 @@ TEST_F(liar, a_driver_cannot_announce_readers_or_a_second_card)
 
 TEST_F(card, a_reset_that_ends_after_the_card_was_taken_out_resets_nothing)
 {
-	struct packet reset = ask(KF_CARD_RESET, self->ca), wait = ask(KF_CONTEXT_OPEN, 0), reply;
+	struct packet reset = ask(KF_CARD_RESET, self->ca), wait = ask(KF_CONTEXT_OPEN, 0), reply = { 0 };
 
 	self->rig.hold = true;
 	peer_send(&self->a, &reset);

@@ -147,8 +147,8 @@ TEST_F(device, a_pin_of_one_slot_says_nothing_of_the_other)
 	EXPECT_ASKED(&self->rig, KF_PIN_VERIFY);
 	EXPECT_EQ(0, status_of(self, &self->b, self->b_context));
 	EXPECT_ASKED(&self->rig, KF_PIN_STATUS);	/* no drop: it is another card */
-	EXPECT_EQ(0u, device_slot(device_of(self), 1)->owner ? 1u : 0u);
-	EXPECT_TRUE(device_slot(device_of(self), 0)->dirty);
+	EXPECT_EQ(SECURITY_CLEAN, device_slot(device_of(self), 1)->security.state);
+	EXPECT_EQ(SECURITY_OWNED, device_slot(device_of(self), 0)->security.state);
 }
 
 TEST_F(device, a_reset_of_one_card_leaves_the_other)
@@ -285,7 +285,7 @@ TEST_F(device, while_it_powers_a_card_nothing_is_asked)
 
 TEST_F(device, who_waits_for_that_waits_no_longer_than_its_own_deadline)
 {
-	struct packet reply;
+	struct packet reply = { 0 };
 	struct job *job;
 
 	powers(self, 30000);

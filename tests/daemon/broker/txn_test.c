@@ -3,6 +3,25 @@
 #include "daemon/broker/txn.h"
 #include "tests/daemon/broker/rig.h"
 
+/* Every pair, so that a new state or event cannot be forgotten here. X: no row, on purpose. */
+TEST(every_pair_of_state_and_event_is_decided)
+{
+#define X -1
+	static const int want[TXN_STATES][TXN_EVENTS] = {
+		/*               BEGUN     ENDED     KEYS_CAME     KEYS_WENT  RAN_OUT   HOLDER_LEFT */
+		[TXN_NONE] =     { TXN_HELD, X,        TXN_FOR_KEYS, TXN_NONE, X,        X },
+		[TXN_FOR_KEYS] = { TXN_HELD, X,        TXN_FOR_KEYS, TXN_NONE, TXN_NONE, TXN_NONE },
+		[TXN_HELD] =     { X,        TXN_NONE, TXN_HELD,     TXN_HELD, TXN_NONE, TXN_NONE },
+	};
+
+	for (int s = 0; s < TXN_STATES; s++)
+		for (int e = 0; e < TXN_EVENTS; e++) {
+			const struct txn_step *step = txn_step((enum txn_state)s, (enum txn_event)e);
+
+			EXPECT_EQ(want[s][e], step ? (int)step->to : X);
+		}
+}
+
 FIXTURE(txn) { struct rig rig; struct peer a; struct context *context; struct txn *txn; };
 FIXTURE_SETUP(txn)
 {
@@ -43,7 +62,7 @@ TEST_F(txn, one_held_for_keys_gives_way_to_a_real_one_and_cannot_be_ended)
 	EXPECT_EQ(-EPROTO, txn_end(self->rig.reader, self->context, &reason));
 	EXPECT_EQ(KF_REASON_TXN_NONE, reason);
 	EXPECT_EQ(0, txn_begin(self->rig.reader, self->context, 0, "x"));
-	EXPECT_FALSE(self->txn->implied);
+	EXPECT_EQ(TXN_HELD, self->txn->state);
 	EXPECT_EQ(0, txn_end(self->rig.reader, self->context, &reason));
 }
 
