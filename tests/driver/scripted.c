@@ -268,8 +268,11 @@ static void behave(struct scripted *s, const uint8_t *p, size_t n)
 /* A scripted ATR powers the card as ours does. */
 static void note_power(struct scripted *s, const uint8_t *p, const struct scripted_step *step)
 {
-	if (p[0] == 0x01 && p[1] == CCID_POWER_ON && step->say[0] && strstr(step->say[0], "ss 00"))
-		become_powered(s);
+	if (p[0] != 0x01 || p[1] != CCID_POWER_ON)
+		return;
+	for (int i = 0; i < SCRIPTED_SAY && step->say[i]; i++)
+		if (strstr(step->say[i], "ss 00"))
+			become_powered(s);
 }
 
 static bool matches(const struct scripted *s, const uint8_t *p, size_t n)
