@@ -229,35 +229,52 @@ static bool is_broken_off(int r)
 	return r == -ENOMEDIUM || r == -EIO || r == -ENODEV || r == -ESTALE;
 }
 
-static void wait_for_the_card(int step)
+static int wait_for_the_card(void)
 {
-	int r = -ENOENT;
-
 	context = kf_context_close(context);
-	for (int i = 0; r < 0 && i < RETRIES; i++) {
-		r = kf_context_open(client, NULL, KF_OPEN_WAIT, &context);
-		if (r < 0)
-			(void)poll(NULL, 0, RETRY_MS);
-	}
-	must(step, r);
+	return kf_context_open(client, NULL, KF_OPEN_WAIT, &context);
 }
 
 /*
  * Handle and session ended with the reader, and whether K2 is in the card nobody here knows. The
  * library asks the card first, and sends K2 only if the card has no receipt for it.
  */
+static int bring_once(const uint8_t *wrapped, size_t wrapped_len, const uint8_t *iv,
+		      const uint8_t *item, size_t n, struct kf_injection **injection)
+{
+	struct kf_card *card = NULL;
+	int r = wait_for_the_card();
+
+	if (r == 0)
+		r = kf_card_read(context, &card);
+	if (r == 0) {
+		must(27, kf_injection_new(kf_card_serial(card), sid, KF_METHOD_RSA, wrapped,
+					  wrapped_len, injection));
+		must(27, kf_injection_add(*injection, KF_FUNCTION_IMPORT_KEYPAIR, iv, KF_CHAIN_CBC,
+					  item, n));
+		r = kf_injection_run(*injection, context, pin, pin_len, 0);
+	}
+	if (r < 0)
+		*injection = kf_injection_free(*injection);
+	kf_card_free(card);
+	return r;
+}
+
+/*
+ * A card leaves before its reader does, and may be seen before it stays: what is opened in between
+ * breaks off once more.
+ */
 static void bring_again(const uint8_t *wrapped, size_t wrapped_len, const uint8_t *iv,
 			const uint8_t *item, size_t n, struct kf_injection **injection)
 {
-	struct kf_card *card = NULL;
+	int r = bring_once(wrapped, wrapped_len, iv, item, n, injection);
 
-	wait_for_the_card(27);
-	must(27, kf_card_read(context, &card));
-	must(27, kf_injection_new(kf_card_serial(card), sid, KF_METHOD_RSA, wrapped, wrapped_len,
-				  injection));
-	must(27, kf_injection_add(*injection, KF_FUNCTION_IMPORT_KEYPAIR, iv, KF_CHAIN_CBC, item, n));
-	must(27, kf_injection_run(*injection, context, pin, pin_len, 0));
-	kf_card_free(card);
+	for (int i = 0; (is_broken_off(r) || r == -ENOENT) && i < RETRIES; i++) {
+		steps_remark("27 once more: %s", kf_client_error(client)->why);
+		(void)poll(NULL, 0, RETRY_MS);
+		r = bring_once(wrapped, wrapped_len, iv, item, n, injection);
+	}
+	must(27, r);
 }
 
 /* Steps 27 to 30. The last answer is the card's own, signed. */

@@ -18,7 +18,8 @@ outside_card() {
 	while read -r word; do
 		case $word in
 		insert)
-			[ -z "$pid" ] || kill -KILL "$pid"
+			# Its state is locked until it has gone.
+			[ -z "$pid" ] || { kill -KILL "$pid"; wait "$pid"; } 2>/dev/null
 			"$(built bin/keyferry-vreader)" run --state "$dir/card" \
 				--vscard "$dir/card.sock" >>"$dir/card.log" 2>&1 &
 			pid=$!
@@ -222,7 +223,11 @@ unplugged_in_the_middle_of_it_the_client_hears_at_once() {
 
 plugged_in_again_it_completes() {
 	plug
-	within 120 grep -q '^ok 31 ' /tmp/voyage/server
+	vm_wait 120 grep '^ok 31 ' /tmp/voyage/server || {
+		alice keyferry reader list || true
+		journalctl -q --no-pager -n 30 -u keyferryd -u keyferry-broker
+		fail "$(tail -n 5 /tmp/voyage/client; tail -n 1 /tmp/voyage/server)"
+	}
 	cat /tmp/voyage/client /tmp/voyage/server
 	for i in $(seq 1 31); do grep -q "^ok $i " /tmp/voyage/client /tmp/voyage/server; done
 	grep -q '^ok 27 .*kf_injection_run()' /tmp/voyage/client
