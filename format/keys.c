@@ -52,6 +52,10 @@ static int type_of(EVP_PKEY *key, enum kf_key_type *out)
 
 	if (EVP_PKEY_is_a(key, "RSA"))
 		return rsa_type_of(key, out);
+	if (EVP_PKEY_is_a(key, "X25519")) {
+		*out = KF_KEY_X25519;
+		return 0;
+	}
 	if (!EVP_PKEY_is_a(key, "EC") ||
 	    EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
 					   NULL) != 1)
@@ -80,6 +84,8 @@ int key_generate(enum kf_key_type type, EVP_PKEY **out)
 		key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)key_type_bits(type));
 	else if (key_type_is_ec(type))
 		key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", key_type_group(type));
+	else if (type == KF_KEY_X25519)
+		key = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	else
 		return -EOPNOTSUPP;
 	if (!key)
@@ -129,6 +135,13 @@ static bool ec_public_is_in_form(EVP_PKEY *key)
 	       strcmp(encoding, OSSL_PKEY_EC_ENCODING_GROUP) == 0;
 }
 
+static bool public_is_in_form(EVP_PKEY *key, enum kf_key_type type)
+{
+	if (key_type_is_rsa(type))
+		return rsa_public_is_allowed(key);
+	return type == KF_KEY_X25519 || ec_public_is_in_form(key);
+}
+
 /* One form only: what OpenSSL reads must be what it would write. */
 int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type)
 {
@@ -150,7 +163,7 @@ int spki_parse(struct bytes der, EVP_PKEY **out, enum kf_key_type *type)
 	r = type_of(key, type);
 	if (r < 0)
 		return ossl_end(r);
-	good = key_type_is_rsa(*type) ? rsa_public_is_allowed(key) : ec_public_is_in_form(key);
+	good = public_is_in_form(key, *type);
 	if (!good || key_spki(key, &again) < 0 || !bytes_equal(pack_done(&again), der))
 		return ossl_end(-EBADMSG);
 	*out = take_ptr(key);
@@ -248,6 +261,30 @@ static int ec_plain_encode(EVP_PKEY *key, size_t size, struct packer *p, struct 
 	return 0;
 }
 
+/* The 32 bytes [RFC 7748 5]: such a key travels nowhere, the card alone keeps it. */
+static int x25519_encode(EVP_PKEY *key, struct packer *p)
+{
+	size_t n = key_type_size(KF_KEY_X25519);
+	uint8_t *at = pack_reserve(p, n);
+
+	if (!at)
+		return -EMSGSIZE;
+	return EVP_PKEY_get_raw_private_key(key, at, &n) == 1 ? 0 : -EINVAL;
+}
+
+static int x25519_decode(struct bytes raw, EVP_PKEY **out)
+{
+	EVP_PKEY *key;
+
+	if (raw.n != key_type_size(KF_KEY_X25519))
+		return -EBADMSG;
+	key = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, raw.p, raw.n);
+	if (!key)
+		return -EIO;
+	*out = key;
+	return 0;
+}
+
 int key_plain_encode(EVP_PKEY *key, struct secret *out)
 {
 	_cleanup_(secret_deinit) struct secret scratch = SECRET_INIT;
@@ -264,6 +301,8 @@ int key_plain_encode(EVP_PKEY *key, struct secret *out)
 		return r;
 	if (key_type_is_rsa(type))
 		r = rsa_plain_encode(key, &p, &scratch);
+	else if (type == KF_KEY_X25519)
+		r = x25519_encode(key, &p);
 	else
 		r = ec_plain_encode(key, key_type_size(type), &p, &scratch);
 	r = ossl_end(r);
@@ -484,5 +523,7 @@ int key_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
 		r = rsa_plain_decode(der, type, out);
 	else if (key_type_is_ec(type))
 		r = ec_plain_decode(der, type, out);
+	else if (type == KF_KEY_X25519)
+		r = x25519_decode(der, out);
 	return ossl_end(r);
 }

@@ -24,7 +24,7 @@ int key_spki(EVP_PKEY *key, struct packer *out);
 
 /*
  * Reads a SubjectPublicKeyInfo in the one form of docs/formats.md 3 (EC: named curve, uncompressed
- * point; RSA: an exponent in range): what comes back encodes to the same bytes.
+ * point; RSA: an exponent in range; or X25519): what comes back encodes to the same bytes.
  *
  * Return: 0 and a key owned by the caller; -EBADMSG; -EOPNOTSUPP for a type not ours;
  * -ENOMEM.

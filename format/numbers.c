@@ -4,7 +4,7 @@
  */
 #include "format/numbers.h"
 
-enum key_kind { KIND_RSA, KIND_EC, KIND_AES };
+enum key_kind { KIND_RSA, KIND_EC, KIND_X, KIND_AES };
 
 static const struct key_row {
 	enum kf_key_type type;
@@ -18,6 +18,7 @@ static const struct key_row {
 	{ KF_KEY_EC_P256, KIND_EC, 256, "p256", "P-256" },
 	{ KF_KEY_EC_P384, KIND_EC, 384, "p384", "P-384" },
 	{ KF_KEY_EC_P521, KIND_EC, 521, "p521", "P-521" },
+	{ KF_KEY_X25519, KIND_X, 255, "x25519", "X25519" },
 	{ KF_KEY_AES_128, KIND_AES, 128, "aes128", NULL },
 	{ KF_KEY_AES_192, KIND_AES, 192, "aes192", NULL },
 	{ KF_KEY_AES_256, KIND_AES, 256, "aes256", NULL },
@@ -156,6 +157,23 @@ bool key_type_is_ec(enum kf_key_type type)
 bool key_type_is_aes(enum kf_key_type type)
 {
 	return key_type_is(type, KIND_AES);
+}
+
+bool key_type_agrees(enum kf_key_type type)
+{
+	return type == KF_KEY_EC_P256 || type == KF_KEY_EC_P384 || type == KF_KEY_X25519;
+}
+
+bool key_type_serves(enum kf_key_type type, enum kf_method method)
+{
+	if (method == KF_METHOD_RSA)
+		return key_type_is_rsa(type);
+	return method == KF_METHOD_ECDH && key_type_agrees(type);
+}
+
+bool method_confirms(enum kf_method method)
+{
+	return method == KF_METHOD_ECDH;
 }
 
 unsigned key_type_bits(enum kf_key_type type)

@@ -53,6 +53,9 @@ enum app_cipher {
 	APP_GCM_DECRYPT = 4,
 };
 
+/* [card-application 5.3]: what each side shows that it has S1 */
+enum { CONFIRMATION_SIZE = 16 };
+
 enum { AES_BLOCK = 16, GCM_IV_SIZE = 12, GCM_TAG_SIZE = 16 };
 
 /* [card-application 1.2]: how S1 is padded under the EXCHANGE key */
@@ -144,13 +147,20 @@ bool key_type_is_rsa(enum kf_key_type type);
 bool key_type_is_ec(enum kf_key_type type);
 bool key_type_is_aes(enum kf_key_type type);
 
-/* RSA: bits of the modulus; EC: bits of the field; AES: of the key; else 0. */
+/* Whether S1 can be agreed on with a static key of @type: P-256, P-384, X25519. */
+bool key_type_agrees(enum kf_key_type type);
+/* Whether an EXCHANGE key of @type serves @method. */
+bool key_type_serves(enum kf_key_type type, enum kf_method method);
+/* Whether @method ends with each side showing the other that it has S1. */
+bool method_confirms(enum kf_method method);
+
+/* RSA: bits of the modulus; EC and X25519: of the field; AES: of the key; else 0. */
 unsigned key_type_bits(enum kf_key_type type);
 
 /* RSA: length of the modulus in bytes; EC: of the field and of the order; AES: of the key. */
 size_t key_type_size(enum kf_key_type type);
 
-/* OpenSSL's group name of an EC type, else NULL. */
+/* OpenSSL's group name of an EC type or X25519, else NULL. */
 const char *key_type_group(enum kf_key_type type);
 
 /* Whether a key of @type may have @purpose: RSA SIGN, DECRYPT; EC SIGN, DERIVE; AES CIPHER. */

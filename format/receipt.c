@@ -6,6 +6,18 @@
 #include "format/receipt.h"
 #include "format/der.h"
 
+/* 16 bytes or none, as the method says: there is one form of a receipt. */
+static void take_confirmation(struct unpacker *u, struct receipt *r)
+{
+	struct bytes b = der_take(u, DER_OCTETS);
+
+	r->confirms = method_confirms(r->method);
+	if (b.n != (r->confirms ? sizeof(r->confirmation) : 0))
+		unpack_fail(u);
+	else if (r->confirms)
+		memcpy(r->confirmation, b.p, sizeof(r->confirmation));
+}
+
 int receipt_parse(struct bytes der, struct receipt *out)
 {
 	struct unpacker whole = unpack_begin(der);
@@ -23,6 +35,7 @@ int receipt_parse(struct bytes der, struct receipt *out)
 	r.function = (enum kf_function)der_enum(&u);
 	r.method = (enum kf_method)der_enum(&u);
 	der_copy(&u, r.exchange, sizeof(r.exchange));
+	take_confirmation(&u, &r);
 	r.container = (uint32_t)der_uint(&u, UINT8_MAX);
 	r.pin = (uint32_t)der_uint(&u, UINT8_MAX);
 	r.key_type = (enum kf_key_type)der_enum(&u);
@@ -54,6 +67,7 @@ void receipt_pack(struct packer *p, const struct receipt *r)
 	der_put_uint(p, DER_ENUMERATED, r->function);
 	der_put_uint(p, DER_ENUMERATED, r->method);
 	der_put(p, DER_OCTETS, BYTES_OF(r->exchange));
+	der_put(p, DER_OCTETS, r->confirms ? BYTES_OF(r->confirmation) : BYTES_NONE);
 	der_put_uint(p, DER_INTEGER, r->container);
 	der_put_uint(p, DER_INTEGER, r->pin);
 	der_put_uint(p, DER_ENUMERATED, r->key_type);

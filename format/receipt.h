@@ -16,6 +16,7 @@ enum receipt_result { RECEIPT_INSTALLED = 0 };
 /**
  * struct receipt - the signed facts, in the order of docs/formats.md 7
  * @item:	SHA-256 of the whole item as the card received it
+ * @confirmation: the card's, of the methods that have one; else @confirms is false
  * @sender:	injector whose signature the card checked, or absent: unauthenticated
  * @counter:	the card's counter after the commit
  * @evidence:	SubjectPublicKeyInfo the card recomputed from the private key; borrowed
@@ -29,6 +30,8 @@ struct receipt {
 	enum kf_function function;
 	enum kf_method method;
 	uint8_t exchange[KF_DIGEST_SIZE];
+	bool confirms;
+	uint8_t confirmation[CONFIRMATION_SIZE];
 	uint32_t container;
 	uint32_t pin;
 	enum kf_key_type key_type;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * format/seal.c - KBKDF, AES-256-CBC, CMAC-AES-256 and RSA-OAEP, all by OpenSSL; what is ours is
+ * format/seal.c - AES-256-CBC, CMAC-AES-256 and RSA-OAEP, all by OpenSSL; what is ours is
  * which bytes go in. Intermediate plaintext never leaves a struct secret.
  */
 #include "format/seal.h"
+#include "format/kdf.h"
 #include "format/ossl.h"
 
 #include <openssl/core_names.h>
@@ -13,37 +14,6 @@
 #include <stdio.h>
 
 enum { KEY_SIZE = 32, BLOCK = 16 };
-
-/* OpenSSL takes non-const pointers in its parameters and does not write through them. */
-static OSSL_PARAM param_text(const char *key, const char *text)
-{
-	return OSSL_PARAM_construct_utf8_string(key, (char *)(uintptr_t)text, 0);
-}
-
-static OSSL_PARAM param_bytes(const char *key, struct bytes b)
-{
-	return OSSL_PARAM_construct_octet_string(key, (void *)(uintptr_t)b.p, b.n);
-}
-
-/* [SP 800-108 5.1]: counter mode with CMAC-AES-256; OpenSSL writes counter, 00 and L itself. */
-static int derive_one(const struct secret *s1, const char *label, struct bytes context,
-		      uint8_t out[static KEY_SIZE])
-{
-	ossl_begin();
-	_cleanup_(EVP_KDF_freep) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "KBKDF", NULL);
-	_cleanup_(EVP_KDF_CTX_freep) EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-	OSSL_PARAM params[] = {
-		param_text(OSSL_KDF_PARAM_MODE, "counter"),
-		param_text(OSSL_KDF_PARAM_MAC, "CMAC"),
-		param_text(OSSL_KDF_PARAM_CIPHER, "AES-256-CBC"),
-		param_bytes(OSSL_KDF_PARAM_KEY, secret_bytes(s1)),
-		param_bytes(OSSL_KDF_PARAM_SALT, BYTES(label, strlen(label))),
-		param_bytes(OSSL_KDF_PARAM_INFO, context),
-		OSSL_PARAM_construct_end(),
-	};
-
-	return ossl_end(ctx && EVP_KDF_derive(ctx, out, KEY_SIZE, params) == 1 ? 0 : -EIO);
-}
 
 int item_keys_derive(struct item_keys *keys, const struct secret *s1,
 		     const struct item_place *place)
@@ -65,7 +35,7 @@ int item_keys_derive(struct item_keys *keys, const struct secret *s1,
 		char label[64];
 
 		(void)snprintf(label, sizeof(label), "keyferry/%s/%s/%s", method, function, uses[i]);
-		r = derive_one(s1, label, pack_done(&context), keys->all.p + i * KEY_SIZE);
+		r = kbkdf(s1, label, pack_done(&context), keys->all.p + i * KEY_SIZE, KEY_SIZE);
 	}
 	if (r < 0) {
 		item_keys_deinit(keys);
