@@ -7,12 +7,12 @@ import os
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils, x25519
 
 import formats
 from der import Malformed, Reader, take_all, tlv
-from formats import (AID, BODY, CURVES, DECRYPT, DERIVE, EXCHANGE, GENERATED, IMPORT_KEY_PAIR, INJECTED,
-                     INJECTED_OPEN, ITEM, KEK, KEY_TYPES, METHOD_RSA, PADDING_OAEP, RECEIPT, RSA_BITS,
+from formats import (AID, BODY, CURVES, DECRYPT, DERIVE, EXCHANGE, EXCHANGES, GENERATED, IMPORT_KEY_PAIR, INJECTED,
+                     INJECTED_OPEN, ITEM, KEK, KEY_TYPES, METHOD_ECDH, METHOD_RSA, PADDING_OAEP, RECEIPT, RSA_BITS, X25519,
                      SHARED, SIGN, SIGNED_RECEIPT, SIGNED_STATEMENT, STATEMENT, SUITE_CBC_CMAC, VIRTUAL,
                      sha256)
 
@@ -126,6 +126,8 @@ class Offer:
     exchange: Key
     standing: bool
     target: int
+    method: int = METHOD_RSA
+    opened: bytes = b""
     tries: int = TRIES
     next: int = 1
     count: int = None
@@ -262,13 +264,14 @@ class Card:
 
     def information(self):
         info = [
-            b"\x01", self.serial.encode(), bytes([self.level]), bytes([METHOD_RSA]), bytes(KEY_TYPES),
+            b"\x01", self.serial.encode(), bytes([self.level]), bytes([METHOD_RSA, METHOD_ECDH]), bytes(KEY_TYPES),
             ALGORITHMS, bytes([PADDING_OAEP]), bytes([SUITE_CBC_CMAC]), bytes([CONTAINERS]),
             CERTIFICATE.to_bytes(2, "big"), LONGEST.to_bytes(2, "big"), LONGEST.to_bytes(2, "big"),
             bytes([OFFERS]), bytes([SESSIONS])]
         if self.injectors:
             info.append(b"".join(self.injector_hashes()))
-        return tlv(0xE1, *(tlv(tag, value) for tag, value in enumerate(info, 0x80)))
+        return tlv(0xE1, *(tlv(tag, value) for tag, value in enumerate(info, 0x80)),
+                   tlv(0x91, bytes(sum(EXCHANGES.values(), []))))
 
     def injector_hashes(self):
         return [sha256(formats.spki(key)) for key in self.injectors]
@@ -330,14 +333,14 @@ class Card:
     def generate(self, command):
         require(command.p1 == 0x80 and command.p2 < CONTAINERS, 0x6A86)
         kind, purpose, policy = command.objects(_80=1, _81=1, _82=1)
-        valid = formats.valid_pair(kind, purpose) or (kind in RSA_BITS and purpose == EXCHANGE)
+        valid = formats.valid_pair(kind, purpose) or (purpose == EXCHANGE and kind in sum(EXCHANGES.values(), []))
         require(valid and policy <= 1, 0x6A80)
         require(not self.containers[command.p2], 0x6985)
         self.need_pin()
         key = self.new_key(kind, purpose, policy)
         self.replace(command.p2, key)
         public = key.key.public_key()
-        if kind in CURVES:
+        if kind not in RSA_BITS:
             return tlv(0x7F49, tlv(0x86, formats.point(public)))
         numbers = public.public_numbers()
         return tlv(0x7F49, tlv(0x81, _unsigned(numbers.n)), tlv(0x82, _unsigned(numbers.e)))
@@ -346,6 +349,8 @@ class Card:
     def new_key(kind, purpose, policy):
         if kind in RSA_BITS:
             key = rsa.generate_private_key(65537, RSA_BITS[kind])
+        elif kind == X25519:
+            key = x25519.X25519PrivateKey.generate()
         else:
             key = ec.generate_private_key(CURVES[kind]())
         return Key(key, purpose, GENERATED, policy, exchange_id=os.urandom(16))
@@ -422,7 +427,8 @@ class Card:
         reader.end()
         require([len(x) for x in (nonce, target, method, kind)] == [32, 1, 1, 1], 0x6A80)
         target, kind = target[0], kind[0]
-        require(method[0] == METHOD_RSA and kind in RSA_BITS, 0x6A80)
+        method = method[0]
+        require(kind in EXCHANGES.get(method, []), 0x6A80)
         require(target < CONTAINERS, 0x6A88)
         if standing:
             exchange = self.container(standing[0], 0x6A88)
@@ -432,16 +438,16 @@ class Card:
         if not standing:
             exchange = self.new_key(kind, EXCHANGE, 0)
 
-        statement = self.statement(nonce, target, exchange)
+        statement = self.statement(nonce, target, exchange, method)
         der = STATEMENT.write(statement)
         if len(self.offers) == OFFERS:
             del self.offers[0]
-        self.offers.append(Offer(statement["sid"], sha256(der), exchange, bool(standing), target))
+        self.offers.append(Offer(statement["sid"], sha256(der), exchange, bool(standing), target, method))
         return SIGNED_STATEMENT.write({
             "statement": der, "signature": formats.sign(self.device_key, der),
             "exchangeKey": exchange.spki})
 
-    def statement(self, nonce, target, exchange):
+    def statement(self, nonce, target, exchange, method):
         """formats.md 4."""
         held = self.containers[target]
         return {
@@ -450,7 +456,7 @@ class Card:
             "exchangeId": exchange.exchange_id, "exchange": sha256(exchange.spki),
             "exchangeType": exchange.type, "purpose": EXCHANGE, "origin": GENERATED,
             "container": target, "holds": sha256(held.spki) if held else b"",
-            "methods": [METHOD_RSA], "keyTypes": KEY_TYPES, "paddings": [PADDING_OAEP],
+            "methods": [method], "keyTypes": KEY_TYPES, "paddings": [PADDING_OAEP],
             "suites": [SUITE_CBC_CMAC],
             "limits": {"item": LONGEST, "items": ITEMS, "tries": TRIES},
             "injectors": self.injector_hashes(), "sid": os.urandom(16), "nonce": nonce}
@@ -463,30 +469,57 @@ class Card:
         require(command.p2 < CONTAINERS, 0x6A86)
         command.no_data()
         key = self.container(command.p2)
-        require(key.type in RSA_BITS and key.purpose == DECRYPT and key.origin == GENERATED
-                and not key.used, 0x6985)
+        ordinary = DECRYPT if key.type in RSA_BITS else DERIVE
+        require(key.type in sum(EXCHANGES.values(), []) and key.purpose == ordinary
+                and key.origin == GENERATED and not key.used, 0x6985)
         self.need_pin()
         key.purpose, key.exchange_id = EXCHANGE, os.urandom(16)
         self.end_selection(command.p2)
 
     def import_session_key(self, command):
-        require(command.p == METHOD_RSA << 8, 0x6A86)
-        sid, wrapped = command.objects(_80=16, _81=None)
+        require(command.p in (METHOD_RSA << 8, METHOD_ECDH << 8), 0x6A86)
+        sid, given = command.objects(_80=16, _81=None)
         offer = self.find_offer(sid)
-        require(offer, 0x6988)
-        key = offer.exchange.key
-        require(len(wrapped) == key.key_size // 8, 0x6A80)
+        require(offer and offer.method == command.p1, 0x6988)
+        key, kind = offer.exchange.key, offer.exchange.type
+        size = key.key_size // 8 if kind in RSA_BITS else {4: 65, 5: 97, X25519: 32}[kind] + 16
+        require(len(given) == size, 0x6A80)
         number = next((n for n in range(1, SESSIONS + 1) if n not in self.sessions), None)
         require(number, 0x6A84)
         self.need_pin()
+        if offer.method == METHOD_ECDH:
+            s1, confirmation = self.confirmed(offer, given)
+            self.sessions[number] = (sid, s1, confirmation)
+            return tlv(0x80, bytes([number])) + tlv(0x81, confirmation)
         s1 = os.urandom(32)
         try:
-            unwrapped = key.decrypt(wrapped, formats.oaep(offer.h))
+            unwrapped = key.decrypt(given, formats.oaep(offer.h))
             s1 = unwrapped if len(unwrapped) == 32 else s1
         except ValueError:
             pass  # "the card goes on with 32 fresh random bytes"
-        self.sessions[number] = (sid, s1)
+        self.sessions[number] = (sid, s1, b"")
         return tlv(0x80, bytes([number]))
+
+    def confirmed(self, offer, given):
+        """5.3, methods that confirm: S1 and the card's confirmation."""
+        self.spend(offer)
+        public, shown = given[:-16], given[-16:]
+        try:
+            z = formats.shared_secret(offer.exchange.key, public)
+        except Malformed:
+            z = os.urandom(32)
+        fixed = formats.point(offer.exchange.key.public_key())
+        s1, host, mine = formats.agree(offer.exchange.type, z, public, fixed, offer.h)
+        require(hmac.compare_digest(host, shown), 0x6988)
+        require(offer.opened in (b"", sha256(given)), 0x6988)
+        offer.tries, offer.opened = offer.tries + 1, sha256(given)
+        return s1, mine
+
+    def spend(self, offer):
+        if not offer.tries:
+            self.offers.remove(offer)
+            raise Refused(0x6988)
+        offer.tries -= 1
 
     def process_item(self, command):
         require(command.p1 == IMPORT_KEY_PAIR, 0x6A86)
@@ -497,16 +530,13 @@ class Card:
         require(command.p2 in self.sessions, 0x6A88)
         self.need_pin()
         # 2.
-        sid, s1 = self.sessions[command.p2]
+        sid, s1, confirmation = self.sessions[command.p2]
         offer = self.find_offer(sid)
         require(offer, 0x6988)
         # 3.
-        if not offer.tries:
-            self.offers.remove(offer)
-            raise Refused(0x6988)
-        offer.tries -= 1
+        self.spend(offer)
         # 4., "whatever the item says"
-        name = (METHOD_RSA, command.p1, offer.h, offer.next)
+        name = (offer.method, command.p1, offer.h, offer.next)
         mac = formats.cmac(formats.item_key(s1, "mac", *name), item["body"])
         require(hmac.compare_digest(mac, item["mac"]), 0x6988)
         # 5.
@@ -527,7 +557,7 @@ class Card:
         self.replace(offer.target, Key(key, body["purpose"], origin, int(policy["pinNeeded"]),
                                        policy["notAfter"]))
         self.counter += 1
-        receipt = RECEIPT.write(self.receipt(command.data, body))
+        receipt = RECEIPT.write(self.receipt(command.data, body, confirmation))
         signed = SIGNED_RECEIPT.write({
             "receipt": receipt, "signature": formats.sign(self.device_key, receipt)})
         self.receipts[sid, body["number"]] = signed
@@ -542,7 +572,7 @@ class Card:
     def check_body(self, offer, function, item, body):
         want = {
             "suite": SUITE_CBC_CMAC,
-            "method": METHOD_RSA, "function": function, "sid": offer.sid, "number": offer.next,
+            "method": offer.method, "function": function, "sid": offer.sid, "number": offer.next,
             "count": offer.count or body["count"], "serial": self.serial,
             "exchange": sha256(offer.exchange.spki), "container": offer.target,
             "pin": int(body["policy"]["pinNeeded"])}
@@ -558,13 +588,13 @@ class Card:
         part = formats.signed_part(item["body"], item["mac"])
         require(formats.verified(sender, item["signature"], part), 0x6988)
 
-    def receipt(self, item, body):
+    def receipt(self, item, body, confirmation):
         """formats.md 7."""
         copies = ("sid", "number", "function", "method", "exchange", "container", "pin", "keyType",
                   "purpose", "policy", "sender")
         return {name: body[name] for name in copies} | {
             "context": "keyferry/receipt/v1", "version": 1, "device": sha256(self.certificate),
-            "serial": self.serial, "item": sha256(item), "result": 0, "counter": self.counter,
+            "serial": self.serial, "item": sha256(item), "confirmation": confirmation, "result": 0, "counter": self.counter,
             "evidence": self.containers[body["container"]].spki}
 
     def get_receipt(self, command):

@@ -129,8 +129,10 @@ KEK_TYPES, KEK_HASHES = bytes([1, 2, 3, 4, 5, 6, 8, 9, 10, 13]), bytes([1, 2, 3,
 
 
 def without_keks(info):
-    """E1 may end in 8F and 90: all of section 7, or nothing of it."""
+    """E1 may end in 8F and 90, all of section 7 or nothing of it, and 91."""
     keks = tlv(0x8F, KEK_TYPES) + tlv(0x90, KEK_HASHES)
+    kinds = tlv(0x91, bytes([1, 2, 3, 4, 5, 7]))
+    info = info.removesuffix(kinds)
     return info[:-len(keks)] if info.endswith(keks) else info
 
 
@@ -140,7 +142,7 @@ def information(t):
     info = t.expect(0x9000, "00CA0100")
     values = take_all(without_keks(*take_all(info, 0xE1)), *range(0x80, 0x8F))
     want = [
-        b"\1", t.serial.encode(), b"\2", b"\2", bytes(range(1, 7)), None, b"\2", b"\1", b"\x10",
+        b"\1", t.serial.encode(), b"\2", b"\2\4", bytes(range(1, 7)), None, b"\2", b"\1", b"\x10",
         (4096).to_bytes(2, "big"), (8192).to_bytes(2, "big"), (8192).to_bytes(2, "big"), b"\x08", b"\x04",
         sha256(formats.spki(t.server.injector.public_key()))]
     for tag, (value, wanted) in enumerate(zip(values, want), 0x80):
@@ -216,7 +218,7 @@ def containers(t):
     generate(t, 1, 4, 6, sw=0x6982)
     t.expect(0x6A88, "80E40001")
     t.expect(0x9000, "00200081", PIN)
-    for kind, purpose, policy in ((4, 7, 1), (1, 8, 1), (4, 2, 1), (4, 1, 1), (7, 8, 1), (0, 6, 1), (4, 6, 2),
+    for kind, purpose, policy in ((4, 7, 1), (1, 8, 1), (6, 2, 1), (4, 1, 1), (7, 8, 1), (0, 6, 1), (4, 6, 2),
                                   (4, 6, 0x81), (1, 9, 0)):
         generate(t, 1, kind, purpose, policy, 0x6A80)
     t.expect(0x6A80, "00478001", bytes.fromhex("810106 800104 820101"))
@@ -375,7 +377,8 @@ def offers(t):
     t.expect(0x6988, "80520200", session(gone))
     t.expect(0x6988, "80520200", session(gone, 255))
     t.expect(0x6A80, "80520200", session(sid, 255))
-    t.expect(0x6A86, "80520400", session(sid))
+    t.expect(0x6A86, "80520500", session(sid))
+    t.expect(0x6988, "80520400", session(sid))
     t.expect(0x6A80, "80520200", session(sid[1:]))
     t.expect(0x9000, "0020FF81")
     t.expect(0x6982, "80520200", session(sid))

@@ -10,9 +10,10 @@ import re
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from der import (ANY_SEQUENCE, BOOLEAN, ENUMERATED, INTEGER, OCTETS, UTF8, Malformed, Reader, octets,
                  sequence, sequence_of, tlv)
@@ -31,6 +32,9 @@ ORDERS = {
     6: int("01FF" + "F" * 62 + "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
 }
 KEY_TYPES = [1, 2, 3, 4, 5, 6]
+X25519, METHOD_ECDH = 7, 4
+# The types of an EXCHANGE key by method.
+EXCHANGES = {2: [1, 2, 3], METHOD_ECDH: [4, 5, X25519]}
 METHOD_RSA, PADDING_OAEP, SUITE_CBC_CMAC, IMPORT_KEY_PAIR = 2, 2, 1, 1
 GENERATED, INJECTED, INJECTED_OPEN = 1, 2, 3
 CHIP, VIRTUAL = 1, 2
@@ -62,9 +66,9 @@ ITEM = sequence(body=ANY_SEQUENCE, mac=octets(16), signature=OCTETS)
 # formats.md 7
 RECEIPT = sequence(
     context=UTF8, version=INTEGER, device=HASH, serial=UTF8, sid=SID, number=INTEGER, item=HASH,
-    function=ENUMERATED, method=ENUMERATED, exchange=HASH, container=INTEGER, pin=INTEGER,
-    keyType=ENUMERATED, purpose=ENUMERATED, policy=POLICY, sender=HASH_OR_EMPTY, result=ENUMERATED,
-    counter=INTEGER, evidence=ANY_SEQUENCE)
+    function=ENUMERATED, method=ENUMERATED, exchange=HASH, confirmation=OCTETS, container=INTEGER,
+    pin=INTEGER, keyType=ENUMERATED, purpose=ENUMERATED, policy=POLICY, sender=HASH_OR_EMPTY,
+    result=ENUMERATED, counter=INTEGER, evidence=ANY_SEQUENCE)
 SIGNED_RECEIPT = sequence(receipt=ANY_SEQUENCE, signature=OCTETS)
 
 
@@ -97,6 +101,8 @@ def key_type(key):
         return {bits: n for n, bits in RSA_BITS.items()}.get(key.key_size)
     if isinstance(key, (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey)):
         return {c.name: n for n, c in CURVES.items()}.get(key.curve.name)
+    if isinstance(key, (x25519.X25519PublicKey, x25519.X25519PrivateKey)):
+        return X25519
     return None
 
 
@@ -150,8 +156,34 @@ def is_in_form(body):
 def item_key(s1, what, method, function, h, number):
     """K(what): the counter of 32 bits, the label, 00, the context, 256 as 32 bits."""
     label = "keyferry/%s/%s/%s" % (METHOD_NAMES[method], FUNCTION_NAMES[function], what)
-    fixed = label.encode() + b"\0" + h + number.to_bytes(4, "big") + (256).to_bytes(4, "big")
-    return b"".join(cmac(s1, i.to_bytes(4, "big") + fixed) for i in (1, 2))
+    return kbkdf(s1, label, h + number.to_bytes(4, "big"), 32)
+
+
+def kbkdf(key, label, context, size):
+    fixed = label.encode() + b"\0" + context + (8 * size).to_bytes(4, "big")
+    return b"".join(cmac(key, i.to_bytes(4, "big") + fixed) for i in range(1, size // 16 + 1))
+
+
+# card-application.md 6.1
+
+
+def agree(kind, z, ephemeral, fixed, h):
+    """S1, the host confirmation and the card's."""
+    f = bytes([kind, len(ephemeral)]) + ephemeral + bytes([len(fixed)]) + fixed + h
+    s1 = HKDF(hashes.SHA256(), 32, h, b"keyferry/ecdh/s1\0" + f).derive(z)
+    return s1, kbkdf(s1, "keyferry/ecdh/host", f, 16), kbkdf(s1, "keyferry/ecdh/card", f, 16)
+
+
+def shared_secret(private, public):
+    """Z; raises Malformed for what is no point, or one that yields all zero."""
+    try:
+        if key_type(private) == X25519:
+            return private.exchange(x25519.X25519PublicKey.from_public_bytes(public))
+        if public[:1] != b"\4":
+            raise Malformed("point")
+        return private.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(private.curve, public))
+    except ValueError as e:
+        raise Malformed("point") from e
 
 
 def encrypt(key, iv, plaintext):
@@ -194,6 +226,8 @@ def ec_plaintext(d, q):
 
 
 def point(public):
+    if key_type(public) == X25519:
+        return public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 

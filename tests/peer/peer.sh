@@ -136,6 +136,9 @@ rsa4096_arrives_in_python() { voyage to_python rsa4096 decrypt; }
 p256_arrives_in_python() { voyage to_python p256 sign; }
 p384_arrives_in_python() { voyage to_python p384 sign --no-pin --not-after 2040-01-01T00:00:00Z; }
 p521_arrives_in_python() { voyage to_python p521 derive; }
+p256_arrives_by_ecdh_on_p256() { voyage by_ecdh_to_python p256 p256 sign; }
+p256_arrives_by_ecdh_on_p384() { voyage by_ecdh_to_python p384 p256 sign; }
+p256_arrives_by_ecdh_on_x25519() { voyage by_ecdh_to_python x25519 p256 sign; }
 
 cheats() {
 	$py "$KF_SRC/tests/peer/cheats.py" "$@"
@@ -180,7 +183,7 @@ project_many_items_conforms() { conform many_items raw; }
 project_exhausted_conforms() { conform exhausted raw; }
 project_open_import_conforms() { conform open_import open; }
 
-plan 59
+plan 62
 t keys_are_prepared
 t the_projects_card_is_served
 t rsa2048_sign_arrives
@@ -208,6 +211,9 @@ t rsa4096_arrives_in_python
 t p256_arrives_in_python
 t p384_arrives_in_python
 t p521_arrives_in_python
+t p256_arrives_by_ecdh_on_p256
+t p256_arrives_by_ecdh_on_p384
+t p256_arrives_by_ecdh_on_x25519
 t a_swapped_exchange_key_is_found_out
 t another_device_certificate_is_found_out
 t another_signer_is_found_out

@@ -157,7 +157,7 @@ class Server:
                                               "container", "pin", "keyType", "purpose", "policy",
                                               "sender")}
         want.update(context="keyferry/receipt/v1", version=1, device=device.fingerprint,
-                    serial=device.serial, item=item_hash, result=0, evidence=public)
+                    serial=device.serial, item=item_hash, confirmation=b"", result=0, evidence=public)
         for name, value in want.items():
             require(receipt[name] == value, name)
         require(set(receipt) == set(want) | {"counter"}, "a field is not checked")

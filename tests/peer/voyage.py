@@ -250,14 +250,14 @@ def two_items():
 # Tests: the project's server, the Python card behind reader.py.
 
 
-def to_python(kind, purpose, *options):
+def to_python(kind, purpose, *options, method=("rsa", "rsa3072")):
     """A key sealed by the project arrives in the Python card, is receipted, and works."""
     key = new_key(kind)
     write("voyage.pem", key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     keyferry("challenge", "--state", "state", "--device", "PY-1", "-o", "py.challenge", socket=None)
     keyferry("offer", "--challenge", "py.challenge", "-c", 3, "-o", "py.offer",
-             "--exchange-type", "rsa3072", socket="py.broker")
+             "--method", method[0], "--exchange-type", method[1], socket="py.broker")
     keyferry("seal", "--state", "state", "--offer", "py.offer", "--key", "voyage.pem", "-o", "py.cargo",
              "--usage", purpose, *options, socket=None)
     keyferry("inject", "py.cargo", "-o", "py.receipt", socket="py.broker")
@@ -268,6 +268,10 @@ def to_python(kind, purpose, *options):
     assert read("py.receipt2") == read("py.receipt")
     use(key.public_key(), purpose, 3, "py.broker")
     keyferry("container", "delete", 3, socket="py.broker")
+
+
+def by_ecdh_to_python(exchange, kind, purpose):
+    to_python(kind, purpose, method=("ecdh", exchange))
 
 
 def show_python():

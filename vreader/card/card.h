@@ -32,10 +32,12 @@ struct card_memory {
 /**
  * struct session - S1 of one sid
  * @s1:		in use while s1.n is not 0
+ * @confirmation: the card's, of a method that has one
  */
 struct session {
 	uint8_t sid[KF_SID_SIZE];
 	struct secret s1;
+	uint8_t confirmation[CONFIRMATION_SIZE];
 };
 
 /* What MANAGE SECURITY ENVIRONMENT chose; @algorithm ALG_NONE: nothing. */

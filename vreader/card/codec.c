@@ -12,7 +12,7 @@
 #include "format/kid.h"
 
 enum {
-	CODEC_VERSION = 2,		/* 1 knew no KEKs and is otherwise the same */
+	CODEC_VERSION = 3,		/* 1 knew no KEKs, 2 only method rsa; otherwise the same */
 	PRESENT = 1,
 };
 
@@ -83,6 +83,10 @@ static void put_offer(struct packer *p, const struct offer *offer)
 	pack_u8(p, offer->target);
 	pack_u8(p, offer->tries);
 	pack_u8(p, offer->method);
+	if (method_confirms((enum kf_method)offer->method)) {
+		pack_u8(p, offer->opened);
+		pack_bytes(p, BYTES_OF(offer->opening));
+	}
 	pack_be16(p, offer->next);
 	pack_be16(p, offer->count);
 }
@@ -256,11 +260,16 @@ static int take_offer(struct unpacker *u, const struct state *state, struct offe
 	offer->target = take_up_to(u, APP_CONTAINERS - 1);
 	offer->tries = take_up_to(u, APP_TRIES);
 	offer->method = unpack_u8(u);
+	if (method_confirms((enum kf_method)offer->method)) {
+		offer->opened = take_up_to(u, 1);
+		unpack_copy(u, offer->opening, sizeof(offer->opening));
+	}
 	offer->next = unpack_be16(u);
 	offer->count = unpack_be16(u);
-	if (!u->bad && r == 0 && !container_may_hold(card_key_type(offer->key), KF_PURPOSE_EXCHANGE))
+	if (!u->bad && r == 0 &&
+	    !key_type_serves(card_key_type(offer->key), (enum kf_method)offer->method))
 		unpack_fail(u);
-	if (offer->method != KF_METHOD_RSA || offer->next == 0 || offer->next > KF_ITEMS_MAX ||
+	if (offer->next == 0 || offer->next > KF_ITEMS_MAX ||
 	    offer->count > KF_ITEMS_MAX || (offer->count != 0 && offer->next > offer->count))
 		unpack_fail(u);
 	return r;

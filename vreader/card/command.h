@@ -52,7 +52,7 @@ struct request {
 			enum kf_key_type type;
 		} offer;
 		struct {
-			struct bytes sid, wrapped;
+			struct bytes sid, input;
 			struct session *session;
 		} import;
 		struct {

@@ -95,8 +95,9 @@ CHECK(generate_check)
 	request->generate.type = (enum kf_key_type)tlv_take_number(&u, 0x80, 1);
 	request->generate.purpose = (enum kf_purpose)tlv_take_number(&u, 0x81, 1);
 	request->generate.policy = (uint8_t)tlv_take_number(&u, 0x82, 1);
-	if (unpack_end(&u) < 0 || !key_type_is_made(request->generate.type) ||
-	    request->generate.purpose == KF_PURPOSE_KEK ||
+	if (unpack_end(&u) < 0 || request->generate.purpose == KF_PURPOSE_KEK ||
+	    (!key_type_is_made(request->generate.type) &&
+	     request->generate.purpose != KF_PURPOSE_EXCHANGE) ||
 	    !container_may_hold(request->generate.type, request->generate.purpose) ||
 	    (request->generate.policy & ~STATE_POLICY_PIN) != 0)
 		return SW_DATA;
@@ -135,17 +136,19 @@ RUN(generate_run)
 }
 
 /*
- * A key that once signed or decrypted for a client must never receive session keys: with what it
+ * A key that once signed, decrypted or agreed for a client must never receive session keys: with what it
  * did before, the client could have prepared [SECURITY section 2].
  */
 CHECK(convert_check)
 {
 	const struct container *container = container_of(card, request);
+	enum kf_key_type type;
 
 	if (!container->key)
 		return SW_NO_OBJECT;
-	if (!key_type_is_rsa(card_key_type(container->key)) ||
-	    container->purpose != KF_PURPOSE_DECRYPT ||
+	type = card_key_type(container->key);
+	if (!container_may_hold(type, KF_PURPOSE_EXCHANGE) ||
+	    container->purpose != (key_type_is_rsa(type) ? KF_PURPOSE_DECRYPT : KF_PURPOSE_DERIVE) ||
 	    container->origin != KF_ORIGIN_GENERATED || container->used)
 		return SW_CONDITIONS;
 	return SW_OK;

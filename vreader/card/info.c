@@ -63,7 +63,7 @@ RUN(card_info_run)
 	tlv_put_number(&p, 0x80, APP_VERSION, 1);
 	tlv_put(&p, 0x81, BYTES(state->serial, strlen(state->serial)));
 	tlv_put_number(&p, 0x82, KF_LEVEL_VIRTUAL, 1);
-	tlv_put_number(&p, 0x83, KF_METHOD_RSA, 1);
+	tlv_put(&p, 0x83, offer_methods());
 	tlv_put(&p, 0x84, offer_key_types());
 	tlv_put(&p, 0x85, BYTES_OF(algorithms));
 	tlv_put_number(&p, 0x86, WRAP_OAEP_SHA256, 1);
@@ -77,6 +77,7 @@ RUN(card_info_run)
 	put_injectors(&p, state);
 	tlv_put(&p, 0x8f, kek_key_types());
 	tlv_put(&p, 0x90, kek_hashes());
+	tlv_put(&p, 0x91, offer_exchange_types());
 	if (pack_end(&p) < 0)
 		return SW_INTERNAL;
 	tlv_put(out, 0xe1, pack_done(&p));

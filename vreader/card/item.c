@@ -10,6 +10,7 @@
 #include "format/receipt.h"
 #include "format/seal.h"
 #include "vreader/card/command.h"
+#include "vreader/card/offer.h"
 #include "vreader/card/session.h"
 #include "vreader/card/tlv.h"
 
@@ -22,30 +23,6 @@ CHECK(process_check)
 		return SW_DATA;
 	request->process.session = session_find(card, request->number);
 	return request->process.session ? SW_OK : SW_NO_OBJECT;
-}
-
-/* Steps 2 and 3. Return: 0 with the try spent, a status word, or a negative errno. */
-static int spend_try(struct vcard *card, const struct session *session)
-{
-	_cleanup_(state_freep) struct state *next = NULL;
-	struct offer *offer;
-	bool exhausted;
-	int r = card_begin(card, &next);
-
-	if (r < 0)
-		return r;
-	offer = state_find_offer(next, session->sid);
-	if (!offer)
-		return SW_REFUSED;
-	exhausted = offer->tries == 0;
-	if (exhausted)
-		state_forget_offer(next, offer);
-	else
-		offer->tries--;
-	r = card_commit(card, &next);
-	if (r != 0)
-		return r;
-	return exhausted ? SW_REFUSED : 0;
 }
 
 /* Step 4. Where the item claims to stand plays no part: the keys are those of where it must. */
@@ -191,6 +168,10 @@ static int fill_receipt(struct receipt *r, const struct state *next, const struc
 	memcpy(r->serial, next->serial, sizeof(r->serial));
 	memcpy(r->sid, b->sid, sizeof(r->sid));
 	memcpy(r->exchange, b->exchange, sizeof(r->exchange));
+	r->confirms = method_confirms(b->method);
+	if (r->confirms)
+		memcpy(r->confirmation, request->process.session->confirmation,
+		       sizeof(r->confirmation));
 	if (sha256(blob_bytes(next->device_cert), r->device) < 0)
 		return -EIO;
 	return sha256(request->data, r->item);
@@ -262,7 +243,7 @@ RUN(process_run)
 	_cleanup_(card_key_unrefp) struct card_key *key = NULL;
 	const struct session *session = request->process.session;
 	const struct offer *offer;
-	int r = spend_try(card, session);
+	int r = offer_spend_try(card, session->sid);	/* steps 2 and 3 */
 
 	if (r != 0)
 		return r;

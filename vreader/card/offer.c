@@ -15,9 +15,49 @@ static const uint8_t key_types[] = {
 	KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521,
 };
 
+static const uint8_t methods[] = { KF_METHOD_RSA, KF_METHOD_ECDH };
+
+static const uint8_t exchange_types[] = {
+	KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
+	KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_X25519,
+};
+
 struct bytes offer_key_types(void)
 {
 	return BYTES_OF(key_types);
+}
+
+struct bytes offer_methods(void)
+{
+	return BYTES_OF(methods);
+}
+
+struct bytes offer_exchange_types(void)
+{
+	return BYTES_OF(exchange_types);
+}
+
+int offer_spend_try(struct vcard *card, const uint8_t sid[static KF_SID_SIZE])
+{
+	_cleanup_(state_freep) struct state *next = NULL;
+	struct offer *offer;
+	bool exhausted;
+	int r = card_begin(card, &next);
+
+	if (r < 0)
+		return r;
+	offer = state_find_offer(next, sid);
+	if (!offer)
+		return SW_REFUSED;
+	exhausted = offer->tries == 0;
+	if (exhausted)
+		state_forget_offer(next, offer);
+	else
+		offer->tries--;
+	r = card_commit(card, &next);
+	if (r != 0)
+		return r;
+	return exhausted ? SW_REFUSED : 0;
 }
 
 static int standing_check(const struct vcard *card, const struct request *request)
@@ -55,7 +95,7 @@ CHECK(offer_check)
 		request->offer.standing = (uint8_t)tlv_take_number(&u, 0x84, 1);
 
 	if (unpack_end(&u) < 0 || request->offer.nonce.n != KF_NONCE_SIZE ||
-	    request->offer.method != KF_METHOD_RSA || !key_type_is_rsa(request->offer.type))
+	    !key_type_serves(request->offer.type, (enum kf_method)request->offer.method))
 		return SW_DATA;
 	if (is_no_container(request->offer.target) ||
 	    (standing && is_no_container(request->offer.standing)))
@@ -74,9 +114,9 @@ static struct spki_hash hash_of(const struct container *container)
 	return hash;
 }
 
-static void fill_abilities(struct statement *s, const struct state *state)
+static void fill_abilities(struct statement *s, const struct state *state, uint8_t method)
 {
-	s->methods = (struct number_list){ .n = 1, .v = { KF_METHOD_RSA } };
+	s->methods = (struct number_list){ .n = 1, .v = { method } };
 	s->paddings = (struct number_list){ .n = 1, .v = { WRAP_OAEP_SHA256 } };
 	s->suites = (struct number_list){ .n = 1, .v = { SUITE_AES256_CBC_CMAC } };
 	s->key_types.n = sizeof(key_types);
@@ -105,7 +145,7 @@ static int fill_statement(struct statement *s, const struct state *state,
 	memcpy(s->exchange, card_key_hash(offer->key), sizeof(s->exchange));
 	memcpy(s->sid, offer->sid, sizeof(s->sid));
 	memcpy(s->nonce, request->offer.nonce.p, sizeof(s->nonce));
-	fill_abilities(s, state);
+	fill_abilities(s, state, offer->method);
 	if (offer->standing == STATE_NO_CONTAINER)
 		return card_random(s->exchange_id, sizeof(s->exchange_id));
 	memcpy(s->exchange_id, state->containers[offer->standing].exchange_id,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * IMPORT SESSION KEY and DESTROY SESSION (docs/card-application.md 5.3, 5.6): the only thing an
- * EXCHANGE key ever does.
+ * EXCHANGE key ever does, each type in its method.
  */
 #include "vreader/card/session.h"
 
+#include "format/agree.h"
+#include "format/hash.h"
 #include "format/ossl.h"
 #include "format/seal.h"
 #include "vreader/card/command.h"
+#include "vreader/card/offer.h"
 #include "vreader/card/tlv.h"
 
 struct session *session_find(struct vcard *card, unsigned int number)
@@ -34,6 +37,16 @@ static struct session *session_free_one(struct vcard *card)
 	return NULL;
 }
 
+/* How long the input of a method is: as the EXCHANGE key says, which is a public fact. */
+static size_t input_size(const struct offer *offer)
+{
+	enum kf_key_type type = card_key_type(offer->key);
+
+	if (offer->method == KF_METHOD_RSA)
+		return key_type_size(type);
+	return agree_point_size(type) + CONFIRMATION_SIZE;
+}
+
 /* All of these are public facts: nothing has been opened yet. */
 CHECK(import_check)
 {
@@ -41,35 +54,113 @@ CHECK(import_check)
 	const struct offer *offer;
 
 	request->import.sid = tlv_take(&u, 0x80);
-	request->import.wrapped = tlv_take(&u, 0x81);
+	request->import.input = tlv_take(&u, 0x81);
 	if (unpack_end(&u) < 0 || request->import.sid.n != KF_SID_SIZE)
 		return SW_DATA;
 	offer = state_find_offer(card->state, request->import.sid.p);
-	if (!offer)
+	if (!offer || offer->method != request->p1)
 		return SW_REFUSED;
-	if (request->import.wrapped.n != key_type_size(card_key_type(offer->key)))
+	if (request->import.input.n != input_size(offer))
 		return SW_DATA;
 	request->import.session = session_free_one(card);
 	return request->import.session ? SW_OK : SW_FULL;
 }
 
-RUN(import_run)
+/* --- method rsa --- */
+
+/* Does not tell a key that opened from one that did not [SECURITY section 6]. */
+static int import_rsa(const struct offer *offer, struct bytes input, struct session *session)
 {
-	const struct offer *offer = state_find_offer(card->state, request->import.sid.p);
-	struct session *session = request->import.session;
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *exchange = NULL;
 	int r = card_key_open(offer->key, &exchange);
 
-	/* Does not tell a key that opened from one that did not [SECURITY section 6]. */
+	return r < 0 ? r : session_key_unwrap(exchange, offer->hash, input, &session->s1);
+}
+
+/* --- methods that confirm --- */
+
+static int agree(const struct offer *offer, struct bytes point, struct agreed *agreed)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *exchange = NULL;
+	uint8_t fixed[AGREE_POINT_MAX];
+	struct packer p = pack_begin(fixed, sizeof(fixed));
+	struct agree_facts facts = {
+		.type = card_key_type(offer->key), .ephemeral = point, .h = offer->hash,
+	};
+	int r = card_key_open(offer->key, &exchange);
+
 	if (r == 0)
-		r = session_key_unwrap(exchange, offer->hash, request->import.wrapped,
-				       &session->s1);
-	if (r < 0) {
+		r = agree_point(exchange, &p);
+	facts.fixed = pack_done(&p);
+	return r < 0 ? r : agree_static(exchange, &facts, agreed);
+}
+
+/* The try comes back, and from now on this input alone opens the offer. Return: as card_commit(). */
+static int note_opening(struct vcard *card, const uint8_t *sid, const uint8_t *opening)
+{
+	_cleanup_(state_freep) struct state *next = NULL;
+	struct offer *offer;
+	int r = card_begin(card, &next);
+
+	if (r < 0)
+		return r;
+	offer = state_find_offer(next, sid);
+	offer->tries++;
+	offer->opened = true;
+	memcpy(offer->opening, opening, sizeof(offer->opening));
+	return card_commit(card, &next);
+}
+
+/*
+ * The try is spent before anything is opened, and the server's confirmation is compared before anything
+ * else changes. Whatever is wrong, the point or the confirmation, the work is the same up to here.
+ */
+static int import_confirmed(struct vcard *card, const struct request *request,
+			    struct session *session)
+{
+	struct bytes input = request->import.input;
+	struct bytes point = bytes_slice(input, 0, input.n - CONFIRMATION_SIZE);
+	struct bytes shown = bytes_slice(input, point.n, CONFIRMATION_SIZE);
+	struct agreed agreed = { .s1 = &session->s1 };
+	uint8_t opening[KF_DIGEST_SIZE];
+	const struct offer *offer;
+	bool again;
+	int r = offer_spend_try(card, request->import.sid.p);
+
+	if (r != 0)
+		return r;
+	offer = state_find_offer(card->state, request->import.sid.p);
+	r = sha256(input, opening);
+	if (r == 0)
+		r = agree(offer, point, &agreed);
+	if (r < 0)
+		return r;
+	again = !offer->opened || bytes_equal(BYTES_OF(offer->opening), BYTES_OF(opening));
+	if (!bytes_equal_ct(BYTES_OF(agreed.host), shown) || !again)
+		return SW_REFUSED;
+	memcpy(session->confirmation, agreed.card, sizeof(session->confirmation));
+	return note_opening(card, request->import.sid.p, opening);
+}
+
+RUN(import_run)
+{
+	const struct offer *offer = state_find_offer(card->state, request->import.sid.p);
+	enum kf_method method = (enum kf_method)offer->method;
+	struct session *session = request->import.session;
+	int r;
+
+	if (method_confirms(method))
+		r = import_confirmed(card, request, session);
+	else
+		r = import_rsa(offer, request->import.input, session);
+	if (r != 0) {
 		secret_clear(&session->s1);
 		return r;
 	}
-	memcpy(session->sid, offer->sid, sizeof(session->sid));
+	memcpy(session->sid, request->import.sid.p, sizeof(session->sid));
 	tlv_put_number(out, 0x80, (uint64_t)(session - card->sessions) + 1, 1);
+	if (method_confirms(method))
+		tlv_put(out, 0x81, BYTES_OF(session->confirmation));
 	return SW_OK;
 }
 

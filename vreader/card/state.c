@@ -79,7 +79,9 @@ struct state *state_free(struct state *state)
 
 bool container_may_hold(enum kf_key_type type, enum kf_purpose purpose)
 {
-	if (purpose == KF_PURPOSE_EXCHANGE || purpose == KF_PURPOSE_KEK)
+	if (purpose == KF_PURPOSE_EXCHANGE)
+		return key_type_is_rsa(type) || key_type_agrees(type);
+	if (purpose == KF_PURPOSE_KEK)
 		return key_type_is_rsa(type);
 	return key_type_suits(type, purpose);
 }

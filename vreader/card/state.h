@@ -72,6 +72,8 @@ struct container {
  * @target:	container the items go to
  * @tries:	left
  * @method:	enum kf_method, the only one the items may use
+ * @opened:	of a method that confirms: the server has, once, and @opening is the SHA-256 of how;
+ *		nothing else opens this offer any more
  * @next:	number of the next item, from 1
  * @count:	items of this sid; 0 until the first was installed
  */
@@ -83,6 +85,8 @@ struct offer {
 	uint8_t target;
 	uint8_t tries;
 	uint8_t method;
+	bool opened;
+	uint8_t opening[KF_DIGEST_SIZE];
 	uint16_t next;
 	uint16_t count;
 };

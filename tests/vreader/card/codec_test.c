@@ -43,6 +43,9 @@ FIXTURE_SETUP(full)
 	sealing_deinit(&s);
 	sealing_offer(&s, &self->tray, 6, 0xff);
 	sealing_deinit(&s);
+	sealing_offer_by(&s, &self->tray, 7, KF_METHOD_ECDH, KF_KEY_X25519);
+	ASSERT_EQ(SW_OK, sealing_import(&s, &self->tray));
+	sealing_deinit(&s);
 	put_aes(&self->tray);
 	tray_put_kek(&self->tray, 15, TRAY_RSA_OTHER, KF_HASH_SHA256, "https://card.example/keys/k");
 	self->tray.card->state->containers[15].kek.refusals = 7;
@@ -65,7 +68,8 @@ TEST_F(full, a_state_comes_back_as_it_was)
 	struct packer p = pack_begin(self->again, sizeof(self->again));
 
 	ASSERT_EQ(0, state_decode(blob(self), &state));
-	EXPECT_EQ(2u, state->n_offers);
+	EXPECT_EQ(3u, state->n_offers);
+	EXPECT_TRUE(state->offers[2].opened);
 	EXPECT_EQ(1u, state->n_receipts);
 	EXPECT_EQ(1u, state->counter);
 	EXPECT_EQ(1u, state->n_injectors);
@@ -170,10 +174,18 @@ static void curve_to_receive(struct state *state)
 	ASSERT_EQ(0, card_key_new(tray_key(TRAY_P256), &state->offers[1].key));
 }
 
-static void curve_exchange(struct state *state) { state->containers[0].purpose = KF_PURPOSE_EXCHANGE; }
+static void curve_exchange(struct state *state)
+{
+	struct container *c = &state->containers[0];
+
+	c->key = card_key_unref(c->key);
+	ASSERT_EQ(0, card_key_new(tray_key(TRAY_P521), &c->key));
+	c->purpose = KF_PURPOSE_EXCHANGE;
+}
 static void next_zero(struct state *state) { state->offers[0].next = 0; }
 static void next_behind_count(struct state *state) { state->offers[0].next = 3; state->offers[0].count = 2; }
 static void other_method(struct state *state) { state->offers[0].method = KF_METHOD_ECDH; }
+static void rsa_to_agree(struct state *state) { state->offers[2].method = KF_METHOD_RSA; }
 static void six_tries(struct state *state) { state->offers[0].tries = APP_TRIES + 1; }
 static void four_pin_tries(struct state *state) { state->pin.tries = APP_PIN_TRIES + 1; }
 static void no_such_target(struct state *state) { state->offers[0].target = APP_CONTAINERS; }
@@ -201,7 +213,7 @@ TEST_F(full, what_no_card_could_have_become_is_refused)
 {
 	static void (*const spoils[])(struct state *state) = {
 		no_device_cert, no_receipt, no_origin, curve_to_receive, curve_exchange, next_zero,
-		next_behind_count, other_method, six_tries, four_pin_tries, no_such_target,
+		next_behind_count, other_method, rsa_to_agree, six_tries, four_pin_tries, no_such_target,
 		empty_standing, other_policy, nameless, badly_named, no_hash, unwraps_nothing,
 		unwraps_des, makes_keks, aes_signs, rsa_ciphers,
 	};

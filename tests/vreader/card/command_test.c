@@ -473,7 +473,7 @@ static void try_container(const struct try_key *t)
 	     BYTES_OF(generate)), SW_CONDITIONS);
 	put(t);
 	want(t, "convert", tray_send(t->tray, 0x80, INS_CONVERT, KEY_AT, BYTES_NONE),
-	     permitted(is_rsa(t) && t->purpose == KF_PURPOSE_DECRYPT));
+	     permitted(t->purpose == (is_rsa(t) ? KF_PURPOSE_DECRYPT : KF_PURPOSE_DERIVE)));
 }
 
 TEST_F(card, each_command_takes_keys_of_its_own_purpose_only)
@@ -515,7 +515,7 @@ TEST(every_command_that_names_a_key_is_tried)
 		"delete kek", "unwrap", "cipher, cbc encrypt", "cipher, cbc decrypt", "cipher, gcm encrypt",
 		"cipher, gcm decrypt",
 		/* by sid: the key is the offer's, which only OFFER can make */
-		"import session", "get receipt", "destroy session", "list pending",
+		"import session, rsa", "import session, ecdh", "get receipt", "destroy session", "list pending",
 	};
 	size_t n;
 	const struct command_rule *rules = command_rules(&n);

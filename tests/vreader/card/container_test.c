@@ -35,7 +35,9 @@ TEST_F(card, only_valid_pairs_of_type_and_purpose_are_generated)
 			bool ec = type >= KF_KEY_EC_P256 && type <= KF_KEY_EC_P521;
 			bool valid = (purpose == KF_PURPOSE_SIGN && (rsa || ec)) ||
 				     (purpose == KF_PURPOSE_DECRYPT && rsa) ||
-				     (purpose == KF_PURPOSE_EXCHANGE && rsa) ||
+				     (purpose == KF_PURPOSE_EXCHANGE &&
+				      (rsa || type == KF_KEY_EC_P256 || type == KF_KEY_EC_P384 ||
+				       type == KF_KEY_X25519)) ||
 				     (purpose == KF_PURPOSE_DERIVE && ec);
 			uint16_t sw = generate(self, 0, (uint8_t)type, (uint8_t)purpose, 0);
 
@@ -119,7 +121,7 @@ TEST_F(card, a_certificate_is_one_der_sequence_kept_as_it_is)
 }
 
 /* Each row breaks one of the conditions of 5.2. */
-TEST_F(card, only_a_fresh_generated_rsa_decrypt_key_is_converted)
+TEST_F(card, only_a_fresh_generated_key_that_opens_or_agrees_is_converted)
 {
 	static const struct {
 		enum tray_key key;
@@ -134,7 +136,11 @@ TEST_F(card, only_a_fresh_generated_rsa_decrypt_key_is_converted)
 		{ TRAY_RSA, KF_PURPOSE_DECRYPT, KF_ORIGIN_INJECTED_OPEN, false, SW_CONDITIONS },
 		{ TRAY_RSA, KF_PURPOSE_SIGN, KF_ORIGIN_GENERATED, false, SW_CONDITIONS },
 		{ TRAY_RSA, KF_PURPOSE_EXCHANGE, KF_ORIGIN_GENERATED, false, SW_CONDITIONS },
-		{ TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, false, SW_CONDITIONS },
+		{ TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, false, SW_OK },
+		{ TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, true, SW_CONDITIONS },
+		{ TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_INJECTED, false, SW_CONDITIONS },
+		{ TRAY_P256, KF_PURPOSE_SIGN, KF_ORIGIN_GENERATED, false, SW_CONDITIONS },
+		{ TRAY_P521, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, false, SW_CONDITIONS },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

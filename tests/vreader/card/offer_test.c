@@ -66,7 +66,7 @@ TEST_F(card, card_information_is_as_the_page_lists_it)
 	EXPECT_EQ(1u, tlv_take_number(&e1, 0x80, 1));
 	EXPECT_BYTES_EQ(BYTES(TRAY_SERIAL, strlen(TRAY_SERIAL)), tlv_take(&e1, 0x81));
 	EXPECT_EQ(2u, tlv_take_number(&e1, 0x82, 1));
-	EXPECT_EQ(2u, tlv_take_number(&e1, 0x83, 1));
+	EXPECT_BYTES_EQ(BYTES("\2\4", 2), tlv_take(&e1, 0x83));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\6", 6), tlv_take(&e1, 0x84));
 	EXPECT_BYTES_EQ(BYTES("\x11\x12\x13\x21\x22\x23\x31\x32\x33\x41\x51\x52\x53\x54\x61", 15),
 			tlv_take(&e1, 0x85));
@@ -82,6 +82,7 @@ TEST_F(card, card_information_is_as_the_page_lists_it)
 	EXPECT_BYTES_EQ(BYTES_OF(hash), tlv_take(&e1, 0x8e));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\6\x08\x09\x0a\x0d", 10), tlv_take(&e1, 0x8f));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4", 4), tlv_take(&e1, 0x90));
+	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\7", 6), tlv_take(&e1, 0x91));
 	EXPECT_EQ(0, unpack_end(&e1));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/vreader/card/tray.h"
 
+#include "format/agree.h"
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
@@ -33,6 +34,7 @@ static EVP_PKEY *make_key(enum tray_key which)
 	case TRAY_P384:	     return EVP_EC_gen("P-384");
 	case TRAY_P521:	     return EVP_EC_gen("P-521");
 	case TRAY_P256K:     return EVP_EC_gen("secp256k1");
+	case TRAY_X25519:    return EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	default:	     return EVP_EC_gen("P-256");
 	}
 }
@@ -69,6 +71,7 @@ static enum tray_key prepared_of_type(enum kf_key_type type)
 	case KF_KEY_EC_P256:  return TRAY_P256;
 	case KF_KEY_EC_P384:  return TRAY_P384;
 	case KF_KEY_EC_P521:  return TRAY_P521;
+	case KF_KEY_X25519:   return TRAY_X25519;
 	default:	      return TRAY_KEYS;
 	}
 }
@@ -292,7 +295,28 @@ static void check_statement(struct sealing *s, struct bytes response)
 				  signed_statement.signature));
 }
 
-void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t standing)
+void sealing_agree(struct sealing *s, enum tray_key which)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *ephemeral = NULL;
+	uint8_t fixed[AGREE_POINT_MAX];
+	struct packer f = pack_begin(fixed, sizeof(fixed)), p = pack_begin(s->input, sizeof(s->input));
+	struct agree_facts facts = { .h = s->h };
+	struct agreed agreed = { .s1 = &s->s1 };
+
+	ASSERT_EQ(0, key_type_of(tray_key(which), &facts.type));
+	ASSERT_EQ(0, key_generate(facts.type, &ephemeral));
+	ASSERT_EQ(0, agree_point(tray_key(which), &f));
+	ASSERT_EQ(0, agree_point(ephemeral, &p));
+	facts.fixed = pack_done(&f);
+	facts.ephemeral = pack_done(&p);
+	ASSERT_EQ(0, agree_ephemeral(ephemeral, &facts, &agreed));
+	pack_bytes(&p, BYTES_OF(agreed.host));
+	s->input_len = p.n;
+	memcpy(s->confirmation, agreed.card, sizeof(s->confirmation));
+}
+
+static void offer_as(struct sealing *s, struct tray *tray, uint8_t target, enum kf_method method,
+		     enum kf_key_type type, uint8_t standing)
 {
 	uint8_t buf[64], nonce[KF_NONCE_SIZE] = { 0x4e };
 	struct packer p = pack_begin(buf, sizeof(buf));
@@ -300,8 +324,8 @@ void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t
 	*s = (struct sealing){ .signer = TRAY_KEYS, .exchange = tray_key(TRAY_RSA) };
 	tlv_put(&p, 0x80, BYTES_OF(nonce));
 	tlv_put_number(&p, 0x81, target, 1);
-	tlv_put_number(&p, 0x82, KF_METHOD_RSA, 1);
-	tlv_put_number(&p, 0x83, KF_KEY_RSA_2048, 1);
+	tlv_put_number(&p, 0x82, method, 1);
+	tlv_put_number(&p, 0x83, type, 1);
 	if (standing != 0xff)
 		tlv_put_number(&p, 0x84, standing, 1);
 	ASSERT_EQ(SW_OK, tray_send(tray, 0x80, INS_OFFER, 0x0000, pack_done(&p)));
@@ -310,6 +334,19 @@ void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t
 	ASSERT_EQ(0, secret_init(&s->plain, KF_ITEM_MAX));
 	ASSERT_EQ(1, RAND_bytes(s->s1.p, KF_S1_SIZE));
 	s->s1.n = KF_S1_SIZE;
+	if (method == KF_METHOD_ECDH)
+		sealing_agree(s, prepared_of_type(type));
+}
+
+void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t standing)
+{
+	offer_as(s, tray, target, KF_METHOD_RSA, KF_KEY_RSA_2048, standing);
+}
+
+void sealing_offer_by(struct sealing *s, struct tray *tray, uint8_t target, enum kf_method method,
+		      enum kf_key_type type)
+{
+	offer_as(s, tray, target, method, type, 0xff);
 }
 
 void sealing_deinit(struct sealing *s)
@@ -325,7 +362,7 @@ void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose pu
 
 	*b = (struct item_body){
 		.suite = SUITE_AES256_CBC_CMAC,
-		.method = KF_METHOD_RSA,
+		.method = (enum kf_method)st->methods.v[0],
 		.function = KF_FUNCTION_IMPORT_KEYPAIR,
 		.number = 1,
 		.count = 1,
@@ -354,13 +391,20 @@ uint16_t sealing_import(struct sealing *s, struct tray *tray)
 	struct packer w = pack_begin(wrapped, sizeof(wrapped)), p = pack_begin(buf, sizeof(buf));
 	struct unpacker u;
 
-	ASSERT_EQ(0, session_key_wrap(s->exchange, s->h, &s->s1, &w));
+	uint8_t method = s->statement.methods.v[0];
+
+	if (method == KF_METHOD_RSA)
+		ASSERT_EQ(0, session_key_wrap(s->exchange, s->h, &s->s1, &w));
+	else
+		pack_bytes(&w, BYTES(s->input, s->input_len));
 	tlv_put(&p, 0x80, BYTES_OF(s->statement.sid));
 	tlv_put(&p, 0x81, pack_done(&w));
-	if (tray_send(tray, 0x80, INS_IMPORT_SESSION, 0x0200, pack_done(&p)) != SW_OK)
+	if (tray_send(tray, 0x80, INS_IMPORT_SESSION, method << 8, pack_done(&p)) != SW_OK)
 		return tray->sw;
 	u = unpack_begin(tray_data(tray));
 	s->session = (unsigned int)tlv_take_number(&u, 0x80, 1);
+	if (method_confirms((enum kf_method)method))
+		EXPECT_BYTES_EQ(BYTES_OF(s->confirmation), tlv_take(&u, 0x81));
 	EXPECT_EQ(0, unpack_end(&u));
 	return SW_OK;
 }

@@ -20,7 +20,7 @@
 /* Prepared keys by name. */
 enum tray_key {
 	TRAY_RSA, TRAY_RSA_OTHER, TRAY_RSA3072, TRAY_RSA4096, TRAY_P256, TRAY_P384, TRAY_P521,
-	TRAY_P256K,
+	TRAY_P256K, TRAY_X25519,
 	TRAY_DEVICE, TRAY_INJECTOR, TRAY_STRANGER, TRAY_KEYS,
 };
 
@@ -86,6 +86,8 @@ uint16_t tray_verify(struct tray *tray, const char *pin);
  * @plain:	what to seal: DER of the key
  * @signer:	TRAY_KEYS: unsigned
  * @mac_flip, @exchange: spoil the MAC; the key S1 is wrapped under
+ * @input, @input_len: what IMPORT SESSION KEY gets, of methods that do not wrap
+ * @confirmation: what the card has to show then
  */
 struct sealing {
 	struct statement statement;
@@ -97,16 +99,24 @@ struct sealing {
 	enum tray_key signer;
 	bool mac_flip;
 	EVP_PKEY *exchange;
+	uint8_t input[512];
+	size_t input_len;
+	uint8_t confirmation[CONFIRMATION_SIZE];
 	uint8_t item[2 * KF_ITEM_MAX];
 	size_t item_len;
 };
 
 /* OFFER for @target with the standing EXCHANGE key of @standing (0xff: a fresh one). */
 void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t standing);
+/* OFFER by @method with a fresh EXCHANGE key of @type. */
+void sealing_offer_by(struct sealing *s, struct tray *tray, uint8_t target, enum kf_method method,
+		      enum kf_key_type type);
+/* The server's half of ecdh with the EXCHANGE key @which: S1, @input, @confirmation; anew each time. */
+void sealing_agree(struct sealing *s, enum tray_key which);
 void sealing_deinit(struct sealing *s);
 /* Sets body and plain for one key. */
 void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose purpose);
-/* Wraps S1 for the card and imports it; PIN verified before. Return: status word. */
+/* Wraps S1 for the card, or as its method says, and imports it; PIN verified before. Return: status word. */
 uint16_t sealing_import(struct sealing *s, struct tray *tray);
 /* Seals body and plain into s->item. */
 void sealing_seal(struct sealing *s);
