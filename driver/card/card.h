@@ -119,7 +119,8 @@ struct card_driver {
 
 	int (*offer)(struct card *card, struct kf_offer *offer, struct packer *statement);
 	int (*session_import)(struct card *card, const struct kf_session_import *how,
-			      struct bytes input, struct card_session *session);
+			      struct bytes input, struct card_session *session,
+			      struct packer *output);
 	int (*process)(struct card *card, struct card_session *session, struct kf_process *process,
 		       struct bytes item, struct packer *receipt);
 	int (*receipt_get)(struct card *card, const struct kf_receipt_get *which,

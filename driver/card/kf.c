@@ -104,6 +104,16 @@ uint32_t kf_bits_of(struct bytes numbers)
 	return bits;
 }
 
+/* A card that does not say what its EXCHANGE keys can be makes them of RSA. */
+static void count_exchange(struct kf_card_info *info)
+{
+	if (info->exchange_types == 0)
+		info->exchange_types = info->key_types &
+			(1u << KF_KEY_RSA_2048 | 1u << KF_KEY_RSA_3072 | 1u << KF_KEY_RSA_4096);
+	if (info->exchange_types != 0)
+		info->purposes |= 1u << KF_PURPOSE_EXCHANGE;
+}
+
 static void count_purposes(struct kf_card_info *info)
 {
 	static const enum kf_purpose purposes[] = {
@@ -113,10 +123,6 @@ static void count_purposes(struct kf_card_info *info)
 	for (uint32_t type = 0; type < 32; type++) {
 		if (!(info->key_types & 1u << type))
 			continue;
-		if (key_type_is_rsa((enum kf_key_type)type)) {
-			info->exchange_types |= 1u << type;
-			info->purposes |= 1u << KF_PURPOSE_EXCHANGE;
-		}
 		for (size_t i = 0; i < sizeof(purposes) / sizeof(purposes[0]); i++)
 			if (key_type_suits((enum kf_key_type)type, purposes[i]))
 				info->purposes |= 1u << purposes[i];
@@ -132,13 +138,16 @@ static void count_rest(struct kf_card *kf)
 	if (kf->n_injectors == 0)
 		info->flags |= KF_CARD_OPEN_IMPORT;
 	if (info->methods & 1u << KF_METHOD_RSA)
-		info->key_import = KF_IMPORT_RSA;
+		info->key_import |= KF_IMPORT_RSA;
+	if (info->methods & 1u << KF_METHOD_ECDH)
+		info->key_import |= KF_IMPORT_ECC;
 	if (kf->suites & 1u << SUITE_AES256_CBC_CMAC) {
 		info->ciphers = 1u << KF_KEY_AES_256;
 		info->chain_modes = KF_CHAIN_CBC;
 		info->cipher_paddings = KF_PADDING_BLOCK;
 		info->functions = 1u << KF_FUNCTION_IMPORT_KEYPAIR;
 	}
+	count_exchange(info);
 	count_purposes(info);
 	info->max_item = kf->max_command < KF_ITEM_MAX ? kf->max_command : KF_ITEM_MAX;
 	info->free_bytes = UINT32_MAX;
@@ -196,6 +205,8 @@ static int facts_parse(struct bytes data, struct kf_card *kf)
 	(void)field_take_uint(&u, 0x8d, 1);	/* most sessions */
 	take_injectors(&u, kf);
 	take_keks(&u, kf);
+	if (field_is_next(&u, 0x91))
+		info->exchange_types = kf_bits_of(field_take(&u, 0x91));
 	if (unpack_end(&u) < 0 || !serial_is_valid(serial) ||
 	    info->app_version != APP_VERSION << 16 || info->n_containers > APP_CONTAINERS)
 		return -EBADMSG;

@@ -102,7 +102,7 @@ int kf_byok_import(struct card *card, struct kf_byok_import *import, struct byte
 
 int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement);
 int kf_session_import(struct card *card, const struct kf_session_import *how, struct bytes input,
-		      struct card_session *session);
+		      struct card_session *session, struct packer *output);
 int kf_process(struct card *card, struct card_session *session, struct kf_process *process,
 	       struct bytes item, struct packer *receipt);
 int kf_receipt_get(struct card *card, const struct kf_receipt_get *which, struct packer *receipt);

@@ -13,7 +13,7 @@
 #include "format/receipt.h"
 #include "format/statement.h"
 
-#define WRAPPED_MAX	512u		/* S1 under RSA 4096 */
+#define INPUT_MAX	512u		/* S1 under RSA 4096; of other methods it is shorter */
 
 static int conditions_mean_purpose(struct card *card, int r)
 {
@@ -30,7 +30,7 @@ static int offer_check(const struct card *card, struct kf_offer *offer)
 
 	if (offer->method == KF_METHOD_NONE || offer->method > KF_METHOD_ECDH)
 		return -EINVAL;
-	if (offer->method != KF_METHOD_RSA || !(info->methods & 1u << KF_METHOD_RSA))
+	if (!(info->methods & 1u << offer->method))
 		return -EOPNOTSUPP;
 	if (offer->n_items > KF_ITEMS_MAX)
 		return -EINVAL;
@@ -39,6 +39,8 @@ static int offer_check(const struct card *card, struct kf_offer *offer)
 	if (offer->exchange_type == KF_KEY_NONE)
 		return 0;
 	if (offer->exchange_type >= 32)
+		return -EINVAL;
+	if (!key_type_serves((enum kf_key_type)offer->exchange_type, (enum kf_method)offer->method))
 		return -EINVAL;
 	return info->exchange_types & 1u << offer->exchange_type ? 0 : -EOPNOTSUPP;
 }
@@ -56,6 +58,8 @@ static int exchange_from_container(struct card *card, struct kf_offer *offer)
 		return -ENOENT;
 	if (offer->exchange_type != KF_KEY_NONE && offer->exchange_type != place.key_type)
 		return -EINVAL;
+	if (!key_type_serves((enum kf_key_type)place.key_type, (enum kf_method)offer->method))
+		return -EINVAL;
 	offer->exchange_type = place.key_type;
 	if (place.purpose == KF_PURPOSE_EXCHANGE)
 		return 0;
@@ -63,13 +67,17 @@ static int exchange_from_container(struct card *card, struct kf_offer *offer)
 }
 
 /* The card's default: the smallest type that a server's policy takes (SECURITY section 3). */
-static int exchange_default(const struct card *card, uint32_t *type)
+static int exchange_default(const struct card *card, struct kf_offer *offer)
 {
-	static const enum kf_key_type order[] = { KF_KEY_RSA_3072, KF_KEY_RSA_4096, KF_KEY_RSA_2048 };
+	static const enum kf_key_type order[] = {
+		KF_KEY_RSA_3072, KF_KEY_RSA_4096, KF_KEY_RSA_2048,
+		KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_X25519,
+	};
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (kf_of(card)->info.exchange_types & 1u << order[i]) {
-			*type = order[i];
+		if (kf_of(card)->info.exchange_types & 1u << order[i] &&
+		    key_type_serves(order[i], (enum kf_method)offer->method)) {
+			offer->exchange_type = order[i];
 			return 0;
 		}
 	}
@@ -93,7 +101,7 @@ static int statement_check(const struct card *card, struct bytes data, struct kf
 	    strcmp(said.serial, kf_of(card)->serial) != 0 ||
 	    said.container != offer->container || said.exchange_type != offer->exchange_type ||
 	    said.purpose != KF_PURPOSE_EXCHANGE ||
-	    !number_list_has(&said.methods, (uint8_t)offer->method))
+	    said.methods.n != 1 || said.methods.v[0] != offer->method)
 		return -EBADMSG;
 	memcpy(offer->sid, said.sid, KF_SID_SIZE);
 	return 0;
@@ -131,7 +139,7 @@ int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement
 	if (want.flags & KF_OFFER_EXISTING)
 		r = exchange_from_container(card, &want);
 	else if (want.exchange_type == KF_KEY_NONE)
-		r = exchange_default(card, &want.exchange_type);
+		r = exchange_default(card, &want);
 	if (r < 0)
 		return r;
 	r = offer_send(card, &want, &data);
@@ -149,6 +157,19 @@ int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement
 
 /* --- session key --- */
 
+static bool padding_suits(const struct kf_session_import *how)
+{
+	if (how->method == KF_METHOD_RSA)
+		return how->padding == KF_PADDING_OAEP && how->hash == KF_HASH_SHA256;
+	return how->padding == KF_PADDING_NONE && how->hash == KF_HASH_NONE;
+}
+
+/* The card knows its own key; this only spares it what can be for none. */
+static size_t input_least(enum kf_method method)
+{
+	return method == KF_METHOD_RSA ? 256 : CONFIRMATION_SIZE + 32;
+}
+
 static int import_check(struct card *card, const struct kf_session_import *how, struct bytes input)
 {
 	struct kf_place place;
@@ -156,13 +177,13 @@ static int import_check(struct card *card, const struct kf_session_import *how, 
 
 	if (how->method == KF_METHOD_NONE || how->method > KF_METHOD_ECDH)
 		return -EINVAL;
-	if (how->method != KF_METHOD_RSA)
+	if (!(kf_of(card)->info.methods & 1u << how->method))
 		return -EOPNOTSUPP;
 	if (how->algorithm != KF_KEY_NONE && how->algorithm != KF_KEY_AES_256)
 		return -EOPNOTSUPP;
-	if (how->padding != KF_PADDING_OAEP || how->hash != KF_HASH_SHA256)
+	if (!padding_suits(how))
 		return -EOPNOTSUPP;
-	if (input.n < 256 || input.n > WRAPPED_MAX)
+	if (input.n < input_least((enum kf_method)how->method) || input.n > INPUT_MAX)
 		return -EINVAL;
 	if (how->container == KF_CONTAINER_ANY)
 		return 0;
@@ -202,15 +223,33 @@ static int pending_find(struct card *card, struct card_session *session)
 	return unpack_end(&u);
 }
 
-int kf_session_import(struct card *card, const struct kf_session_import *how, struct bytes input,
-		      struct card_session *session)
+/* What the card answers: its number for the session and, as the method says, its confirmation. */
+static int session_parse(struct bytes data, struct card_session *session, struct packer *output)
 {
-	uint8_t buf[2 + KF_SID_SIZE + 4 + WRAPPED_MAX];
+	struct unpacker u = unpack_begin(data);
+	struct bytes confirmation = BYTES_NONE;
+
+	session->ref = (uint32_t)field_take_uint(&u, 0x80, 1);
+	if (method_confirms((enum kf_method)session->method)) {
+		confirmation = field_take(&u, 0x81);
+		if (confirmation.n != CONFIRMATION_SIZE)
+			unpack_fail(&u);
+	}
+	if (unpack_end(&u) < 0 || session->ref == 0)
+		return -EBADMSG;
+	pack_bytes(output, confirmation);
+	return pack_end(output);
+}
+
+int kf_session_import(struct card *card, const struct kf_session_import *how, struct bytes input,
+		      struct card_session *session, struct packer *output)
+{
+	uint8_t buf[2 + KF_SID_SIZE + 4 + INPUT_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
 	struct card_command import = {
-		.cla = 0x80, .ins = INS_IMPORT_SESSION, .p1 = KF_METHOD_RSA, .answers = true,
+		.cla = 0x80, .ins = INS_IMPORT_SESSION, .p1 = (uint8_t)how->method,
+		.answers = true,
 	};
-	struct unpacker u;
 	struct bytes data;
 	int r;
 
@@ -230,9 +269,7 @@ int kf_session_import(struct card *card, const struct kf_session_import *how, st
 	r = kf_call(card, &import, &data);
 	if (r < 0)
 		return r;
-	u = unpack_begin(data);
-	session->ref = (uint32_t)field_take_uint(&u, 0x80, 1);
-	return unpack_end(&u) < 0 || session->ref == 0 ? -EBADMSG : 0;
+	return session_parse(data, session, output);
 }
 
 int kf_session_destroy(struct card *card, struct card_session *session)

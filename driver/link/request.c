@@ -450,7 +450,7 @@ static int on_session_import(struct call *call)
 	if (r < 0)
 		return r;
 	r = driver_of(call)->session_import(call->seat->card, IN(call, kf_session_import),
-					    PART(call, kf_session_import, input), session);
+					    PART(call, kf_session_import, input), session, &call->out);
 	if (r < 0) {
 		card_session_drop(session);
 		return r;
@@ -459,6 +459,7 @@ static int on_session_import(struct call *call)
 	out->next_item = session->next_item;
 	out->algorithm = session->algorithm;
 	out->target = session->container;
+	SET_PART(call, kf_session_import, output, 0);
 	return 0;
 }
 
