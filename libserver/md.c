@@ -5,24 +5,37 @@
  */
 #include "libserver/md.h"
 #include "base/error.h"
+#include "format/agree.h"
 #include "format/der.h"
 #include "format/hash.h"
+#include "format/keys.h"
+#include "format/ossl.h"
 #include "format/seal.h"
 #include "libserver/random.h"
 
 #include <time.h>
 
-enum { BLOCK = 16, WRAPPED_MAX = 512 };
+enum { BLOCK = 16, INPUT_MAX = 512 };
 
 /* --- S1 --- */
 
 static int wrap(const struct kf_verified_offer *offer, const struct secret *s1, struct blob *out)
 {
-	uint8_t buf[WRAPPED_MAX];
+	uint8_t buf[INPUT_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
 	int r = session_key_wrap(offer->exchange, offer->h, s1, &p);
 
 	return r < 0 ? r : blob_set(out, pack_done(&p));
+}
+
+/* What is not wrapped nobody chooses: S1 comes of both sides' keys. */
+static int check_wraps(const struct kf_verified_offer *offer, struct kf_error *e)
+{
+	if (offer->method == KF_METHOD_RSA)
+		return 0;
+	return error_why(e, -EOPNOTSUPP, "docs/card-application.md 5.3",
+			 "give no session key: it is made with the cargo",
+			 "method %s wraps no session key", method_name(offer->method));
 }
 
 int kf_session_key_wrap(const struct kf_verified_offer *offer, const uint8_t s1[KF_S1_SIZE],
@@ -30,9 +43,10 @@ int kf_session_key_wrap(const struct kf_verified_offer *offer, const uint8_t s1[
 {
 	_cleanup_(secret_deinit) struct secret copy = SECRET_INIT;
 	struct blob out = BLOB_INIT;
-	int r;
+	int r = check_wraps(offer, e);
 
-	r = secret_init(&copy, KF_S1_SIZE);
+	if (r == 0)
+		r = secret_init(&copy, KF_S1_SIZE);
 	if (r == 0)
 		r = secret_set(&copy, BYTES(s1, KF_S1_SIZE));
 	if (r == 0)
@@ -55,6 +69,64 @@ static int take_s1(struct kf_md_key *key, struct bytes s1, struct kf_error *e)
 	if (s1.p)
 		return secret_set(&key->s1, s1);
 	return random_secret(key->s1.p, KF_S1_SIZE, e);
+}
+
+/* --- method ecdh --- */
+
+static int agree(struct kf_md_key *key, EVP_PKEY *ephemeral, struct packer *input,
+		 struct agreed *agreed)
+{
+	uint8_t fixed[AGREE_POINT_MAX];
+	struct packer card = pack_begin(fixed, sizeof(fixed));
+	struct agree_facts facts = {
+		.type = key->offer->statement.exchange_type, .h = key->offer->h,
+	};
+	int r = agree_point(key->offer->exchange, &card);
+
+	if (r == 0)
+		r = agree_point(ephemeral, input);
+	if (r < 0)
+		return r;
+	facts.fixed = pack_done(&card);
+	facts.ephemeral = pack_done(input);
+	r = agree_ephemeral(ephemeral, &facts, agreed);
+	if (r < 0)
+		return r;
+	pack_bytes(input, BYTES_OF(agreed->host));
+	return pack_end(input);
+}
+
+/* The ephemeral pair lives in here: one for each cargo [SP 800-56A 5.6.3.3]. */
+static int establish_ecdh(struct kf_md_key *key, struct kf_error *e)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *ephemeral = NULL;
+	uint8_t buf[INPUT_MAX];
+	struct packer input = pack_begin(buf, sizeof(buf));
+	struct agreed agreed = { .s1 = &key->s1 };
+	int r = secret_init(&key->s1, KF_S1_SIZE);
+
+	if (r == 0)
+		r = key_generate(key->offer->statement.exchange_type, &ephemeral);
+	if (r == 0)
+		r = agree(key, ephemeral, &input, &agreed);
+	if (r == -EBADMSG)
+		r = error_why(e, -EACCES, "SECURITY section 9, ECDH", "distrust that card",
+			      "the card's EXCHANGE key is no proper point");
+	if (r < 0)
+		return r;
+	key->ticket.confirms = true;
+	memcpy(key->ticket.confirmation, agreed.card, sizeof(key->ticket.confirmation));
+	return blob_set(&key->cargo.input, pack_done(&input));
+}
+
+static int establish(struct kf_md_key *key, struct bytes s1, struct kf_error *e)
+{
+	int r;
+
+	if (key->offer->method == KF_METHOD_ECDH)
+		return establish_ecdh(key, e);
+	r = take_s1(key, s1, e);
+	return r < 0 ? r : wrap(key->offer, &key->s1, &key->cargo.input);
 }
 
 static int describe(struct kf_md_key *key)
@@ -94,6 +166,8 @@ static int check_import(const struct kf_verified_offer *offer, const void *s1, s
 	uint32_t most = offer->statement.limit_items < KF_ITEMS_MAX ? offer->statement.limit_items
 								    : KF_ITEMS_MAX;
 
+	if (s1 && check_wraps(offer, e) < 0)
+		return -EOPNOTSUPP;
 	if (s1 ? len != KF_S1_SIZE : len != 0)
 		return error_why(e, -EINVAL, "docs/card-application.md 6: S1 is 32 bytes",
 				 "give 32 random bytes, or none", "a session key of %zu bytes", len);
@@ -121,11 +195,9 @@ int kf_md_import_session_key(const struct kf_server *server,
 	key->offer = offer;
 	key->items = items;
 	key->holds = offer->statement.holds;
-	r = take_s1(key, BYTES(s1, len), e);
+	r = establish(key, BYTES(s1, len), e);
 	if (r == 0)
 		r = describe(key);
-	if (r == 0)
-		r = wrap(offer, &key->s1, &key->cargo.wrapped);
 	if (r < 0)
 		return error_what(e, r, "cannot import the session key");
 	*out = take_ptr(key);
@@ -158,8 +230,11 @@ static int hand_out(const struct blob *b, uint8_t **p, size_t *n)
 int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_t *len,
 			   struct kf_error *e)
 {
-	return error_what(e, hand_out(&key->cargo.wrapped, wrapped, len),
-			  "cannot hand out the wrapped session key");
+	int r = check_wraps(key->offer, e);
+
+	if (r == 0)
+		r = hand_out(&key->cargo.input, wrapped, len);
+	return error_what(e, r, "cannot hand out the wrapped session key");
 }
 
 /* --- properties --- */

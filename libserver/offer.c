@@ -102,6 +102,20 @@ static int check_exchange(struct kf_verified_offer *offer, struct bytes spki, st
 
 /* --- policy: what the card attests and what the server accepts --- */
 
+/* Names what the list asks for, best first: the client can only make another offer. */
+static int refuse_method(const struct kf_verified_offer *offer, const struct kf_server *server,
+			 struct kf_error *e)
+{
+	const char *offered = method_name((enum kf_method)offer->statement.methods.v[0]);
+	char next[KF_ERROR_TEXT_MAX];
+
+	error_text_set(next, "make an offer by method %s",
+		       method_name((enum kf_method)server->methods[0]));
+	return refuse(e, "the server's list of methods", next,
+		      "the card offers method %s, which this server does not accept",
+		      offered ? offered : "unknown");
+}
+
 static int choose_method(struct kf_verified_offer *offer, const struct kf_server *server,
 			 struct kf_error *e)
 {
@@ -115,21 +129,20 @@ static int choose_method(struct kf_verified_offer *offer, const struct kf_server
 		offer->method = (enum kf_method)server->methods[i];
 		return 0;
 	}
-	return refuse(e, "the server's list of methods", "make an offer for method rsa",
-		      "the card offers no method that this server accepts");
+	return refuse_method(offer, server, e);
 }
 
-static int check_policy(const struct kf_server *server, const struct statement *s,
-			struct kf_error *e)
+static int check_policy(const struct kf_server *server, enum kf_method method,
+			const struct statement *s, struct kf_error *e)
 {
-	if (!key_type_is_rsa(s->exchange_type))
-		return refuse(e, "the server's policy", "offer an RSA key",
-			      "method rsa needs an RSA EXCHANGE key");
-	if (key_type_bits(s->exchange_type) < server->exchange_bits)
+	if (!key_type_serves(s->exchange_type, method))
+		return refuse(e, "the server's policy", ANEW,
+			      "the EXCHANGE key is of no type for method %s", method_name(method));
+	if (method == KF_METHOD_RSA && key_type_bits(s->exchange_type) < server->exchange_bits)
 		return refuse(e, "the server's policy", "offer a larger EXCHANGE key",
 			      "the EXCHANGE key has %u bits, %u are wanted",
 			      key_type_bits(s->exchange_type), server->exchange_bits);
-	if (!number_list_has(&s->paddings, WRAP_OAEP_SHA256))
+	if (method == KF_METHOD_RSA && !number_list_has(&s->paddings, WRAP_OAEP_SHA256))
 		return refuse(e, "the server's policy", "use another card",
 			      "the card does not do OAEP with SHA-256");
 	if (!number_list_has(&s->suites, SUITE_AES256_CBC_CMAC))
@@ -188,11 +201,9 @@ static int check_copies(const struct kf_verified_offer *offer, const struct offe
 		      "its \"%s\" is not what the card signed", differs);
 }
 
-/* Method RSA opens S1 in the card alone, so the grade is decided by what the card is. */
+/* Both methods establish S1 in the card alone, so the grade is decided by what the card is. */
 static enum kf_grade compute_grade(const struct kf_verified_offer *offer)
 {
-	if (offer->method != KF_METHOD_RSA)
-		return KF_GRADE_U;
 	return offer->statement.level == KF_LEVEL_CHIP ? KF_GRADE_A : KF_GRADE_A_VIRTUAL;
 }
 
@@ -219,7 +230,7 @@ static int verify(const struct kf_server *server, const struct kf_enrolled *card
 	if (r == 0)
 		r = check_copies(offer, file, e);
 	if (r == 0)
-		r = check_policy(server, &offer->statement, e);
+		r = check_policy(server, offer->method, &offer->statement, e);
 	if (r == 0)
 		r = choose_sender(offer, server, e);
 	if (r == 0)

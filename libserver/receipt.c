@@ -51,6 +51,9 @@ static const char *difference(const struct receipt *got, const struct ticket *ti
 		return "function or method differs";
 	if (!digests_equal(got->exchange, ticket->exchange))
 		return "it names another EXCHANGE key";
+	if (got->confirms != ticket->confirms ||
+	    (got->confirms && !bytes_equal(BYTES_OF(got->confirmation), BYTES_OF(ticket->confirmation))))
+		return "the card does not confirm this session key";
 	if (got->container != item->container)
 		return "the key went into another container";
 	if (got->pin != item->pin)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "format/hash.h"
 #include "format/keys.h"
+#include "format/numbers.h"
 #include "libserver/cert.h"
 #include "libserver/pem.h"
 
@@ -16,8 +17,8 @@ int kf_server_new(struct kf_server **out, struct kf_error *e)
 	if (!server)
 		return error_what(e, -ENOMEM, "cannot make a server context");
 	*server = (struct kf_server){
-		.methods = { KF_METHOD_RSA },
-		.n_methods = 1,
+		.methods = { KF_METHOD_ECDH, KF_METHOD_RSA },
+		.n_methods = 2,
 		.exchange_bits = 3072,
 	};
 	*out = server;
@@ -41,9 +42,10 @@ static int check_methods(const uint8_t *methods, size_t n, struct kf_error *e)
 		    seen[methods[i]])
 			return error_why(e, -EINVAL, "enum kf_method", "name each method once",
 					 "method %u is unknown or named twice", methods[i]);
-		if (methods[i] != KF_METHOD_RSA)
-			return error_why(e, -EOPNOTSUPP, "this version", "use rsa",
-					 "this version speaks no other method than rsa");
+		if (methods[i] != KF_METHOD_RSA && methods[i] != KF_METHOD_ECDH)
+			return error_why(e, -EOPNOTSUPP, "this version", "use rsa or ecdh",
+					 "this version does not speak method %s",
+					 method_name((enum kf_method)methods[i]));
 		seen[methods[i]] = true;
 	}
 	return 0;
@@ -64,6 +66,12 @@ int kf_server_set_methods(struct kf_server *server, const uint8_t *methods, size
 	memcpy(server->methods, methods, n);
 	server->n_methods = n;
 	return 0;
+}
+
+size_t kf_server_methods(const struct kf_server *server, uint8_t methods[4])
+{
+	memcpy(methods, server->methods, server->n_methods);
+	return server->n_methods;
 }
 
 int kf_server_set_exchange_bits(struct kf_server *server, unsigned int bits, struct kf_error *e)

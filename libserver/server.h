@@ -10,13 +10,15 @@
 #include <openssl/types.h>
 #include <stdbool.h>
 
+enum { METHODS_MAX = 4 };
+
 /**
  * struct kf_server - policy and sender
  * @methods:	@n_methods of them, best first
  * @injector:	P-256 key that signs items, or NULL; @injector_hash is its SPKI hash
  */
 struct kf_server {
-	uint8_t methods[4];
+	uint8_t methods[METHODS_MAX];
 	size_t n_methods;
 	unsigned int exchange_bits;
 	bool allow_virtual;

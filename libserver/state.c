@@ -9,6 +9,7 @@
 #include "format/ossl.h"
 #include "libserver/json/object.h"
 #include "libserver/pem.h"
+#include "libserver/policy.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -214,6 +215,8 @@ int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len
 	if (r == 0)
 		r = kf_server_new(&state->server, e);
 	if (r == 0)
+		r = policy_load(&state->top, state->server, e);
+	if (r == 0)
 		r = load_injector(state, BYTES(passphrase, passphrase_len), e);
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
@@ -234,6 +237,16 @@ int kf_state_needs_passphrase(const char *dir, struct kf_error *e)
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
 	return encrypted;
+}
+
+int kf_state_set_methods(struct kf_state *state, const uint8_t *methods, size_t n,
+			 struct kf_error *e)
+{
+	int r = kf_server_set_methods(state->server, methods, n, e);
+
+	if (r == 0)
+		r = policy_keep(&state->top, state->server, e);
+	return error_what(e, r, "cannot set the methods");
 }
 
 struct kf_server *kf_state_server(struct kf_state *state)

@@ -44,6 +44,14 @@ static void take_items(struct json_in *in, struct ticket *ticket)
 	}
 }
 
+/* Of a method that confirms; else absent. */
+static void take_confirmation(struct json_in *in, struct ticket *ticket)
+{
+	ticket->confirms = json_in_has(in, "confirmation");
+	if (ticket->confirms)
+		json_in_copy(in, "confirmation", ticket->confirmation, sizeof(ticket->confirmation));
+}
+
 int ticket_parse(struct bytes text, struct ticket *out, struct kf_error *e)
 {
 	_cleanup_(ticket_deinit) struct ticket ticket = TICKET_INIT;
@@ -58,6 +66,7 @@ int ticket_parse(struct bytes text, struct ticket *out, struct kf_error *e)
 	json_in_digest(&in, "statement_sha256", ticket.h);
 	json_in_copy(&in, "nonce", ticket.nonce, sizeof(ticket.nonce));
 	json_in_digest(&in, "exchange_sha256", ticket.exchange);
+	take_confirmation(&in, &ticket);
 	ticket.sealed = json_in_time(&in, "sealed");
 	take_items(&in, &ticket);
 	r = json_in_end(&in);
@@ -117,6 +126,8 @@ int ticket_write(const struct ticket *ticket, char **text, size_t *len, struct k
 	json_out(&object, "statement_sha256", json_out_digest(ticket->h));
 	json_out(&object, "nonce", json_out_bytes(BYTES_OF(ticket->nonce)));
 	json_out(&object, "exchange_sha256", json_out_digest(ticket->exchange));
+	if (ticket->confirms)
+		json_out(&object, "confirmation", json_out_bytes(BYTES_OF(ticket->confirmation)));
 	json_out(&object, "sealed", json_out_time(ticket->sealed));
 	json_out(&object, "items", items_out(ticket));
 	return json_out_end(object, text, len, e);

@@ -31,6 +31,7 @@ struct ticket_item {
  * struct ticket - one cargo
  * @device:	device fingerprint; @certificate is what it is of, DER
  * @any_genuine: no particular card was named
+ * @confirms:	the card has to show @confirmation in its receipts
  * @items:	@n_items of them, numbered from 1, owned
  */
 struct ticket {
@@ -42,6 +43,8 @@ struct ticket {
 	uint8_t h[KF_DIGEST_SIZE];
 	uint8_t nonce[KF_NONCE_SIZE];
 	uint8_t exchange[KF_DIGEST_SIZE];
+	bool confirms;
+	uint8_t confirmation[CONFIRMATION_SIZE];
 	int64_t sealed;
 	size_t n_items;
 	struct ticket_item *items;

@@ -35,8 +35,8 @@ static int injection_from(const struct cargo_file *cargo, struct kf_injection **
 {
 	int r;
 
-	r = kf_injection_new(cargo->serial, cargo->sid, cargo->method, cargo->wrapped.p,
-			     cargo->wrapped.n, out);
+	r = kf_injection_new(cargo->serial, cargo->sid, cargo->method, cargo->input.p,
+			     cargo->input.n, out);
 	for (size_t i = 0; r == 0 && i < cargo->n_items; i++) {
 		const struct cargo_item *item = &cargo->items[i];
 

@@ -15,7 +15,8 @@
 #include "tools/tool.h"
 
 struct offer_args {
-	const char *challenge, *out, *type;
+	const char *challenge, *out, *type, *method_text;
+	enum kf_method method;
 	uint32_t container, exchange;
 };
 
@@ -92,10 +93,10 @@ static int get_offer(struct tool *tool, const struct offer_args *a, enum kf_key_
 		return code;
 	ui_progress(&tool->ui, "the card makes an exchange key ...");
 	if (a->exchange != KF_CONTAINER_ANY)
-		r = kf_offer_existing(tool->context, a->exchange, target, KF_METHOD_RSA,
+		r = kf_offer_existing(tool->context, a->exchange, target, a->method,
 				      KF_ITEMS_MAX, challenge->nonce, out);
 	else
-		r = kf_offer(tool->context, target, KF_METHOD_RSA, type, KF_ITEMS_MAX,
+		r = kf_offer(tool->context, target, a->method, type, KF_ITEMS_MAX,
 			     challenge->nonce, out);
 	return r < 0 ? tool_fail(tool) : UI_OK;
 }
@@ -109,14 +110,14 @@ static int fill_file(const struct kf_signed_offer *offer, struct offer_file *fil
 	const uint8_t *p = kf_signed_offer_statement(offer, &len);
 
 	if (signed_statement_parse(BYTES(p, len), &parts) < 0 ||
-	    statement_parse(parts.statement, &statement) < 0)
+	    statement_parse(parts.statement, &statement) < 0 || statement.methods.n != 1)
 		return -EBADMSG;
 	p = kf_signed_offer_chain(offer, &len);
 	memcpy(file->serial, statement.serial, sizeof(file->serial));
 	memcpy(file->sid, statement.sid, sizeof(file->sid));
 	memcpy(file->nonce, statement.nonce, sizeof(file->nonce));
 	file->container = statement.container;
-	file->method = KF_METHOD_RSA;
+	file->method = (enum kf_method)statement.methods.v[0];
 	if (blob_set(&file->exchange_key, parts.key) < 0 ||
 	    blob_set(&file->statement, parts.statement) < 0 ||
 	    blob_set(&file->signature, parts.signature) < 0 ||
@@ -143,10 +144,12 @@ static int done(struct tool *tool, const struct offer_file *file, const char *ou
 {
 	if (strcmp(out, "-") == 0)
 		return UI_OK;
-	ui_say(&tool->ui, "Card %s offers container %u.", file->serial, file->container);
+	ui_say(&tool->ui, "Card %s offers container %u by method %s.", file->serial,
+	       file->container, method_name(file->method));
 	ui_say(&tool->ui, "Send %s to the server: keyferry seal --offer %s", out, out);
-	return ui_json(&tool->ui, json_pack("{s:s,s:I,s:s}", "serial", file->serial, "container",
-					    (json_int_t)file->container, "file", out));
+	return ui_json(&tool->ui, json_pack("{s:s,s:I,s:s,s:s}", "serial", file->serial, "container",
+					    (json_int_t)file->container, "method",
+					    method_name(file->method), "file", out));
 }
 
 static int save_offer(struct tool *tool, const struct challenge_file *challenge,
@@ -198,13 +201,18 @@ static int offer_with(struct tool *tool, const struct offer_args *a, enum kf_key
 
 int cmd_offer(int argc, char **argv)
 {
-	struct offer_args a = { NULL, NULL, NULL, KF_CONTAINER_ANY, KF_CONTAINER_ANY };
+	struct offer_args a = {
+		.method = KF_METHOD_RSA, .container = KF_CONTAINER_ANY, .exchange = KF_CONTAINER_ANY,
+	};
 	const struct arg args[] = {
 		{ "challenge", 0, ARG_TEXT, &a.challenge, "FILE", "from the server" },
 		{ "container", 'c', ARG_NUMBER, &a.container, "N",
 		  "where the key shall go (the first free one)" },
+		{ "method", 0, ARG_TEXT, &a.method_text, "METHOD",
+		  "how the session key is established: rsa (default), ecdh" },
 		{ "exchange-type", 0, ARG_TEXT, &a.type, "TYPE",
-		  "of a fresh exchange key: rsa2048 rsa3072 rsa4096 (the card's choice)" },
+		  "of a fresh exchange key: rsa2048 rsa3072 rsa4096; p256 p384 x25519 (the card's "
+		  "choice)" },
 		{ "exchange-container", 0, ARG_NUMBER, &a.exchange, "N",
 		  "use this key for exchange, for ever, instead of a fresh one" },
 		{ "output", 'o', ARG_TEXT, &a.out, "FILE", "where the offer goes" },
@@ -219,8 +227,13 @@ int cmd_offer(int argc, char **argv)
 		return code;
 	if (!a.challenge || !a.out)
 		return ui_usage(&tool.ui, "--challenge FILE -o FILE are needed");
+	if (a.method_text && method_from_name(a.method_text, &a.method) < 0)
+		return ui_usage(&tool.ui, "there is no method '%s'", a.method_text);
 	if (a.type && key_type_from_name(a.type, &type) < 0)
 		return ui_usage(&tool.ui, "there is no key type '%s'", a.type);
+	if (type != KF_KEY_NONE && !key_type_serves(type, a.method))
+		return ui_usage(&tool.ui, "an exchange key of type %s does not serve method %s", a.type,
+				method_name(a.method));
 	if (tool.timeout_s == 0)
 		tool.timeout_s = 120;	/* for a fresh RSA key */
 	code = offer_with(&tool, &a, type);

@@ -22,10 +22,13 @@ DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
 struct seal {
 	const char *dir, *offer, *key, *out, *device;
 	const char *usage_text, *replace_text, *not_after_text;
+	const char *methods_text;
 	const char *archive_cert, *archive_root, *archive_out;
 	bool any_genuine, allow_virtual, no_pin, archive_signing_key;
 	int passphrase_fd, injector_passphrase_fd;
 	uint32_t exchange_bits;
+	uint8_t methods[METHODS_MAX];
+	size_t n_methods;
 	enum kf_purpose usage;
 	bool replaces;
 	uint8_t replace[KF_DIGEST_SIZE];
@@ -81,6 +84,8 @@ static int read_offer(const struct seal *want, struct kf_state *state,
 		kf_server_allow_virtual(server, 1);
 	if (want->exchange_bits)
 		r = kf_server_set_exchange_bits(server, want->exchange_bits, e);
+	if (r == 0 && want->n_methods > 0)
+		r = kf_server_set_methods(server, want->methods, want->n_methods, e);
 	if (r == 0)
 		r = ui_file_read(want->offer, FILE_MAX, &json, &len, e);
 	if (r == 0)
@@ -133,6 +138,7 @@ static int report(const struct ui *ui, const struct seal *want,
 	ui_say(ui, "cargo:     %s", want->out);
 	ui_say(ui, "card:      %s%s", kf_verified_offer_serial(offer),
 	       want->any_genuine ? " (any genuine card was accepted)" : "");
+	ui_say(ui, "method:    %s", method_name(kf_verified_offer_method(offer)));
 	ui_say(ui, "container: %u", kf_verified_offer_container(offer));
 	ui_say(ui, "key:       %s, %s, %s", key_type_name(key->type), purpose_name(key->purpose),
 	       key->hash);
@@ -141,9 +147,10 @@ static int report(const struct ui *ui, const struct seal *want,
 		ui_say(ui, "archive:   %s", want->archive_out);
 	ui_say(ui, "grade:     %s, once the receipt is verified", grade);
 	return ui_json(ui, json_pack(
-		"{s:s,s:s,s:s,s:b,s:i,s:s,s:s,s:s,s:s,s:s*,s:s}", "cargo", want->out, "serial",
+		"{s:s,s:s,s:s,s:b,s:s,s:i,s:s,s:s,s:s,s:s,s:s*,s:s}", "cargo", want->out, "serial",
 		kf_verified_offer_serial(offer), "device", kf_verified_offer_fingerprint(offer),
-		"any_genuine", want->any_genuine, "container",
+		"any_genuine", want->any_genuine, "method",
+		method_name(kf_verified_offer_method(offer)), "container",
 		(int)kf_verified_offer_container(offer), "key_type",
 		key_type_name(key->type), "purpose", purpose_name(key->purpose),
 		"public_key_sha256", key->hash, "sender", sender, "archive", want->archive_out,
@@ -227,6 +234,9 @@ static int check_texts(const struct ui *ui, struct seal *want)
 		return ui_usage(ui, "--replace wants 64 lower-case hexadecimal digits");
 	if (want->not_after_text && utc_parse(want->not_after_text, &want->not_after) < 0)
 		return ui_usage(ui, "--not-after wants a time like 2030-01-31T23:59:59Z");
+	if (want->methods_text &&
+	    methods_parse(want->methods_text, want->methods, &want->n_methods) < 0)
+		return ui_usage(ui, "--methods wants a list, best first, like ecdh,rsa");
 	if (!want->archive_cert != !want->archive_out)
 		return ui_usage(ui, "--archive-cert and --archive-out belong together");
 	if (want->archive_root && !want->archive_cert)
@@ -253,8 +263,10 @@ int cmd_seal(int argc, char **argv)
 		  "accept any card under an enrolled root" },
 		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL,
 		  "with --any-genuine: it may be software" },
+		{ "methods", 0, ARG_TEXT, &want.methods_text, "LIST",
+		  "accepted for this offer, best first (default: the state's)" },
 		{ "exchange-bits", 0, ARG_NUMBER, &want.exchange_bits, "N",
-		  "smallest EXCHANGE key (default 3072)" },
+		  "smallest RSA EXCHANGE key (default 3072)" },
 		{ "no-pin", 0, ARG_FLAG, &want.no_pin, NULL, "the key may be used without PIN" },
 		{ "not-after", 0, ARG_TEXT, &want.not_after_text, "TIME", "advisory, for people" },
 		{ "replace", 0, ARG_TEXT, &want.replace_text, "HASH",

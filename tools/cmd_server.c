@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* tools/cmd_server.c - keyferry server: make a state, and keep its list of cards. */
 #include "base/error.h"
+#include "format/numbers.h"
 #include "tools/args.h"
 #include "tools/server_state.h"
 #include "tools/table.h"
@@ -272,12 +273,67 @@ static int cmd_server_crl(int argc, char **argv)
 	return set_crl(&ui, dir, crl);
 }
 
+/* --- methods --- */
+
+static int show_methods(const struct ui *ui, struct kf_state *state)
+{
+	uint8_t methods[METHODS_MAX];
+	size_t n = kf_server_methods(kf_state_server(state), methods);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = method_name((enum kf_method)methods[i]);
+
+		ui_say(ui, "%zu. %s", i + 1, name);
+		(void)json_array_append_new(list, json_string(name));
+	}
+	return ui_json(ui, json_pack("{s:o}", "methods", list));
+}
+
+static int do_methods(const struct ui *ui, const char *dir, const uint8_t *methods, size_t n)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = server_state_open(dir, &state, &e);
+
+	if (r == 0 && n > 0)
+		r = kf_state_set_methods(state, methods, n, &e);
+	return r < 0 ? ui_fail(ui, &e) : show_methods(ui, state);
+}
+
+static int cmd_server_methods(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server methods" };
+	const char *dir = NULL, *list = NULL;
+	uint8_t methods[METHODS_MAX];
+	size_t n = 0;
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "set", 0, ARG_TEXT, &list, "LIST", "the methods accepted from now on, best first" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Show, or set, by which methods session keys may be established.", args, NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir)
+		return ui_usage(&ui, "--state is missing");
+	if (list && methods_parse(list, methods, &n) < 0)
+		return ui_usage(&ui, "--set wants a list, best first, like ecdh,rsa");
+	return do_methods(&ui, dir, methods, n);
+}
+
 static const struct cmd server_cmds[] = {
 	{ "init", "make a state with a fresh injector key", cmd_server_init },
 	{ "enroll", "remember a card that keys may be sealed for", cmd_server_enroll },
 	{ "list", "list the enrolled cards", cmd_server_list },
 	{ "show", "show one card, or why it is refused", cmd_server_show },
 	{ "crl", "take a newer revocation list", cmd_server_crl },
+	{ "methods", "show or set how session keys are established", cmd_server_methods },
 };
 
 int cmd_server(int argc, char **argv)

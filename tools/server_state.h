@@ -17,7 +17,7 @@ int cmd_receipt(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
-	{ "server", "the server's state: init, enroll, list, show, crl", cmd_server }, \
+	{ "server", "the server's state: init, enroll, list, show, crl, methods", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key for the card that made an offer", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \
@@ -37,5 +37,10 @@ int server_state_open(const char *dir, struct kf_state **out, struct kf_error *e
 /* Opens @dir with its injector key; asks for the passphrase only if there is one. */
 int server_state_unlock(const char *dir, int passphrase_fd, struct kf_state **out,
 			struct kf_error *e);
+
+enum { METHODS_MAX = 4 };
+
+/* Names of methods with commas between them, best first. Return: 0, -EINVAL. */
+int methods_parse(const char *text, uint8_t methods[static METHODS_MAX], size_t *n);
 
 DEFINE_CLEANUP(struct kf_state *, kf_state_close);

@@ -53,8 +53,8 @@ struct kf_state;
  * kf_server_new() - a context without a card [minidriver no-card mode]
  * @out:	the context; the caller frees it
  *
- * Shipped policy: method RSA only, EXCHANGE keys of 3072 bits and more, OAEP with SHA-256, no
- * virtual cards, no sender. Return: 0, -ENOMEM.
+ * Shipped policy: methods ecdh and rsa, RSA EXCHANGE keys of 3072 bits and more, OAEP with SHA-256,
+ * no virtual cards, no sender. Return: 0, -ENOMEM.
  */
 int kf_server_new(struct kf_server **out, struct kf_error *e);
 struct kf_server *kf_server_free(struct kf_server *server);
@@ -64,12 +64,13 @@ struct kf_server *kf_server_free(struct kf_server *server);
  * @methods:	enum kf_method, a byte each
  * @n:		how many, 1 at least
  *
- * An offer is served by the first of them that its statement attests; none: refused. This version
- * speaks %KF_METHOD_RSA. Return: 0, -EINVAL an unknown or repeated one, -EOPNOTSUPP one this
- * version does not speak.
+ * An offer is for one method; one that is not among them is refused, and the refusal names the
+ * best. Return: 0, -EINVAL an unknown or repeated one, -EOPNOTSUPP one this version does not speak.
  */
 int kf_server_set_methods(struct kf_server *server, const uint8_t *methods, size_t n,
 			  struct kf_error *e);
+/* The list. Return: how many. */
+size_t kf_server_methods(const struct kf_server *server, uint8_t methods[4]);
 
 /* The smallest RSA EXCHANGE key, bits: 2048, 3072 (default) or 4096. Return: 0, -EINVAL. */
 int kf_server_set_exchange_bits(struct kf_server *server, unsigned int bits, struct kf_error *e);
@@ -230,7 +231,8 @@ void kf_keypair_set_replaces(struct kf_keypair *key, const uint8_t hash[KF_DIGES
  * @s1:		KF_S1_SIZE random bytes, fresh for each offer
  * @wrapped:	RSA-OAEP, SHA-256, label H
  *
- * For programs that make S1 themselves; kf_md_wrap_session_key() is the same on a handle.
+ * For programs that make S1 themselves; kf_md_wrap_session_key() is the same on a handle. Return: 0,
+ * -EOPNOTSUPP the offer is for another method than rsa, which wraps nothing.
  */
 int kf_session_key_wrap(const struct kf_verified_offer *offer,
 			const uint8_t s1[KF_S1_SIZE], uint8_t **wrapped, size_t *len,
@@ -240,7 +242,8 @@ int kf_session_key_wrap(const struct kf_verified_offer *offer,
  * kf_md_import_session_key() - MDImportSessionKey [use case steps 22, 23]
  * @server:	borrowed, outlives the handle
  * @offer:	verified; borrowed, outlives the handle
- * @s1:		KF_S1_SIZE bytes, copied; NULL: fresh ones, which never leave the handle
+ * @s1:		KF_S1_SIZE bytes, copied; NULL: fresh ones, which never leave the handle. Methods other
+ *		than rsa make S1 of both sides' keys: NULL alone, else -EOPNOTSUPP
  * @len:	their number; 0 with NULL
  * @items:	how many items will be made with it: 1 to what the card attested
  * @out:	the handle; the caller ends it with kf_md_destroy_key()
@@ -251,7 +254,7 @@ int kf_md_import_session_key(const struct kf_server *server,
 /* CardDestroyKey: wipes. */
 struct kf_md_key *kf_md_destroy_key(struct kf_md_key *key);
 
-/* The session key of the handle, wrapped for the card. */
+/* The session key of the handle, wrapped for the card; method rsa alone, else -EOPNOTSUPP. */
 int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_t *len,
 			   struct kf_error *e);
 
@@ -378,6 +381,13 @@ struct kf_state *kf_state_close(struct kf_state *state);
 
 /* Whether the injector key is encrypted; for asking before kf_state_open(). 1, 0, -errno. */
 int kf_state_needs_passphrase(const char *dir, struct kf_error *e);
+
+/*
+ * kf_server_set_methods() on the state's context, and from now on whenever it is opened. Return: as
+ * that, and what writing failed with.
+ */
+int kf_state_set_methods(struct kf_state *state, const uint8_t *methods, size_t n,
+			 struct kf_error *e);
 
 /* Its context, borrowed, for policy. */
 struct kf_server *kf_state_server(struct kf_state *state);

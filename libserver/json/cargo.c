@@ -6,15 +6,19 @@
 #include "format/numbers.h"
 #include "libserver/json/names.h"
 
-enum { WRAPPED_MAX = 512 };		/* RSA-4096 */
+enum { INPUT_MAX = 512 };		/* S1 under RSA-4096; of other methods it is shorter */
 
 static void take_session_key(struct json_in *in, struct cargo_file *file)
 {
 	struct json_in key = json_in_object(in, "session_key");
 
 	json_in_expect(&key, "algorithm", "AES-256");
-	json_in_expect(&key, "padding", "oaep-sha256");
-	json_in_blob(&key, "wrapped", WRAPPED_MAX, &file->wrapped);
+	if (file->method == KF_METHOD_RSA) {
+		json_in_expect(&key, "padding", "oaep-sha256");
+		json_in_blob(&key, "wrapped", INPUT_MAX, &file->input);
+	} else {
+		json_in_blob(&key, "input", INPUT_MAX, &file->input);
+	}
 	json_in_leave(in, &key);
 }
 
@@ -168,8 +172,10 @@ static json_t *session_key_out(const struct cargo_file *file)
 	json_t *object = json_object();
 
 	json_out(&object, "algorithm", json_string("AES-256"));
-	json_out(&object, "padding", json_string("oaep-sha256"));
-	json_out(&object, "wrapped", json_out_bytes(blob_bytes(&file->wrapped)));
+	if (file->method == KF_METHOD_RSA)
+		json_out(&object, "padding", json_string("oaep-sha256"));
+	json_out(&object, file->method == KF_METHOD_RSA ? "wrapped" : "input",
+		 json_out_bytes(blob_bytes(&file->input)));
 	return object;
 }
 
@@ -190,7 +196,7 @@ int cargo_file_write(const struct cargo_file *file, char **text, size_t *len, st
 
 void cargo_file_deinit(struct cargo_file *file)
 {
-	blob_deinit(&file->wrapped);
+	blob_deinit(&file->input);
 	for (size_t i = 0; i < file->n_items; i++)
 		blob_deinit(&file->items[i].item);
 	free(file->items);

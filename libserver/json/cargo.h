@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libserver/json/cargo.h - The cargo file (docs/formats.md 8.3), server to client: the wrapped
- * session key and the sealed items. Nothing in it is secret to who cannot open the wrapping.
+ * libserver/json/cargo.h - The cargo file (docs/formats.md 8.3), server to client: what
+ * establishes the session key, and the sealed items. Nothing in it is secret to who cannot open the first.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ struct cargo_item {
 /**
  * struct cargo_file - one voyage's cargo
  * @signed_by:	@sender is the injector's hash; else the sender is unauthenticated
- * @wrapped:	S1 under the EXCHANGE key, OAEP with SHA-256
+ * @input:	what IMPORT SESSION KEY takes; method rsa: S1 under the EXCHANGE key, OAEP with SHA-256
  * @items:	@n_items of them, numbered from 1, owned
  */
 struct cargo_file {
@@ -35,7 +35,7 @@ struct cargo_file {
 	bool signed_by;
 	uint8_t sender[KF_DIGEST_SIZE];
 	enum kf_grade grade;
-	struct blob wrapped;
+	struct blob input;
 	size_t n_items;
 	struct cargo_item *items;
 };

@@ -105,7 +105,7 @@ TEST_F(agree, each_fact_is_bound)
 {
 	_cleanup_(secret_deinit) struct secret other = SECRET_INIT;
 	struct agreed agreed = { .s1 = &other };
-	uint8_t changed[AGREE_POINT_MAX];
+	uint8_t changed[AGREE_POINT_MAX] = { 0 };
 
 	ASSERT_EQ(0, secret_init(&other, KF_S1_SIZE));
 	ASSERT_EQ(0, agree_ephemeral(self->ephemeral, &self->facts, &self->server));
@@ -152,7 +152,7 @@ static void each_bad_point(struct fixture_agree *self, int i, uint8_t *point, si
 
 TEST_F(agree, what_is_no_point_is_refused_by_the_server)
 {
-	uint8_t point[AGREE_POINT_MAX];
+	uint8_t point[AGREE_POINT_MAX] = { 0 };
 
 	for (int i = 0; i < 7; i++) {
 		each_bad_point(self, i, point, &self->facts.fixed.n);
@@ -167,7 +167,7 @@ TEST_F(agree, what_is_no_point_gives_the_card_a_random_secret)
 {
 	_cleanup_(secret_deinit) struct secret again = SECRET_INIT;
 	struct agreed second = { .s1 = &again };
-	uint8_t point[AGREE_POINT_MAX];
+	uint8_t point[AGREE_POINT_MAX] = { 0 };
 
 	ASSERT_EQ(0, secret_init(&again, KF_S1_SIZE));
 	for (int i = 0; i < 7; i++) {

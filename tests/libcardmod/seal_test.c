@@ -359,10 +359,10 @@ static char *make_cargo(struct fixture_seal *self, const CARD_ENCRYPTED_DATA *da
 	memcpy(file.sid, st->sid, sizeof(file.sid));
 	ASSERT_EQ(SCARD_S_SUCCESS, seal_get_key(&self->s, KF_SESSION_KEY_PROPERTY, wrapped,
 						sizeof(wrapped), &n));
-	ASSERT_EQ(0, blob_set(&file.wrapped, BYTES(wrapped, n)));
+	ASSERT_EQ(0, blob_set(&file.input, BYTES(wrapped, n)));
 	ASSERT_EQ(0, blob_set(&item.item, BYTES(data->pbEncryptedData, data->cbEncryptedData)));
 	ASSERT_EQ(0, cargo_file_write(&file, &json, &len, NULL));
-	blob_deinit(&file.wrapped);
+	blob_deinit(&file.input);
 	blob_deinit(&item.item);
 	return json;
 }

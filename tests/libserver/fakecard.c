@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* tests/libserver/fakecard.c - Certificates by OpenSSL's builder, the rest by format/. */
 #include "tests/libserver/fakecard.h"
+#include "format/agree.h"
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/seal.h"
@@ -178,6 +179,18 @@ void fakecard_init_sibling(struct fakecard *card, const struct fakecard *of,
 	add_device(card, style);
 }
 
+void fakecard_use(struct fakecard *card, enum kf_key_type type)
+{
+	EVP_PKEY_free(card->exchange);
+	card->exchange = NULL;
+	ASSERT_EQ(0, key_generate(type, &card->exchange));
+}
+
+static enum kf_method method_of(const struct fakecard *card)
+{
+	return EVP_PKEY_is_a(card->exchange, "RSA") ? KF_METHOD_RSA : KF_METHOD_ECDH;
+}
+
 void fakecard_deinit(struct fakecard *card)
 {
 	EVP_PKEY_free(card->root_key);
@@ -247,7 +260,7 @@ static void state_facts(const struct fakecard *card, const uint8_t nonce[static 
 	*s = (struct statement){
 		.level = card_is_virtual(card) ? KF_LEVEL_VIRTUAL : KF_LEVEL_CHIP,
 		.purpose = KF_PURPOSE_EXCHANGE, .origin = KF_ORIGIN_GENERATED, .container = 3,
-		.methods = { 1, { KF_METHOD_RSA } },
+		.methods = { 1, { (uint8_t)method_of(card) } },
 		.key_types = { 6, { KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
 				    KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521 } },
 		.paddings = { 1, { WRAP_OAEP_SHA256 } },
@@ -279,7 +292,7 @@ char *fakecard_offer(struct fakecard *card, const uint8_t nonce[static KF_NONCE_
 	file.container = card->statement.container;
 	memcpy(file.sid, card->statement.sid, sizeof(file.sid));
 	memcpy(file.nonce, card->statement.nonce, sizeof(file.nonce));
-	file.method = KF_METHOD_RSA;
+	file.method = method_of(card);
 	if (bend && bend->statement)
 		bend->statement(&card->statement);
 	statement_pack(&s, &card->statement);
@@ -299,19 +312,45 @@ char *fakecard_offer(struct fakecard *card, const uint8_t nonce[static KF_NONCE_
 
 /* --- opening --- */
 
+/* Return: 0, -EBADMSG the server does not confirm. */
+static int open_agreed(struct fakecard *card, struct bytes input, struct secret *s1)
+{
+	uint8_t fixed[AGREE_POINT_MAX];
+	struct packer p = pack_begin(fixed, sizeof(fixed));
+	struct agreed agreed = { .s1 = s1 };
+	struct agree_facts facts = { .h = card->h };
+
+	if (input.n <= CONFIRMATION_SIZE)
+		return -EBADMSG;
+	ASSERT_EQ(0, key_type_of(card->exchange, &facts.type));
+	ASSERT_EQ(0, agree_point(card->exchange, &p));
+	facts.fixed = pack_done(&p);
+	facts.ephemeral = bytes_slice(input, 0, input.n - CONFIRMATION_SIZE);
+	ASSERT_EQ(0, agree_static(card->exchange, &facts, &agreed));
+	memcpy(card->confirmation, agreed.card, sizeof(card->confirmation));
+	return bytes_equal(BYTES_OF(agreed.host),
+			   bytes_slice(input, facts.ephemeral.n, CONFIRMATION_SIZE)) ? 0 : -EBADMSG;
+}
+
+static int open_s1(struct fakecard *card, const struct cargo_file *cargo, struct secret *s1)
+{
+	if (cargo->method == KF_METHOD_RSA)
+		return session_key_unwrap(card->exchange, card->h, blob_bytes(&cargo->input), s1);
+	return open_agreed(card, blob_bytes(&cargo->input), s1);
+}
+
 static int open_item(struct fakecard *card, const struct cargo_file *cargo, struct bytes der,
 		     EVP_PKEY *injector, struct fakecard_opened *out)
 {
 	_cleanup_(secret_deinit) struct secret s1 = SECRET_INIT, plain = SECRET_INIT;
 	_cleanup_(item_keys_deinit) struct item_keys keys = ITEM_KEYS_INIT;
-	struct item_place place = { .method = KF_METHOD_RSA };
+	struct item_place place = { .method = cargo->method };
 	uint8_t mac[ITEM_MAC_SIZE];
 	struct item item;
 
 	ASSERT_EQ(0, secret_init(&s1, KF_S1_SIZE));
 	ASSERT_EQ(0, secret_init(&plain, KEY_PLAIN_MAX + 16));
-	if (session_key_unwrap(card->exchange, card->h, blob_bytes(&cargo->wrapped), &s1) < 0 ||
-	    item_parse(der, &item) < 0)
+	if (open_s1(card, cargo, &s1) < 0 || item_parse(der, &item) < 0)
 		return -EBADMSG;
 	place.function = item.body.function;
 	place.number = item.body.number;
@@ -359,7 +398,7 @@ static void make_receipt(struct fakecard *card, struct bytes item_der, struct bl
 		.number = b->number, .function = b->function, .method = b->method,
 		.container = b->container, .pin = b->pin, .key_type = b->key_type,
 		.purpose = b->purpose, .policy = b->policy, .sender = b->sender,
-		.result = RECEIPT_INSTALLED, .counter = 7,
+		.result = RECEIPT_INSTALLED, .counter = 7, .confirms = method_confirms(b->method),
 	};
 
 	ASSERT_EQ(0, key_spki(opened->key, &key));
@@ -367,6 +406,7 @@ static void make_receipt(struct fakecard *card, struct bytes item_der, struct bl
 	memcpy(r.serial, b->serial, sizeof(r.serial));
 	memcpy(r.sid, b->sid, sizeof(r.sid));
 	memcpy(r.exchange, b->exchange, sizeof(r.exchange));
+	memcpy(r.confirmation, card->confirmation, sizeof(r.confirmation));
 	ASSERT_EQ(0, sha256(item_der, r.item));
 	r.evidence = pack_done(&key);
 	if (bend && bend->receipt)

@@ -29,6 +29,7 @@ struct fakecard {
 	struct blob root_der, cert_der;
 	struct statement statement;	/* of the last offer */
 	uint8_t h[KF_DIGEST_SIZE];
+	uint8_t confirmation[CONFIRMATION_SIZE];	/* of the cargo that was opened last */
 	bool pss;
 };
 
@@ -41,6 +42,8 @@ void fakecard_init(struct fakecard *card, const struct fakecard_style *style);
 /* Another card under the same root. */
 void fakecard_init_sibling(struct fakecard *card, const struct fakecard *of,
 			   const struct fakecard_style *style);
+/* A fresh EXCHANGE key of @type, by whose method it offers from now on. */
+void fakecard_use(struct fakecard *card, enum kf_key_type type);
 void fakecard_deinit(struct fakecard *card);
 
 /* A revocation list of the root, with @revoked on it or not. DER, the caller frees. */

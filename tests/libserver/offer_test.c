@@ -242,13 +242,26 @@ TEST_F(offer, a_small_exchange_key_is_refused_unless_set_otherwise)
 TEST_F(offer, methods_are_an_explicit_list)
 {
 	const uint8_t none[1] = { 0 }, twice[] = { KF_METHOD_RSA, KF_METHOD_RSA };
-	const uint8_t later[] = { KF_METHOD_ECDH }, rsa[] = { KF_METHOD_RSA };
+	const uint8_t later[] = { KF_METHOD_DERIVED }, rsa[] = { KF_METHOD_RSA };
+	const uint8_t both[] = { KF_METHOD_ECDH, KF_METHOD_RSA };
+	struct kf_verified_offer *offer = NULL;
+	uint8_t list[4];
 
 	EXPECT_EQ(-EINVAL, kf_server_set_methods(self->server, rsa, 0, NULL));
 	EXPECT_EQ(-EINVAL, kf_server_set_methods(self->server, none, 1, NULL));
 	EXPECT_EQ(-EINVAL, kf_server_set_methods(self->server, twice, 2, NULL));
 	EXPECT_EQ(-EOPNOTSUPP, kf_server_set_methods(self->server, later, 1, NULL));
 	EXPECT_EQ(0, kf_server_set_methods(self->server, rsa, 1, NULL));
+	ASSERT_EQ(1u, kf_server_methods(self->server, list));
+	EXPECT_EQ(KF_METHOD_RSA, list[0]);
+
+	/* What is not on the list is refused, and the words name the best that is. */
+	EXPECT_EQ(0, kf_server_set_methods(self->server, both, 1, NULL));
+	REFUSED(self, -EACCES, NULL, "method rsa");
+	EXPECT_EQ(0, kf_server_set_methods(self->server, both, 2, NULL));
+	EXPECT_EQ(0, verify(self, NULL, &offer));
+	EXPECT_EQ(KF_METHOD_RSA, kf_verified_offer_method(offer));
+	kf_verified_offer_free(offer);
 }
 
 static uint8_t known_sender[KF_DIGEST_SIZE];

@@ -26,9 +26,9 @@ static inline void voyage_one_sender(struct statement *s)
 	memcpy(s->injectors[0], voyage_sender, KF_DIGEST_SIZE);
 }
 
-/* Up to the verified offer; @bend_statement may be NULL. */
-static inline void voyage_init(struct voyage *v, bool with_injector,
-			       void (*bend_statement)(struct statement *s))
+/* Up to the verified offer; @bend_statement may be NULL, @exchange KF_KEY_NONE for the RSA key. */
+static inline void voyage_init_by(struct voyage *v, bool with_injector, enum kf_key_type exchange,
+				  void (*bend_statement)(struct statement *s))
 {
 	struct fakecard_bend bend = { .statement = bend_statement };
 	uint8_t nonce[KF_NONCE_SIZE];
@@ -36,6 +36,8 @@ static inline void voyage_init(struct voyage *v, bool with_injector,
 
 	*v = (struct voyage){ 0 };
 	fakecard_init(&v->card, NULL);
+	if (exchange != KF_KEY_NONE)
+		fakecard_use(&v->card, exchange);
 	ASSERT_EQ(0, kf_server_new(&v->server, NULL));
 	kf_server_allow_virtual(v->server, 1);
 	if (with_injector) {
@@ -56,6 +58,12 @@ static inline void voyage_init(struct voyage *v, bool with_injector,
 	ASSERT_EQ(0, kf_offer_verify(v->server, v->enrolled, nonce, json, strlen(json), &v->offer,
 				     &v->e));
 	free(json);
+}
+
+static inline void voyage_init(struct voyage *v, bool with_injector,
+			       void (*bend_statement)(struct statement *s))
+{
+	voyage_init_by(v, with_injector, KF_KEY_NONE, bend_statement);
 }
 
 static inline void voyage_deinit(struct voyage *v)

@@ -4,6 +4,7 @@
 # A second implementation of docs/card-application.md and docs/formats.md, in Python and from the
 # pages alone, against the first: its server with the project's card, its card with the project's
 # server.
+# shellcheck disable=SC2317 # reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 
 export KF_SRC KF_BUILD PYTHONDONTWRITEBYTECODE=1

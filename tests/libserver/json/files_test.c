@@ -57,11 +57,11 @@ static char *cargo_text(void)
 	char *text = NULL;
 	size_t len;
 
-	ASSERT_EQ(0, blob_set(&file.wrapped, BYTES("wrapped", 7)));
+	ASSERT_EQ(0, blob_set(&file.input, BYTES("wrapped", 7)));
 	ASSERT_EQ(0, blob_set(&items[0].item, BYTES("one", 3)));
 	ASSERT_EQ(0, blob_set(&items[1].item, BYTES("two", 3)));
 	ASSERT_EQ(0, cargo_file_write(&file, &text, &len, NULL));
-	blob_deinit(&file.wrapped);
+	blob_deinit(&file.input);
 	blob_deinit(&items[0].item);
 	blob_deinit(&items[1].item);
 	return text;

@@ -1,0 +1,222 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# How a session key is established, with the real programs: each method with each type of key at level
+# extended, each method at each level with P-256, the receipt verified and the key used; and what must
+# not work. A party's files are the other's only through mail/.
+# shellcheck disable=SC2154,SC2317 # from stage.sh; reached through t
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/e2e/stage.sh"
+
+key_types='rsa2048 rsa3072 rsa4096 p256 p384 p521'
+
+# One key of each type for all of it: RSA takes its time.
+make_keys() {
+	for bits in 2048 3072 4096; do
+		as server openssl genpkey -quiet -algorithm RSA -pkeyopt "rsa_keygen_bits:$bits" \
+			-out "server/rsa$bits.pem"
+	done
+	for bits in 256 384 521; do
+		as server openssl genpkey -quiet -algorithm EC -pkeyopt "ec_paramgen_curve:P-$bits" \
+			-out "server/p$bits.pem"
+	done
+	for type in $key_types; do
+		as server openssl pkey -in "server/$type.pem" -pubout -out "mail/$type.pub.pem"
+	done
+	echo 'bill of lading' >mail/message
+	printf '%s\n' "$stage_pin" >mail/pin
+	chmod 644 mail/pin mail/message
+}
+
+server() { as server keyferry "$@"; }
+client() { as client keyferry "$@"; }
+with_pin() { as client keyferry "$@" --pin-fd 0 <mail/pin; }
+
+# offer NAME METHOD [OPTIONS]: challenge and offer for container 3
+offer() {
+	offer_name=$1 offer_method=$2
+	shift 2
+	server challenge --state server --device "$stage_serial" -o "mail/$offer_name.challenge"
+	with_pin offer --challenge "mail/$offer_name.challenge" --container 3 --method "$offer_method" \
+		-o "mail/$offer_name.offer" "$@"
+}
+seal() { server seal --state server --offer "mail/$1.offer" --key "server/$2.pem" -o "mail/$1.cargo"; }
+inject() { with_pin inject "mail/$1.cargo" -o "mail/$1.receipt"; }
+
+# use TYPE: a signature by the key in the card, judged by somebody else
+use() {
+	with_pin key sign --container 3 --hash sha256 --in mail/message -o mail/message.sig
+	openssl dgst -sha256 -verify "mail/$1.pub.pem" -signature mail/message.sig mail/message
+	rm -f mail/message.sig
+}
+
+# voyage NAME METHOD TYPE [OFFER OPTIONS]
+voyage() {
+	voyage_name=$1 voyage_method=$2 voyage_type=$3
+	shift 3
+	offer "$voyage_name" "$voyage_method" "$@"
+	seal "$voyage_name" "$voyage_type" >mail/said
+	grep -qx "method:    $voyage_method" mail/said
+	inject "$voyage_name"
+	server receipt verify --state server "mail/$voyage_name.receipt" >mail/said
+	grep -qx 'proved:    1 of 1' mail/said
+	use "$voyage_type"
+	with_pin container delete 3
+}
+
+# must_fail CODE WORDS COMMAND...: and says so
+must_fail() {
+	fail_code=$1 fail_words=$2 fail_got=0
+	shift 2
+	"$@" >mail/said 2>&1 || fail_got=$?
+	cat mail/said
+	[ "$fail_got" = "$fail_code" ] || fail "exit status $fail_got instead of $fail_code: $*"
+	grep -q -- "$fail_words" mail/said || fail "says nothing of '$fail_words': $*"
+}
+
+# edit IN OUT PYTHON: d is the object, b() and t() are base64url
+edit() {
+	/usr/bin/python3 -IS -c '
+import base64, json, sys
+def b(s): return bytearray(base64.urlsafe_b64decode(s + "=" * (-len(s) % 4)))
+def t(x): return base64.urlsafe_b64encode(bytes(x)).decode().rstrip("=")
+d = json.load(open(sys.argv[1]))
+exec(sys.argv[3])
+json.dump(d, open(sys.argv[2], "w"))' "mail/$1" "mail/$2" "$3"
+	chmod 644 "mail/$2"
+}
+
+every_key_type_arrives_by_ecdh() {
+	for type in $key_types; do
+		voyage "ecdh-$type" ecdh "$type"
+	done
+}
+
+every_static_key_of_ecdh_serves() {
+	for exchange in p256 p384 x25519; do
+		voyage "ecdh-by-$exchange" ecdh p256 --exchange-type "$exchange"
+	done
+}
+
+every_key_type_arrives_by_rsa() {
+	for type in $key_types; do
+		voyage "rsa-$type" rsa "$type"
+	done
+}
+
+a_standing_key_serves_twice() {
+	with_pin container create --type p256 --usage derive --container 5
+	voyage standing ecdh p256 --exchange-container 5
+	voyage standing-again ecdh p384 --exchange-container 5
+	must_fail 1 '' with_pin key derive --container 5 --peer mail/p256.pub.pem -o mail/never
+	[ ! -e mail/never ]
+}
+
+an_exchange_key_of_another_method_is_a_wrong_command() {
+	must_fail 2 'does not serve' client offer --challenge mail/none --method ecdh \
+		--exchange-type rsa3072 -o mail/none
+	must_fail 2 'does not serve' client offer --challenge mail/none --method rsa \
+		--exchange-type p256 -o mail/none
+	must_fail 2 'no method' client offer --challenge mail/none --method best -o mail/none
+}
+
+the_servers_list_decides() {
+	offer listed ecdh
+	server server methods --state server --set rsa
+	must_fail 1 'by method rsa' seal listed p256
+	must_fail 1 'by method rsa' server seal --state server --methods rsa \
+		--offer mail/listed.offer --key server/p256.pem -o mail/listed.cargo
+	server seal --state server --methods rsa,ecdh --offer mail/listed.offer \
+		--key server/p256.pem -o mail/listed.cargo
+	server server methods --state server --set ecdh,rsa >mail/said
+	grep -qx '1. ecdh' mail/said
+	must_fail 2 'list' server server methods --state server --set best
+	must_fail 1 'twice' server server methods --state server --set rsa,rsa
+}
+
+a_method_cannot_be_swapped_on_the_way() {
+	offer swap ecdh
+	edit swap.offer swapped.offer 'd["method"] = "rsa"'
+	must_fail 1 'is not what the card signed' seal swapped p256
+	seal swap p256
+	edit swap.cargo swapped.cargo 'd["method"] = "rsa"; d["session_key"] = {
+		"algorithm": "AES-256", "padding": "oaep-sha256", "wrapped": t(bytes(384)) }'
+	must_fail 1 '"method" is not what item 1 says' inject swapped
+	inject swap
+	server receipt verify --state server mail/swap.receipt
+	with_pin container delete 3
+}
+
+a_wrong_confirmation_or_point_is_refused_and_the_true_one_still_works() {
+	offer wrong ecdh
+	seal wrong p256
+	edit wrong.cargo flipped.cargo 'i = b(d["session_key"]["input"]); i[-1] ^= 1
+d["session_key"]["input"] = t(i)'
+	must_fail 1 '' inject flipped
+	edit wrong.cargo curve.cargo 'i = b(d["session_key"]["input"]); i[64] ^= 1
+d["session_key"]["input"] = t(i)'
+	must_fail 1 '' inject curve
+	edit wrong.cargo infinity.cargo 'i = b(d["session_key"]["input"]); i[0:65] = bytes(65)
+d["session_key"]["input"] = t(i)'
+	must_fail 1 '' inject infinity
+	[ ! -e mail/flipped.receipt ] && [ ! -e mail/curve.receipt ] && [ ! -e mail/infinity.receipt ]
+	inject wrong
+	server receipt verify --state server mail/wrong.receipt
+	with_pin container delete 3
+}
+
+another_voyages_session_key_opens_nothing() {
+	offer one ecdh
+	offer two ecdh
+	seal one p256
+	seal two p256
+	edit one.cargo mixed.cargo 'd["session_key"] = json.load(open("mail/two.cargo"))["session_key"]'
+	must_fail 1 '' inject mixed
+	inject one
+	server receipt verify --state server mail/one.receipt
+	with_pin container delete 3
+}
+
+a_receipt_without_the_cards_confirmation_proves_nothing() {
+	offer proof ecdh
+	seal proof p256
+	inject proof
+	edit proof.receipt forged.receipt 'r = b(d["receipts"][0]["receipt"]); i = r.index(b"\x04\x10", 150)
+r[i + 5] ^= 1; d["receipts"][0]["receipt"] = t(r)'
+	must_fail 1 '' server receipt verify --state server mail/forged.receipt
+	server receipt verify --state server mail/proof.receipt
+	with_pin container delete 3
+}
+
+# level NAME METHOD...: a reader of that level
+at_level() {
+	stage_unplug card
+	stage_reader card reader --level "$1"
+	client reader wait --reader virtual:reader
+	for method in $methods; do
+		voyage "$1-$method" "$method" p256
+	done
+}
+every_method_works_at_level_short() { at_level short; }
+every_method_works_at_level_tpdu_t0() { at_level tpdu-t0; }
+every_method_works_at_level_tpdu_t1() { at_level tpdu-t1; }
+
+methods='rsa ecdh'
+stage_up --level extended
+make_keys >mail/keys.log 2>&1 || stage_fail "cannot make the keys"
+
+plan 13
+t every_key_type_arrives_by_rsa
+t every_key_type_arrives_by_ecdh
+t every_static_key_of_ecdh_serves
+t a_standing_key_serves_twice
+t an_exchange_key_of_another_method_is_a_wrong_command
+t the_servers_list_decides
+t a_method_cannot_be_swapped_on_the_way
+t a_wrong_confirmation_or_point_is_refused_and_the_true_one_still_works
+t another_voyages_session_key_opens_nothing
+t a_receipt_without_the_cards_confirmation_proves_nothing
+t every_method_works_at_level_short
+t every_method_works_at_level_tpdu_t0
+t every_method_works_at_level_tpdu_t1
+finish
