@@ -109,6 +109,7 @@ static bool line_has_read(const struct bridge *b)
 static void detach(struct bridge *b)
 {
 	b->line = fd_close(b->line);
+	b->shut_down = false;
 	b->n_asked = 0;
 	b->out.n = 0;
 	b->in_tail = (struct tail){ 0 };
@@ -161,7 +162,7 @@ static int next_out(struct bridge *b)
 {
 	struct bridge_endpoint *ep = &b->ep[BRIDGE_OUT];
 
-	if (b->line < 0 || ep->op.busy || (b->out.n == 0 && !line_has_read(b)))
+	if (b->line < 0 || b->shut_down || ep->op.busy || (b->out.n == 0 && !line_has_read(b)))
 		return 0;
 	b->out_asked = transfer_want(&b->out);
 	return begun(aio_read(&b->aio, &ep->op, ep->fd, b->out.buf + b->out.n, b->out_asked));
@@ -184,7 +185,7 @@ static int next_in(struct bridge *b, enum bridge_role role)
 {
 	struct bridge_endpoint *ep = &b->ep[role];
 
-	if (b->line < 0 || ep->op.busy)
+	if (b->line < 0 || b->shut_down || ep->op.busy)
 		return 0;
 	if (ep->zlp) {
 		ep->zlp = false;
@@ -226,6 +227,11 @@ static void in_ended(struct bridge *b, enum bridge_role role, bool stale)
 	queue_drop_first(ep);
 }
 
+/*
+ * A transfer that was shut down tells earlier than the event that the host has left the configuration.
+ * What is begun from here on would belong to the next one, and be lost with the line when the event
+ * comes: the first message of a quick host.
+ */
 static void take_ended(struct bridge *b)
 {
 	struct aio_op *op;
@@ -238,6 +244,8 @@ static void take_ended(struct bridge *b)
 			role++;
 		stale = b->ep[role].stale;
 		b->ep[role].stale = false;
+		if (!stale && op->result == -ESHUTDOWN)
+			b->shut_down = true;
 		if (role != BRIDGE_OUT)
 			in_ended(b, role, stale);
 		else if (!stale)

@@ -72,6 +72,7 @@ struct bridge_options {
  * @ep0:	events and control requests
  * @line:	our end of the connection, -1 if there is none
  * @enabled:	the host has configured us; @suspended: and then put us to sleep
+ * @shut_down:	the host has left that configuration; the event that says so is on its way
  * @setup:	the control request that waits for the reader; @setup_pending; until @setup_until
  * @n_asked:	control requests which the line has not answered yet
  * @out_asked:	bytes that the running read was asked for
@@ -83,6 +84,7 @@ struct bridge {
 	int line;
 	bool enabled;
 	bool suspended;
+	bool shut_down;
 	bool setup_pending;
 	struct {
 		bool in;
