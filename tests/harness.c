@@ -7,6 +7,7 @@
  */
 #include "tests/harness.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -316,6 +317,42 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void word_of(const char *path, char *out, size_t cap)
+{
+	FILE *f = fopen(path, "re");
+
+	out[0] = '\0';
+	if (!f)
+		return;
+	if (fgets(out, (int)cap, f))
+		out[strcspn(out, "\n")] = '\0';
+	(void)fclose(f);
+}
+
+/* What each thread of a child that is out of time waits for, as far as the kernel tells us. */
+static void note_where(pid_t pid)
+{
+	char path[320], comm[32], wchan[64], call[128];
+	DIR *dir;
+	struct dirent *e;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", (int)pid, e->d_name);
+		word_of(path, comm, sizeof(comm));
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/wchan", (int)pid, e->d_name);
+		word_of(path, wchan, sizeof(wchan));
+		(void)snprintf(path, sizeof(path), "/proc/%d/task/%s/syscall", (int)pid, e->d_name);
+		word_of(path, call, sizeof(call));
+		note("out of time: %s, in %s, call %.40s", comm, wchan, call);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 /* Return: true if the child ended by itself in time; either way its whole group is gone. */
 static bool child_wait(pid_t pid, unsigned int seconds, int *status)
 {
@@ -335,6 +372,8 @@ static bool child_wait(pid_t pid, unsigned int seconds, int *status)
 			break;
 	}
 	(void)close(p.fd);
+	if (n <= 0)
+		note_where(pid);
 	/* Before the child is reaped, so that its number cannot belong to anybody else yet. */
 	(void)kill(-pid, SIGKILL);
 	(void)kill(pid, SIGKILL);

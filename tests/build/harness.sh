@@ -93,6 +93,7 @@ time_limits_hold() {
 	is hangs "not ok"
 	is hangs_deaf_to_signals "not ok"
 	notes_have hangs "timed out after"
+	notes_have hangs "out of time: "
 }
 
 signals_and_early_exits_are_failures() {
