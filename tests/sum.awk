@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Reads what tests/run collected: "program NAME STATUS SECONDS", then its lines, each behind "ktap" or
-# "stderr". Says one line a program, all of a failed program's output, and the sum. A program that
+# "stderr", and behind "first" what failed before it was run once more. Says one line a program, all
+# of a failed program's output, and the sum. A program that
 # breaks its plan, ends badly without a failed test, or speaks no KTAP counts as one more failure.
 
 function finish(    bad, why) {
@@ -32,6 +33,8 @@ function finish(    bad, why) {
 
 	printf "%-4s %s: %d passed, %d failed, %d skipped, %d s\n", bad ? "FAIL" : "ok", program,
 		p_passed, bad, p_skipped, seconds
+	if (first != "")
+		printf "     the first time it failed:\n%s", first
 	if (plan_reason != "")
 		print "     skipped: " plan_reason
 	if (bad || verbose)
@@ -41,6 +44,8 @@ function finish(    bad, why) {
 	if (why != "")
 		print "     " program " " why
 	# Said again at the end, where a log that was cut still has it.
+	if (!bad && first != "")
+		again = again "passed only the second time: " program "\n"
 	if (bad)
 		again = again "failed: " program (why != "" ? " " why : "") "\n" faults
 }
@@ -52,9 +57,10 @@ function finish(    bad, why) {
 	if (index(program, build) == 1)
 		program = substr(program, length(build) + 1)
 	version = seen = misnumbered = p_passed = p_failed = p_skipped = 0
-	plan = plan_reason = text = skips = faults = ""
+	plan = plan_reason = text = skips = faults = first = ""
 	next
 }
+/^first / { first = first "     1| " substr($0, 7) "\n"; next }
 /^stderr / { text = text "     | " substr($0, 8) "\n"; next }
 { sub(/^ktap ?/, ""); text = text "     " $0 "\n" }
 /^KTAP version 1$/ || /^TAP version 1[34]$/ { version = 1; next }

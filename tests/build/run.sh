@@ -118,7 +118,32 @@ parts_choose_and_leave_out() {
 	run 0 "1 passed, 0 failed, 1 skipped" -x other "$dir/good" "$dir/other"
 }
 
-plan 16
+# Fails the first time, and leaves word for the second.
+flaky() {
+	program "$1" "echo 'KTAP version 1'; echo 1..1
+		if [ -e '$dir/$1.was' ]; then echo 'ok 1 a'; exit 0; fi
+		: >'$dir/$1.was'; echo '# too late'; echo 'not ok 1 a'; exit 1"
+}
+
+a_second_try_counts_and_the_first_is_told() {
+	flaky late
+	run 0 "2 passed, 0 failed, 1 skipped" -r "$dir/good" "$dir/late"
+	[ "$(tail -n 2 "$dir/out" | head -n 1)" = "passed only the second time: late" ]
+	grep -q '# too late' "$dir/out"
+}
+
+who_fails_twice_has_failed() {
+	program bad 'echo "KTAP version 1"; echo "1..1"; echo "not ok 1 a"; exit 1'
+	run 1 "0 passed, 1 failed, 0 skipped" -r "$dir/bad"
+	! grep -q 'second time' "$dir/out"
+}
+
+without_being_asked_nobody_has_a_second_try() {
+	flaky once
+	run 1 "0 passed, 1 failed, 0 skipped" "$dir/once"
+}
+
+plan 19
 t a_good_program_is_green
 t sums_go_over_all_programs
 t a_failed_test_is_shown
@@ -135,4 +160,7 @@ t an_endless_program_fails
 t a_program_skipped_as_a_whole_is_one_skip
 t no_test_at_all_is_not_green
 t parts_choose_and_leave_out
+t a_second_try_counts_and_the_first_is_told
+t who_fails_twice_has_failed
+t without_being_asked_nobody_has_a_second_try
 finish
