@@ -346,6 +346,52 @@ TEST_F_TIMEOUT(service, a_virtual_reader_that_is_back_at_once_has_its_name, 60)
 	fd_close(fd);
 }
 
+/* A reader of another user's, in a folder of that user's. */
+static pid_t start_guest(struct rig *rig)
+{
+	char command[512];
+
+	(void)snprintf(command, sizeof(command),
+		       "cd '%s' && mkdir guest && cp -R card guest/card && chown -R %u guest", rig->dir,
+		       rig->uid[RIG_SERVER]);
+	ASSERT_EQ(0, system(command));	
+	return rig_spawn(rig, RIG_SERVER, NULL, "mail/guest.log", "keyferry-vreader", "run",
+			 "--state", "guest/card", "--listen", "guest/reader.sock",
+			 "--socket-mode", "0666", NULL);
+}
+
+static void configure_guest(struct fixture_service *self, uid_t owner)
+{
+	char reader[64];
+
+	(void)snprintf(reader, sizeof(reader), "guest/reader.sock\nowner = %u", owner);
+	configure_with(self, reader, "", "");
+}
+
+TEST_F_TIMEOUT(service, a_reload_with_another_owner_judges_virtual_readers_anew, 60)
+{
+	struct rig *rig = &self->stage.rig;
+	pid_t guest = start_guest(rig), monitor;
+	int fd;
+
+	configure_guest(self, rig->uid[RIG_SERVER]);
+	launch(self);
+	monitor = monitor_of(self);
+	fd = stage_greet(&self->stage, rig->uid[RIG_CLIENT]);
+	for (int i = 0; i < 2; i++) {
+		EXPECT_TRUE(rig_until(has_the_reader, &fd, 10000));
+		client_works(self);
+		configure_guest(self, BROKER_UID);
+		ASSERT_EQ(0, kill(monitor, SIGHUP));
+		EXPECT_TRUE(rig_until(has_not, &fd, 10000));
+		configure_guest(self, rig->uid[RIG_SERVER]);
+		ASSERT_EQ(0, kill(monitor, SIGHUP));
+	}
+	fd_close(fd);
+	(void)kill(guest, SIGTERM);
+	(void)rig_reap(guest, 10000);
+}
+
 TEST_F_TIMEOUT(service, a_broken_file_at_reload_changes_nothing_and_is_told, 60)
 {
 	struct packet reply;
