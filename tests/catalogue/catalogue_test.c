@@ -30,7 +30,7 @@ enum after { STAYS, RESET, LEAVES };
  * @preface:	said unasked when the driver connects
  * @steps:	ended by one that hears nothing; begin behind the greeting unless @at_once
  * @hasty:	run the driver with the short limits
- * @soon:	the reader is there within a second
+ * @soon:	the reader is there long before all of its start is over time
  * @start:	what the driver makes of reader and card
  * @says:	a part of what it says on stderr
  * @heard:	a part of the commands it gave, as scripted.h notes them; @unheard: one it must not give
@@ -815,7 +815,7 @@ static void expect_played(const struct scripted *s)
 TEST_F_TIMEOUT(row, is_dealt_with, 60)
 {
 	struct stand *stand = &self->stand;
-	struct deadline soon = deadline_in((uint64_t)harness_patience_ms(1000));
+	struct deadline soon = deadline_in((uint64_t)harness_patience_ms(5000));
 	struct kf_drv_hello hello;
 	int r;
 
