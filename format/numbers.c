@@ -168,12 +168,14 @@ bool key_type_serves(enum kf_key_type type, enum kf_method method)
 {
 	if (method == KF_METHOD_RSA)
 		return key_type_is_rsa(type);
-	return method == KF_METHOD_ECDH && key_type_agrees(type);
+	if (method == KF_METHOD_ECDH)
+		return key_type_agrees(type);
+	return (method == KF_METHOD_SHARED || method == KF_METHOD_DERIVED) && type == KF_KEY_AES_256;
 }
 
 bool method_confirms(enum kf_method method)
 {
-	return method == KF_METHOD_ECDH;
+	return method == KF_METHOD_ECDH || method == KF_METHOD_DERIVED;
 }
 
 unsigned key_type_bits(enum kf_key_type type)

@@ -149,7 +149,7 @@ bool key_type_is_aes(enum kf_key_type type);
 
 /* Whether S1 can be agreed on with a static key of @type: P-256, P-384, X25519. */
 bool key_type_agrees(enum kf_key_type type);
-/* Whether an EXCHANGE key of @type serves @method. */
+/* Whether an EXCHANGE key of @type, or a SHARED key, serves @method. */
 bool key_type_serves(enum kf_key_type type, enum kf_method method);
 /* Whether @method ends with each side showing the other that it has S1. */
 bool method_confirms(enum kf_method method);
