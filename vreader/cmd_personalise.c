@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "format/numbers.h"
+#include "format/shared.h"
 #include "vreader/card/pem.h"
 #include "vreader/vcard.h"
 
@@ -38,11 +39,12 @@ struct maker {
 	struct vcard_kek keks[KEKS_MAX];
 	size_t n_keks;
 	enum kf_hash kek_hash;
+	struct shared_keys shared;
 };
 
 enum option_id {
 	OPT_STATE = 256, OPT_SERIAL, OPT_INJECTOR, OPT_PIN, OPT_PUK, OPT_PIN_FD, OPT_PUK_FD, OPT_MAKER,
-	OPT_KEK, OPT_KEK_HASH,
+	OPT_KEK, OPT_KEK_HASH, OPT_SHARED_KEY,
 };
 
 static const struct option options[] = {
@@ -56,6 +58,7 @@ static const struct option options[] = {
 	{ "maker", required_argument, NULL, OPT_MAKER },
 	{ "kek", required_argument, NULL, OPT_KEK },
 	{ "kek-hash", required_argument, NULL, OPT_KEK_HASH },
+	{ "shared-key", required_argument, NULL, OPT_SHARED_KEY },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -209,6 +212,39 @@ static int set_kek_hash(struct maker *maker, const char *name)
 	return cmd_fail(CMD_USAGE, "--kek-hash %s: sha1, sha256, sha384 or sha512.", name);
 }
 
+static int read_whole(const char *path, struct secret *text)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = io_read(fd, text->p, text->cap);
+	if (n < 0)
+		return (int)n;
+	text->n = (size_t)n;
+	return 0;
+}
+
+/* What `keyferry server shared` wrote for this card. */
+static int read_shared(struct maker *maker, const char *path)
+{
+	_cleanup_(secret_deinit) struct secret text = SECRET_INIT;
+	int r;
+
+	if (maker->shared.serial[0] != '\0')
+		return cmd_fail(CMD_USAGE, "--shared-key: given twice.");
+	r = secret_init(&text, SHARED_KEYS_TEXT_MAX);
+	if (r == 0)
+		r = read_whole(path, &text);
+	if (r == 0)
+		r = shared_keys_parse(&text, &maker->shared);
+	if (r == -EBADMSG)
+		return cmd_fail(CMD_FAILED, "--shared-key %s: not what `keyferry server shared` writes.",
+				path);
+	return r < 0 ? cmd_fail(CMD_FAILED, "--shared-key %s: %s.", path, strerror(-r)) : 0;
+}
+
 static int parse_option(struct maker *maker, int id, char *value)
 {
 	switch (id) {
@@ -225,6 +261,8 @@ static int parse_option(struct maker *maker, int id, char *value)
 		return add_kek(maker, value);
 	case OPT_KEK_HASH:
 		return set_kek_hash(maker, value);
+	case OPT_SHARED_KEY:
+		return read_shared(maker, value);
 	case OPT_INJECTOR:
 		return add_injector(maker, value);
 	case OPT_PIN:
@@ -292,6 +330,7 @@ static int make(const struct maker *maker)
 		.maker_dir = maker->maker_dir,
 		.keks = maker->keks,
 		.n_keks = maker->n_keks,
+		.shared = maker->shared.serial[0] != '\0' ? &maker->shared : NULL,
 		.new_pin = &new_pin,
 		.new_puk = &new_puk,
 	};
@@ -311,7 +350,8 @@ static int make(const struct maker *maker)
 
 int cmd_personalise(int argc, char **argv)
 {
-	struct maker maker = { .pin = SECRET_INIT, .puk = SECRET_INIT, .kek_hash = KF_HASH_SHA1 };
+	struct maker maker = { .pin = SECRET_INIT, .puk = SECRET_INIT, .kek_hash = KF_HASH_SHA1,
+				.shared = SHARED_KEYS_INIT };
 	int r = 0, id;
 
 	while (r == 0 && (id = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -328,5 +368,6 @@ int cmd_personalise(int argc, char **argv)
 		OPENSSL_clear_free((void *)maker.keks[i].key.p, maker.keks[i].key.n);
 	secret_deinit(&maker.pin);
 	secret_deinit(&maker.puk);
+	shared_keys_deinit(&maker.shared);
 	return r;
 }

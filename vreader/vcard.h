@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/secret.h"
 
+struct shared_keys;
 struct vcard;
 
 enum {
@@ -122,6 +123,7 @@ struct vcard_kek {
  *		first use; or NULL: a root for this card alone, its key forgotten after signing
  * @keks:	loaded as they are, into the last containers; the card says of each that it was
  * @n_keks:	none for a card that keeps its keys to itself
+ * @shared:	SHARED keys that a server made for this serial, or NULL
  * @new_pin:	result when @pin is NULL; from secret_init() with at least 32 bytes
  * @new_puk:	result when @puk is NULL; likewise
  */
@@ -135,6 +137,7 @@ struct vcard_personalisation {
 	const char *maker_dir;
 	const struct vcard_kek *keks;
 	size_t n_keks;
+	const struct shared_keys *shared;
 	struct secret *new_pin;
 	struct secret *new_puk;
 };

@@ -10,9 +10,11 @@
 #include "format/kek_statement.h"
 #include "format/keys.h"
 #include "format/kid.h"
+#include "format/shared.h"
 
 enum {
-	CODEC_VERSION = 3,		/* 1 knew no KEKs, 2 only method rsa; otherwise the same */
+	CODEC_VERSION = 4,		/* 1 knew no KEKs, 2 only method rsa; otherwise the same */
+	CODEC_SHARED = 4,		/* since then SHARED keys stand at the end */
 	PRESENT = 1,
 };
 
@@ -119,6 +121,8 @@ int state_encode(const struct state *state, struct packer *out)
 	for (size_t i = 0; i < state->n_receipts; i++)
 		put_receipt(out, &state->receipts[i]);
 	pack_be(out, state->counter, 8);
+	for (size_t i = 0; i < STATE_SHARED; i++)
+		put_field(out, blob_bytes(state->shared[i]));
 	return pack_end(out);
 }
 
@@ -336,7 +340,20 @@ static int take_receipts(struct unpacker *u, struct state *state)
 	return r;
 }
 
-static int take_state(struct unpacker *u, struct state *state)
+/* None, or one of the one length. */
+static int take_shared(struct unpacker *u, struct state *state)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < STATE_SHARED && r == 0; i++) {
+		r = take_blob(u, 0, SHARED_KEY_SIZE, &state->shared[i]);
+		if (state->shared[i] && blob_bytes(state->shared[i]).n != SHARED_KEY_SIZE)
+			unpack_fail(u);
+	}
+	return r;
+}
+
+static int take_state(struct unpacker *u, uint16_t version, struct state *state)
 {
 	uint64_t counter;
 	int r = take_identity(u, state);
@@ -355,6 +372,8 @@ static int take_state(struct unpacker *u, struct state *state)
 	if (counter > UINT32_MAX)
 		unpack_fail(u);
 	state->counter = (uint32_t)counter;
+	if (r == 0 && version >= CODEC_SHARED)
+		r = take_shared(u, state);
 	return r;
 }
 
@@ -373,7 +392,7 @@ int state_decode(struct bytes blob, struct state **out)
 	r = state_new(&state);
 	if (r < 0)
 		return r;
-	r = take_state(&u, state);
+	r = take_state(&u, version, state);
 	if (r < 0)
 		return r;
 	if (unpack_end(&u) < 0)

@@ -41,6 +41,8 @@ static const struct command_rule rules[] = {
 	ISO("pso, decipher",	INS_PSO,	0x80, 0x86, DATA_SOME, PIN_BY_KEY, decipher_check, decipher_run),
 	ISO("challenge",	INS_GET_CHALLENGE, 0x00, 0x00, DATA_NONE, PIN_NEVER, challenge_check, challenge_run),
 	OWN("offer",		INS_OFFER,	0x00, 0x00, 0x00, DATA_SOME, PIN_NEVER, offer_check, offer_run),
+	OWN("import session, shared", INS_IMPORT_SESSION, 0x01, 0x00, 0x00, DATA_SOME, PIN_ALWAYS, import_check, import_run),
+	OWN("import session, derived", INS_IMPORT_SESSION, 0x03, 0x00, 0x00, DATA_SOME, PIN_ALWAYS, import_check, import_run),
 	OWN("import session, rsa", INS_IMPORT_SESSION, 0x02, 0x00, 0x00, DATA_SOME, PIN_ALWAYS, import_check, import_run),
 	OWN("import session, ecdh", INS_IMPORT_SESSION, 0x04, 0x00, 0x00, DATA_SOME, PIN_ALWAYS, import_check, import_run),
 	OWN("process item",	INS_PROCESS,	0x01, 0x00, 0xff, DATA_SOME, PIN_ALWAYS, process_check, process_run),

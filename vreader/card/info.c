@@ -56,6 +56,7 @@ static void put_injectors(struct packer *p, const struct state *state)
 RUN(card_info_run)
 {
 	const struct state *state = card->state;
+	struct number_list methods = offer_methods(state);
 	uint8_t buf[INFO_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
 
@@ -63,7 +64,7 @@ RUN(card_info_run)
 	tlv_put_number(&p, 0x80, APP_VERSION, 1);
 	tlv_put(&p, 0x81, BYTES(state->serial, strlen(state->serial)));
 	tlv_put_number(&p, 0x82, KF_LEVEL_VIRTUAL, 1);
-	tlv_put(&p, 0x83, offer_methods());
+	tlv_put(&p, 0x83, BYTES(methods.v, methods.n));
 	tlv_put(&p, 0x84, offer_key_types());
 	tlv_put(&p, 0x85, BYTES_OF(algorithms));
 	tlv_put_number(&p, 0x86, WRAP_OAEP_SHA256, 1);

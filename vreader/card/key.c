@@ -9,6 +9,7 @@
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
+#include "format/shared.h"
 #include "vreader/card/tlv.h"
 
 #include <openssl/core_names.h>
@@ -85,6 +86,25 @@ int card_key_new_secret(enum kf_key_type type, struct bytes secret, struct card_
 	(void)secret_set(&key->private, secret);
 	p = pack_begin(key->spki, sizeof(key->spki));
 	key_mark_pack(&p, &mark);
+	key->spki_len = p.n;
+	r = sha256(pack_done(&p), key->hash);
+	if (r == 0)
+		*out = take_ptr(key);
+	return r;
+}
+
+int card_key_new_shared(struct bytes secret, const struct shared_info *info, struct card_key **out)
+{
+	_cleanup_(card_key_unrefp) struct card_key *key = NULL;
+	struct packer p;
+	int r = card_key_alloc(&key);
+
+	if (r < 0)
+		return r;
+	key->type = KF_KEY_AES_256;
+	(void)secret_set(&key->private, secret);
+	p = pack_begin(key->spki, sizeof(key->spki));
+	shared_info_pack(&p, info);
 	key->spki_len = p.n;
 	r = sha256(pack_done(&p), key->hash);
 	if (r == 0)

@@ -25,6 +25,9 @@ int card_key_restore(enum kf_key_type type, struct bytes private, struct bytes s
 		     struct card_key **out);
 /* An AES key, from its bytes. Return: 0, -EINVAL if it has another length than @type, -EIO, -ENOMEM. */
 int card_key_new_secret(enum kf_key_type type, struct bytes secret, struct card_key **out);
+/* What an offer by a SHARED key has in place of an EXCHANGE key. Return: 0, -EIO, -ENOMEM. */
+struct shared_info;
+int card_key_new_shared(struct bytes secret, const struct shared_info *info, struct card_key **out);
 /* Made here, which may take seconds. Return: 0, -EIO. */
 int card_key_generate(enum kf_key_type type, struct card_key **out);
 

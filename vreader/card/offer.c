@@ -6,6 +6,7 @@
 #include "vreader/card/offer.h"
 
 #include "format/hash.h"
+#include "format/shared.h"
 #include "format/statement.h"
 #include "vreader/card/command.h"
 #include "vreader/card/tlv.h"
@@ -14,8 +15,6 @@ static const uint8_t key_types[] = {
 	KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
 	KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521,
 };
-
-static const uint8_t methods[] = { KF_METHOD_RSA, KF_METHOD_ECDH };
 
 static const uint8_t exchange_types[] = {
 	KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
@@ -27,9 +26,19 @@ struct bytes offer_key_types(void)
 	return BYTES_OF(key_types);
 }
 
-struct bytes offer_methods(void)
+static bool method_is_known(const struct state *state, enum kf_method method)
 {
-	return BYTES_OF(methods);
+	return !method_is_shared(method) || state_shared(state, method);
+}
+
+struct number_list offer_methods(const struct state *state)
+{
+	struct number_list list = { 0 };
+
+	for (int method = KF_METHOD_SHARED; method <= KF_METHOD_ECDH; method++)
+		if (method_is_known(state, (enum kf_method)method))
+			list.v[list.n++] = (uint8_t)method;
+	return list;
 }
 
 struct bytes offer_exchange_types(void)
@@ -97,7 +106,10 @@ CHECK(offer_check)
 	if (unpack_end(&u) < 0 || request->offer.nonce.n != KF_NONCE_SIZE ||
 	    !key_type_serves(request->offer.type, (enum kf_method)request->offer.method))
 		return SW_DATA;
-	if (is_no_container(request->offer.target) ||
+	if (standing && method_is_shared((enum kf_method)request->offer.method))
+		return SW_DATA;
+	if (!method_is_known(card->state, (enum kf_method)request->offer.method) ||
+	    is_no_container(request->offer.target) ||
 	    (standing && is_no_container(request->offer.standing)))
 		return SW_NO_OBJECT;
 	if (container_is_reserved(&card->state->containers[request->offer.target]))
@@ -141,6 +153,10 @@ static int fill_statement(struct statement *s, const struct state *state,
 		.container = offer->target,
 		.holds = hash_of(&state->containers[offer->target]),
 	};
+	if (method_is_shared((enum kf_method)offer->method)) {
+		s->purpose = KF_PURPOSE_SHARED;
+		s->origin = KF_ORIGIN_FACTORY;
+	}
 	memcpy(s->serial, state->serial, sizeof(s->serial));
 	memcpy(s->exchange, card_key_hash(offer->key), sizeof(s->exchange));
 	memcpy(s->sid, offer->sid, sizeof(s->sid));
@@ -182,8 +198,30 @@ static int put_statement(const struct state *state, const struct request *reques
 	return 0;
 }
 
+/* The challenge is part of it, so it is single, and dies with the offer. */
+static int shared_key(const struct state *state, enum kf_method method, struct card_key **out)
+{
+	struct bytes key = blob_bytes(state_shared(state, method));
+	_cleanup_(secret_deinit) struct secret copy = SECRET_INIT;
+	struct shared_info info = { 0 };
+	int r = secret_init(&copy, SHARED_KEY_SIZE);
+
+	if (r == 0)
+		r = secret_set(&copy, key);
+	if (r == 0)
+		r = shared_info_describe(&copy, method, &info);
+	if (r == 0 && method == KF_METHOD_DERIVED)
+		r = card_random(info.challenge, sizeof(info.challenge));
+	return r < 0 ? r : card_key_new_shared(key, &info, out);
+}
+
 static int exchange_key(struct vcard *card, const struct request *request, struct card_key **out)
 {
+	enum kf_method method = (enum kf_method)request->offer.method;
+
+	if (method_is_shared(method))
+		return shared_key(card->state, method, out);
+
 	if (request->offer.standing == STATE_NO_CONTAINER)
 		return card->memory.generate(request->offer.type, out);
 	*out = card_key_ref(card->state->containers[request->offer.standing].key);

@@ -9,8 +9,8 @@
 
 /* Key types for generation and import, a byte each. */
 struct bytes offer_key_types(void);
-/* How S1 can be established, and what an EXCHANGE key can be. */
-struct bytes offer_methods(void);
+/* How S1 can be established: by shared keys only where there are some; and what an EXCHANGE key can be. */
+struct number_list offer_methods(const struct state *state);
 struct bytes offer_exchange_types(void);
 
 /*

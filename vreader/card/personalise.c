@@ -6,6 +6,7 @@
 #include "format/keys.h"
 #include "format/kid.h"
 #include "format/ossl.h"
+#include "format/shared.h"
 #include "vreader/card/card.h"
 #include "vreader/card/kek.h"
 #include "vreader/card/maker.h"
@@ -127,6 +128,23 @@ static int take_keks(struct state *state, const struct vcard_personalisation *wa
 			return refuse(why, r, "KEK %zu: %s", i + 1, strerror(-r));
 	}
 	return 0;
+}
+
+/* Made for one serial: on another card they would answer for that one. */
+static int take_shared(struct state *state, const struct shared_keys *keys,
+		       char why[static VCARD_WHY_MAX])
+{
+	int r;
+
+	if (!keys)
+		return 0;
+	if (strcmp(keys->serial, state->serial) != 0)
+		return refuse(why, -EINVAL, "the shared keys are those of card %s; have the server make "
+			      "some for %s (keyferry server shared)", keys->serial, state->serial);
+	r = state_set_shared(state, KF_METHOD_SHARED, secret_bytes(&keys->shared));
+	if (r == 0)
+		r = state_set_shared(state, KF_METHOD_DERIVED, secret_bytes(&keys->derived));
+	return r < 0 ? refuse(why, r, "no room for the shared keys: %s", strerror(-r)) : 0;
 }
 
 /* Digits without bias: 250 is the largest multiple of ten in a byte. */
@@ -280,6 +298,8 @@ int vcard_personalise(const struct vcard_personalisation *want, char why[static 
 		r = take_injectors(state, want, why);
 	if (r == 0)
 		r = take_keks(state, want, why);
+	if (r == 0)
+		r = take_shared(state, want->shared, why);
 	if (r == 0)
 		r = take_pins(state, want, why);
 	if (r == 0)

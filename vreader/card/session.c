@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * IMPORT SESSION KEY and DESTROY SESSION (docs/card-application.md 5.3, 5.6): the only thing an
- * EXCHANGE key ever does, each type in its method.
+ * EXCHANGE or a SHARED key ever does, each type in its method.
  */
 #include "vreader/card/session.h"
 
@@ -9,6 +9,7 @@
 #include "format/hash.h"
 #include "format/ossl.h"
 #include "format/seal.h"
+#include "format/shared.h"
 #include "vreader/card/command.h"
 #include "vreader/card/offer.h"
 #include "vreader/card/tlv.h"
@@ -42,9 +43,16 @@ static size_t input_size(const struct offer *offer)
 {
 	enum kf_key_type type = card_key_type(offer->key);
 
-	if (offer->method == KF_METHOD_RSA)
+	switch ((enum kf_method)offer->method) {
+	case KF_METHOD_SHARED:
+		return CHALLENGE_SIZE;
+	case KF_METHOD_DERIVED:
+		return SERVER_ID_SIZE + CHALLENGE_SIZE + CONFIRMATION_SIZE;
+	case KF_METHOD_ECDH:
+		return agree_point_size(type) + CONFIRMATION_SIZE;
+	default:
 		return key_type_size(type);
-	return agree_point_size(type) + CONFIRMATION_SIZE;
+	}
 }
 
 /* All of these are public facts: nothing has been opened yet. */
@@ -75,6 +83,48 @@ static int import_rsa(const struct offer *offer, struct bytes input, struct sess
 	int r = card_key_open(offer->key, &exchange);
 
 	return r < 0 ? r : session_key_unwrap(exchange, offer->hash, input, &session->s1);
+}
+
+/* --- methods by a SHARED key --- */
+
+static int derive(const struct state *state, const struct offer *offer, struct bytes input,
+		  struct agreed *agreed)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	struct shared_info info = { 0 };
+	struct shared_facts facts = {
+		.method = (enum kf_method)offer->method, .h = offer->hash, .sid = offer->sid,
+		.serial = state->serial, .server = input.p, .card = info.challenge,
+	};
+	int r = shared_info_parse(card_key_spki(offer->key), &info);
+
+	facts.host = offer->method == KF_METHOD_DERIVED ? input.p + SERVER_ID_SIZE : input.p;
+	if (r == 0)
+		r = secret_init(&key, SHARED_KEY_SIZE);
+	if (r == 0)
+		r = secret_set(&key, card_key_private(offer->key));
+	return r < 0 ? r : shared_establish(&key, &facts, agreed);
+}
+
+/* Nobody confirms: a wrong key shows at the item, as with method rsa. */
+static int import_shared(const struct state *state, const struct offer *offer, struct bytes input,
+			 struct session *session)
+{
+	struct agreed agreed = { .s1 = &session->s1 };
+
+	return derive(state, offer, input, &agreed);
+}
+
+/* A challenge that comes back is an answer of our own, reflected [SECURITY section 9, 3]. */
+static bool is_reflected(const struct offer *offer, struct bytes input)
+{
+	struct shared_info info;
+
+	if (offer->method != KF_METHOD_DERIVED ||
+	    shared_info_parse(card_key_spki(offer->key), &info) < 0)
+		return false;
+	return bytes_equal(BYTES_OF(info.challenge),
+			   bytes_slice(input, SERVER_ID_SIZE, CHALLENGE_SIZE));
 }
 
 /* --- methods that confirm --- */
@@ -119,8 +169,8 @@ static int import_confirmed(struct vcard *card, const struct request *request,
 			    struct session *session)
 {
 	struct bytes input = request->import.input;
-	struct bytes point = bytes_slice(input, 0, input.n - CONFIRMATION_SIZE);
-	struct bytes shown = bytes_slice(input, point.n, CONFIRMATION_SIZE);
+	struct bytes facts = bytes_slice(input, 0, input.n - CONFIRMATION_SIZE);
+	struct bytes shown = bytes_slice(input, facts.n, CONFIRMATION_SIZE);
 	struct agreed agreed = { .s1 = &session->s1 };
 	uint8_t opening[KF_DIGEST_SIZE];
 	const struct offer *offer;
@@ -132,11 +182,12 @@ static int import_confirmed(struct vcard *card, const struct request *request,
 	offer = state_find_offer(card->state, request->import.sid.p);
 	r = sha256(input, opening);
 	if (r == 0)
-		r = agree(offer, point, &agreed);
+		r = offer->method == KF_METHOD_ECDH ? agree(offer, facts, &agreed)
+						    : derive(card->state, offer, input, &agreed);
 	if (r < 0)
 		return r;
 	again = !offer->opened || bytes_equal(BYTES_OF(offer->opening), BYTES_OF(opening));
-	if (!bytes_equal_ct(BYTES_OF(agreed.host), shown) || !again)
+	if (!bytes_equal_ct(BYTES_OF(agreed.host), shown) || !again || is_reflected(offer, input))
 		return SW_REFUSED;
 	memcpy(session->confirmation, agreed.card, sizeof(session->confirmation));
 	return note_opening(card, request->import.sid.p, opening);
@@ -151,6 +202,8 @@ RUN(import_run)
 
 	if (method_confirms(method))
 		r = import_confirmed(card, request, session);
+	else if (method == KF_METHOD_SHARED)
+		r = import_shared(card->state, offer, request->import.input, session);
 	else
 		r = import_rsa(offer, request->import.input, session);
 	if (r != 0) {

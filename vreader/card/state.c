@@ -7,6 +7,7 @@
 
 #include "format/hash.h"
 #include "format/kid.h"
+#include "format/shared.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,8 @@ static void state_share(struct state *state)
 	(void)blob_ref(state->device_cert);
 	(void)blob_ref(state->pin.value);
 	(void)blob_ref(state->puk.value);
+	for (size_t i = 0; i < STATE_SHARED; i++)
+		(void)blob_ref(state->shared[i]);
 	for (size_t i = 0; i < APP_CONTAINERS; i++) {
 		(void)card_key_ref(state->containers[i].key);
 		(void)blob_ref(state->containers[i].cert);
@@ -67,6 +70,8 @@ struct state *state_free(struct state *state)
 	state->device_cert = blob_unref(state->device_cert);
 	state->pin.value = blob_unref(state->pin.value);
 	state->puk.value = blob_unref(state->puk.value);
+	for (size_t i = 0; i < STATE_SHARED; i++)
+		state->shared[i] = blob_unref(state->shared[i]);
 	for (size_t i = 0; i < APP_CONTAINERS; i++)
 		container_clear(&state->containers[i]);
 	for (size_t i = 0; i < state->n_offers; i++)
@@ -101,6 +106,32 @@ void state_empty_container(struct state *state, unsigned int index)
 			state_forget_offer(state, &state->offers[i - 1]);
 	}
 	container_clear(&state->containers[index]);
+}
+
+static size_t shared_at(enum kf_method method)
+{
+	assert(method_is_shared(method));
+	return method == KF_METHOD_SHARED ? 0 : 1;
+}
+
+const struct blob *state_shared(const struct state *state, enum kf_method method)
+{
+	return state->shared[shared_at(method)];
+}
+
+int state_set_shared(struct state *state, enum kf_method method, struct bytes key)
+{
+	struct blob **at = &state->shared[shared_at(method)];
+	struct blob *blob;
+	int r;
+
+	assert(key.n == SHARED_KEY_SIZE);
+	r = blob_new(key, &blob);
+	if (r < 0)
+		return r;
+	(void)blob_unref(*at);
+	*at = blob;
+	return 0;
 }
 
 unsigned int state_find_kek(const struct state *state, struct bytes name)

@@ -14,6 +14,7 @@ enum {
 	STATE_INJECTOR_SPKI_MAX = 96,	/* P-256: 91 */
 	STATE_POLICY_PIN = 0x01,	/* bit 0 of a container's policy */
 	STATE_NO_CONTAINER = 0xff,
+	STATE_SHARED = 2,		/* one for method shared, one for derived */
 };
 
 /**
@@ -112,6 +113,7 @@ struct state {
 	struct injector injectors[APP_INJECTORS_MAX];
 	size_t n_injectors;
 	struct pin pin, puk;
+	struct blob *shared[STATE_SHARED];	/* SHARED keys, by state_shared(); no container */
 	struct container containers[APP_CONTAINERS];
 	struct offer offers[APP_PENDING_MAX];
 	size_t n_offers;
@@ -133,6 +135,11 @@ bool container_may_hold(enum kf_key_type type, enum kf_purpose purpose);
 bool container_is_reserved(const struct container *container);
 /* The container becomes empty; its pending offers as EXCHANGE key are forgotten too. */
 void state_empty_container(struct state *state, unsigned int index);
+
+/* The SHARED key of @method; NULL: the card was given none. */
+const struct blob *state_shared(const struct state *state, enum kf_method method);
+/* Return: 0, -ENOMEM, or what locking memory failed with. */
+int state_set_shared(struct state *state, enum kf_method method, struct bytes key);
 
 /* The container of the KEK that is called @name, in any case; %STATE_NO_CONTAINER if none is. */
 unsigned int state_find_kek(const struct state *state, struct bytes name);

@@ -46,6 +46,10 @@ FIXTURE_SETUP(full)
 	sealing_offer_by(&s, &self->tray, 7, KF_METHOD_ECDH, KF_KEY_X25519);
 	ASSERT_EQ(SW_OK, sealing_import(&s, &self->tray));
 	sealing_deinit(&s);
+	tray_share(&self->tray);
+	sealing_offer_by(&s, &self->tray, 8, KF_METHOD_DERIVED, KF_KEY_AES_256);
+	ASSERT_EQ(SW_OK, sealing_import(&s, &self->tray));
+	sealing_deinit(&s);
 	put_aes(&self->tray);
 	tray_put_kek(&self->tray, 15, TRAY_RSA_OTHER, KF_HASH_SHA256, "https://card.example/keys/k");
 	self->tray.card->state->containers[15].kek.refusals = 7;
@@ -68,8 +72,10 @@ TEST_F(full, a_state_comes_back_as_it_was)
 	struct packer p = pack_begin(self->again, sizeof(self->again));
 
 	ASSERT_EQ(0, state_decode(blob(self), &state));
-	EXPECT_EQ(3u, state->n_offers);
+	EXPECT_EQ(4u, state->n_offers);
 	EXPECT_TRUE(state->offers[2].opened);
+	EXPECT_TRUE(state->offers[3].opened);
+	EXPECT_EQ((size_t)SHARED_KEY_SIZE, blob_bytes(state_shared(state, KF_METHOD_DERIVED)).n);
 	EXPECT_EQ(1u, state->n_receipts);
 	EXPECT_EQ(1u, state->counter);
 	EXPECT_EQ(1u, state->n_injectors);
@@ -103,7 +109,10 @@ TEST_F(full, a_card_of_version_1_is_read)
 	_cleanup_(state_freep) struct state *state = NULL;
 
 	state_empty_container(self->tray.card->state, 15);
+	for (size_t i = 0; i < STATE_SHARED; i++)
+		self->tray.card->state->shared[i] = blob_unref(self->tray.card->state->shared[i]);
 	(void)memory_of(&self->tray);
+	self->tray.blob_len -= STATE_SHARED * 2;	/* two empty fields at the end */
 	self->tray.blob[5] = 1;
 	EXPECT_EQ(0, state_decode(blob(self), &state));
 	self->tray.blob[5] = 0;
@@ -186,6 +195,12 @@ static void next_zero(struct state *state) { state->offers[0].next = 0; }
 static void next_behind_count(struct state *state) { state->offers[0].next = 3; state->offers[0].count = 2; }
 static void other_method(struct state *state) { state->offers[0].method = KF_METHOD_ECDH; }
 static void rsa_to_agree(struct state *state) { state->offers[2].method = KF_METHOD_RSA; }
+static void short_shared(struct state *state)
+{
+	state->shared[0] = blob_unref(state->shared[0]);
+	ASSERT_EQ(0, blob_new(BYTES("short", 5), &state->shared[0]));
+}
+
 static void six_tries(struct state *state) { state->offers[0].tries = APP_TRIES + 1; }
 static void four_pin_tries(struct state *state) { state->pin.tries = APP_PIN_TRIES + 1; }
 static void no_such_target(struct state *state) { state->offers[0].target = APP_CONTAINERS; }
@@ -213,7 +228,7 @@ TEST_F(full, what_no_card_could_have_become_is_refused)
 {
 	static void (*const spoils[])(struct state *state) = {
 		no_device_cert, no_receipt, no_origin, curve_to_receive, curve_exchange, next_zero,
-		next_behind_count, other_method, rsa_to_agree, six_tries, four_pin_tries, no_such_target,
+		next_behind_count, other_method, rsa_to_agree, short_shared, six_tries, four_pin_tries, no_such_target,
 		empty_standing, other_policy, nameless, badly_named, no_hash, unwraps_nothing,
 		unwraps_des, makes_keks, aes_signs, rsa_ciphers,
 	};
@@ -224,7 +239,7 @@ TEST_F(full, what_no_card_could_have_become_is_refused)
 			TEST_FAIL("row %zu decodes", i);
 	}
 	/* a counter of more than 32 bits */
-	self->tray.blob[self->tray.blob_len - 5] = 1;
+	self->tray.blob[self->tray.blob_len - STATE_SHARED * (2 + SHARED_KEY_SIZE) - 5] = 1;
 	EXPECT_EQ(-EBADMSG, state_decode(blob(self), &(struct state *){ NULL }));
 }
 

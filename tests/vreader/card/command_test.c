@@ -515,7 +515,8 @@ TEST(every_command_that_names_a_key_is_tried)
 		"delete kek", "unwrap", "cipher, cbc encrypt", "cipher, cbc decrypt", "cipher, gcm encrypt",
 		"cipher, gcm decrypt",
 		/* by sid: the key is the offer's, which only OFFER can make */
-		"import session, rsa", "import session, ecdh", "get receipt", "destroy session", "list pending",
+		"import session, rsa", "import session, ecdh", "import session, shared",
+		"import session, derived", "get receipt", "destroy session", "list pending",
 	};
 	size_t n;
 	const struct command_rule *rules = command_rules(&n);

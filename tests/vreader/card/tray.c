@@ -224,6 +224,30 @@ void tray_put_kek(struct tray *tray, unsigned int container, enum tray_key which
 	tray_store(tray, tray->card->state);
 }
 
+static struct secret shared_of(uint8_t master, enum kf_method method)
+{
+	_cleanup_(secret_deinit) struct secret m = SECRET_INIT;
+	struct secret key = SECRET_INIT;
+
+	ASSERT_EQ(0, secret_init(&m, SHARED_KEY_SIZE));
+	memset(m.p, master, SHARED_KEY_SIZE);
+	m.n = SHARED_KEY_SIZE;
+	ASSERT_EQ(0, shared_key_derive(&m, method, TRAY_SERIAL, &key));
+	return key;
+}
+
+void tray_share(struct tray *tray)
+{
+	static const enum kf_method methods[] = { KF_METHOD_SHARED, KF_METHOD_DERIVED };
+
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_(secret_deinit) struct secret key = shared_of(TRAY_MASTER, methods[i]);
+
+		ASSERT_EQ(0, state_set_shared(tray->card->state, methods[i], secret_bytes(&key)));
+	}
+	tray_store(tray, tray->card->state);
+}
+
 /* --- the client's hands --- */
 
 static uint16_t take_response(struct tray *tray, const struct packer *p)
@@ -287,12 +311,17 @@ uint16_t tray_verify(struct tray *tray, const char *pin)
 static void check_statement(struct sealing *s, struct bytes response)
 {
 	struct signed_statement signed_statement;
+	uint8_t hash[KF_DIGEST_SIZE];
 
 	ASSERT_EQ(0, signed_statement_parse(response, &signed_statement));
 	ASSERT_EQ(0, statement_parse(signed_statement.statement, &s->statement));
 	ASSERT_EQ(0, statement_hash(signed_statement.statement, s->h));
 	ASSERT_EQ(0, ecdsa_verify(tray_key(TRAY_DEVICE), signed_statement.statement, BYTES_NONE,
 				  signed_statement.signature));
+	ASSERT_EQ(0, sha256(signed_statement.key, hash));
+	EXPECT_MEMEQ(hash, s->statement.exchange, sizeof(hash));
+	if (method_is_shared((enum kf_method)s->statement.methods.v[0]))
+		ASSERT_EQ(0, shared_info_parse(signed_statement.key, &s->shared));
 }
 
 void sealing_agree(struct sealing *s, enum tray_key which)
@@ -311,6 +340,29 @@ void sealing_agree(struct sealing *s, enum tray_key which)
 	facts.ephemeral = pack_done(&p);
 	ASSERT_EQ(0, agree_ephemeral(ephemeral, &facts, &agreed));
 	pack_bytes(&p, BYTES_OF(agreed.host));
+	s->input_len = p.n;
+	memcpy(s->confirmation, agreed.card, sizeof(s->confirmation));
+}
+
+void sealing_derive(struct sealing *s, uint8_t master)
+{
+	enum kf_method method = (enum kf_method)s->statement.methods.v[0];
+	_cleanup_(secret_deinit) struct secret key = shared_of(master, method);
+	uint8_t id[SERVER_ID_SIZE] = { 0x1d }, ours[CHALLENGE_SIZE];
+	struct packer p = pack_begin(s->input, sizeof(s->input));
+	struct agreed agreed = { .s1 = &s->s1 };
+	struct shared_facts facts = {
+		.method = method, .h = s->h, .sid = s->statement.sid, .serial = TRAY_SERIAL,
+		.server = id, .card = s->shared.challenge, .host = ours,
+	};
+
+	ASSERT_EQ(1, RAND_bytes(ours, sizeof(ours)));
+	ASSERT_EQ(0, shared_establish(&key, &facts, &agreed));
+	if (method == KF_METHOD_DERIVED)
+		pack_bytes(&p, BYTES_OF(id));
+	pack_bytes(&p, BYTES_OF(ours));
+	if (method == KF_METHOD_DERIVED)
+		pack_bytes(&p, BYTES_OF(agreed.host));
 	s->input_len = p.n;
 	memcpy(s->confirmation, agreed.card, sizeof(s->confirmation));
 }
@@ -336,6 +388,8 @@ static void offer_as(struct sealing *s, struct tray *tray, uint8_t target, enum 
 	s->s1.n = KF_S1_SIZE;
 	if (method == KF_METHOD_ECDH)
 		sealing_agree(s, prepared_of_type(type));
+	if (method_is_shared(method))
+		sealing_derive(s, TRAY_MASTER);
 }
 
 void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t standing)

@@ -8,6 +8,7 @@
 
 #include "format/item.h"
 #include "format/seal.h"
+#include "format/shared.h"
 #include "format/statement.h"
 #include "vreader/card/card.h"
 
@@ -64,6 +65,10 @@ void tray_put_key(struct tray *tray, unsigned int container, enum tray_key which
 void tray_put_kek(struct tray *tray, unsigned int container, enum tray_key which, enum kf_hash hash,
 		  const char *name);
 
+/* Gives the card SHARED keys, derived for its serial from TRAY_MASTER times 32. */
+#define TRAY_MASTER 0x4d
+void tray_share(struct tray *tray);
+
 /* Whole APDU. Return: the status word, 0 if the card is mute. */
 uint16_t tray_raw(struct tray *tray, struct bytes apdu);
 /* One command, extended, Le 65536. */
@@ -88,6 +93,7 @@ uint16_t tray_verify(struct tray *tray, const char *pin);
  * @mac_flip, @exchange: spoil the MAC; the key S1 is wrapped under
  * @input, @input_len: what IMPORT SESSION KEY gets, of methods that do not wrap
  * @confirmation: what the card has to show then
+ * @shared:	of methods by a SHARED key: what the card said of it
  */
 struct sealing {
 	struct statement statement;
@@ -102,6 +108,7 @@ struct sealing {
 	uint8_t input[512];
 	size_t input_len;
 	uint8_t confirmation[CONFIRMATION_SIZE];
+	struct shared_info shared;
 	uint8_t item[2 * KF_ITEM_MAX];
 	size_t item_len;
 };
@@ -111,6 +118,8 @@ void sealing_offer(struct sealing *s, struct tray *tray, uint8_t target, uint8_t
 /* OFFER by @method with a fresh EXCHANGE key of @type. */
 void sealing_offer_by(struct sealing *s, struct tray *tray, uint8_t target, enum kf_method method,
 		      enum kf_key_type type);
+/* The server's half of shared and derived with a master of @master times 32; likewise. */
+void sealing_derive(struct sealing *s, uint8_t master);
 /* The server's half of ecdh with the EXCHANGE key @which: S1, @input, @confirmation; anew each time. */
 void sealing_agree(struct sealing *s, enum tray_key which);
 void sealing_deinit(struct sealing *s);
