@@ -141,6 +141,8 @@ static void count_rest(struct kf_card *kf)
 		info->key_import |= KF_IMPORT_RSA;
 	if (info->methods & 1u << KF_METHOD_ECDH)
 		info->key_import |= KF_IMPORT_ECC;
+	if (info->methods & (1u << KF_METHOD_SHARED | 1u << KF_METHOD_DERIVED))
+		info->key_import |= KF_IMPORT_SHARED;
 	if (kf->suites & 1u << SUITE_AES256_CBC_CMAC) {
 		info->ciphers = 1u << KF_KEY_AES_256;
 		info->chain_modes = KF_CHAIN_CBC;

@@ -11,6 +11,7 @@
 #include "format/hash.h"
 #include "format/item.h"
 #include "format/receipt.h"
+#include "format/shared.h"
 #include "format/statement.h"
 
 #define INPUT_MAX	512u		/* S1 under RSA 4096; of other methods it is shorter */
@@ -36,12 +37,16 @@ static int offer_check(const struct card *card, struct kf_offer *offer)
 		return -EINVAL;
 	if (!(offer->flags & KF_OFFER_EXISTING) && offer->exchange_container != 0)
 		return -EINVAL;
+	if (offer->flags & KF_OFFER_EXISTING && method_is_shared((enum kf_method)offer->method))
+		return -EINVAL;			/* a SHARED key lies in no container */
 	if (offer->exchange_type == KF_KEY_NONE)
 		return 0;
 	if (offer->exchange_type >= 32)
 		return -EINVAL;
 	if (!key_type_serves((enum kf_key_type)offer->exchange_type, (enum kf_method)offer->method))
 		return -EINVAL;
+	if (method_is_shared((enum kf_method)offer->method))
+		return 0;
 	return info->exchange_types & 1u << offer->exchange_type ? 0 : -EOPNOTSUPP;
 }
 
@@ -74,6 +79,10 @@ static int exchange_default(const struct card *card, struct kf_offer *offer)
 		KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_X25519,
 	};
 
+	if (method_is_shared((enum kf_method)offer->method)) {
+		offer->exchange_type = KF_KEY_AES_256;
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (kf_of(card)->info.exchange_types & 1u << order[i] &&
 		    key_type_serves(order[i], (enum kf_method)offer->method)) {
@@ -100,7 +109,8 @@ static int statement_check(const struct card *card, struct bytes data, struct kf
 	if (memcmp(said.nonce, offer->nonce, KF_NONCE_SIZE) != 0 ||
 	    strcmp(said.serial, kf_of(card)->serial) != 0 ||
 	    said.container != offer->container || said.exchange_type != offer->exchange_type ||
-	    said.purpose != KF_PURPOSE_EXCHANGE ||
+	    said.purpose != (method_is_shared((enum kf_method)offer->method) ? KF_PURPOSE_SHARED
+									     : KF_PURPOSE_EXCHANGE) ||
 	    said.methods.n != 1 || said.methods.v[0] != offer->method)
 		return -EBADMSG;
 	memcpy(offer->sid, said.sid, KF_SID_SIZE);
@@ -167,7 +177,9 @@ static bool padding_suits(const struct kf_session_import *how)
 /* The card knows its own key; this only spares it what can be for none. */
 static size_t input_least(enum kf_method method)
 {
-	return method == KF_METHOD_RSA ? 256 : CONFIRMATION_SIZE + 32;
+	if (method == KF_METHOD_RSA)
+		return 256;
+	return 32 + (method_confirms(method) ? CONFIRMATION_SIZE : 0);
 }
 
 static int import_check(struct card *card, const struct kf_session_import *how, struct bytes input)
