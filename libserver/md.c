@@ -11,6 +11,7 @@
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "format/seal.h"
+#include "format/shared.h"
 #include "libserver/random.h"
 
 #include <time.h>
@@ -119,10 +120,74 @@ static int establish_ecdh(struct kf_md_key *key, struct kf_error *e)
 	return blob_set(&key->cargo.input, pack_done(&input));
 }
 
+/* --- methods by a SHARED key --- */
+
+/* Who this server is: by its injector key, which it has in every state. */
+static void server_id(const struct kf_server *server, uint8_t id[static SERVER_ID_SIZE])
+{
+	memset(id, 0, SERVER_ID_SIZE);
+	if (server->injector)
+		memcpy(id, server->injector_hash, SERVER_ID_SIZE);
+}
+
+/* [SECURITY section 9, 3]: a challenge of ours must not be the card's. */
+static int challenge(const struct kf_verified_offer *offer, uint8_t out[static CHALLENGE_SIZE],
+		     struct kf_error *e)
+{
+	int r;
+
+	do
+		r = random_public(out, CHALLENGE_SIZE, e);
+	while (r == 0 && bytes_equal(BYTES(out, CHALLENGE_SIZE), BYTES_OF(offer->shared.challenge)));
+	return r;
+}
+
+static int derive(struct kf_md_key *key, struct shared_facts *facts, struct agreed *agreed)
+{
+	_cleanup_(secret_deinit) struct secret shared = SECRET_INIT;
+	const struct kf_verified_offer *offer = key->offer;
+	int r = shared_key_derive(&key->server->master, offer->method, offer->statement.serial, &shared);
+
+	facts->method = offer->method;
+	facts->h = offer->h;
+	facts->sid = offer->statement.sid;
+	facts->serial = offer->statement.serial;
+	facts->card = offer->shared.challenge;
+	if (r == 0)
+		r = secret_init(&key->s1, KF_S1_SIZE);
+	return r < 0 ? r : shared_establish(&shared, facts, agreed);
+}
+
+static int establish_shared(struct kf_md_key *key, struct kf_error *e)
+{
+	uint8_t id[SERVER_ID_SIZE], ours[CHALLENGE_SIZE], buf[INPUT_MAX];
+	struct packer input = pack_begin(buf, sizeof(buf));
+	struct shared_facts facts = { .server = id, .host = ours };
+	struct agreed agreed = { .s1 = &key->s1 };
+	int r = challenge(key->offer, ours, e);
+
+	server_id(key->server, id);
+	if (r == 0)
+		r = derive(key, &facts, &agreed);
+	if (r < 0)
+		return r;
+	if (method_confirms(key->offer->method))
+		pack_bytes(&input, BYTES_OF(id));
+	pack_bytes(&input, BYTES_OF(ours));
+	if (method_confirms(key->offer->method)) {
+		pack_bytes(&input, BYTES_OF(agreed.host));
+		key->ticket.confirms = true;
+		memcpy(key->ticket.confirmation, agreed.card, sizeof(key->ticket.confirmation));
+	}
+	return blob_set(&key->cargo.input, pack_done(&input));
+}
+
 static int establish(struct kf_md_key *key, struct bytes s1, struct kf_error *e)
 {
 	int r;
 
+	if (method_is_shared(key->offer->method))
+		return establish_shared(key, e);
 	if (key->offer->method == KF_METHOD_ECDH)
 		return establish_ecdh(key, e);
 	r = take_s1(key, s1, e);

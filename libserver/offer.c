@@ -75,6 +75,51 @@ static int check_nonce(const struct statement *s, const uint8_t nonce[static KF_
 		      "the statement answers another challenge");
 }
 
+/* That the card has the key that this server's master gives it; nobody else can tell it so. */
+static int check_mark(const struct kf_verified_offer *offer, const struct kf_server *server,
+		      struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	struct shared_info own;
+	int r = shared_key_derive(&server->master, offer->shared.method, offer->statement.serial, &key);
+
+	if (r == 0)
+		r = shared_info_describe(&key, offer->shared.method, &own);
+	if (r < 0)
+		return r;
+	if (bytes_equal(BYTES_OF(own.mark), BYTES_OF(offer->shared.mark)))
+		return 0;
+	return refuse(e, "keys shared with this server (docs/card-application.md 6.2)",
+		      "use the server the card was personalised for, or another method",
+		      "the card's shared key is not one of this server's");
+}
+
+static int check_shared(struct kf_verified_offer *offer, const struct kf_server *server,
+			struct bytes info, struct kf_error *e)
+{
+	const struct statement *s = &offer->statement;
+	uint8_t digest[KF_DIGEST_SIZE];
+	int r;
+
+	if (s->purpose != KF_PURPOSE_SHARED)
+		return refuse(e, RULE, ANEW, "the offered key is not a SHARED key");
+	if (s->origin != KF_ORIGIN_FACTORY && s->origin != KF_ORIGIN_INJECTED)
+		return refuse(e, RULE, ANEW, "the SHARED key came from nobody the server could know");
+	r = sha256(info, digest);
+	if (r < 0)
+		return r;
+	if (!bytes_equal(BYTES_OF(digest), BYTES_OF(s->exchange)))
+		return refuse(e, RULE, ANEW, "the SHARED key was swapped: it is not the one the card "
+					     "signed");
+	if (shared_info_parse(info, &offer->shared) < 0 || offer->shared.method != offer->method)
+		return refuse(e, RULE, ANEW, "the SHARED key is not of the method the card signed");
+	if (server->master.n == 0)
+		return refuse(e, "docs/card-application.md 6.2",
+			      "make shared keys before cards: keyferry server shared",
+			      "this server shares no keys with cards");
+	return check_mark(offer, server, e);
+}
+
 static int check_exchange(struct kf_verified_offer *offer, struct bytes spki, struct kf_error *e)
 {
 	const struct statement *s = &offer->statement;
@@ -201,9 +246,14 @@ static int check_copies(const struct kf_verified_offer *offer, const struct offe
 		      "its \"%s\" is not what the card signed", differs);
 }
 
-/* Both methods establish S1 in the card alone, so the grade is decided by what the card is. */
+/*
+ * S1 comes about in the card alone by every method, so the grade is decided by what the card is; but a key
+ * is no better than the one it came under, and what a maker loaded others had (SECURITY section 5).
+ */
 static enum kf_grade compute_grade(const struct kf_verified_offer *offer)
 {
+	if (offer->statement.origin == KF_ORIGIN_FACTORY)
+		return KF_GRADE_C;
 	return offer->statement.level == KF_LEVEL_CHIP ? KF_GRADE_A : KF_GRADE_A_VIRTUAL;
 }
 
@@ -224,9 +274,11 @@ static int verify(const struct kf_server *server, const struct kf_enrolled *card
 	if (r == 0)
 		r = check_nonce(&offer->statement, nonce, e);
 	if (r == 0)
-		r = check_exchange(offer, blob_bytes(&file->exchange_key), e);
-	if (r == 0)
 		r = choose_method(offer, server, e);
+	if (r == 0 && method_is_shared(offer->method))
+		r = check_shared(offer, server, blob_bytes(&file->exchange_key), e);
+	else if (r == 0)
+		r = check_exchange(offer, blob_bytes(&file->exchange_key), e);
 	if (r == 0)
 		r = check_copies(offer, file, e);
 	if (r == 0)

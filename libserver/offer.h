@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "format/shared.h"
 #include "format/statement.h"
 #include "libserver/enrolled.h"
 
@@ -13,7 +14,8 @@
  * struct kf_verified_offer - what may be sealed for
  * @statement:	the signed facts
  * @h:		SHA-256 of the statement
- * @exchange:	the attested EXCHANGE key
+ * @exchange:	the attested EXCHANGE key; NULL where the method is by a SHARED key, and
+ * @shared:	is what the card says of that
  * @certificate: of the device, DER
  * @sender:	whose signature items will carry; absent: the card takes unauthenticated senders
  * @any_genuine: any card under the root was accepted, not one that was named
@@ -22,6 +24,7 @@ struct kf_verified_offer {
 	struct statement statement;
 	uint8_t h[KF_DIGEST_SIZE];
 	EVP_PKEY *exchange;
+	struct shared_info shared;
 	struct blob certificate;
 	char fingerprint[HEX_DIGEST_SIZE];
 	enum kf_method method;

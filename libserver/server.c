@@ -5,6 +5,7 @@
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/numbers.h"
+#include "format/shared.h"
 #include "libserver/cert.h"
 #include "libserver/pem.h"
 
@@ -20,6 +21,7 @@ int kf_server_new(struct kf_server **out, struct kf_error *e)
 		.methods = { KF_METHOD_ECDH, KF_METHOD_RSA },
 		.n_methods = 2,
 		.exchange_bits = 3072,
+		.master = SECRET_INIT,
 	};
 	*out = server;
 	return 0;
@@ -27,8 +29,10 @@ int kf_server_new(struct kf_server **out, struct kf_error *e)
 
 struct kf_server *kf_server_free(struct kf_server *server)
 {
-	if (server)
+	if (server) {
 		EVP_PKEY_free(server->injector);
+		secret_deinit(&server->master);
+	}
 	free(server);
 	return NULL;
 }
@@ -42,10 +46,6 @@ static int check_methods(const uint8_t *methods, size_t n, struct kf_error *e)
 		    seen[methods[i]])
 			return error_why(e, -EINVAL, "enum kf_method", "name each method once",
 					 "method %u is unknown or named twice", methods[i]);
-		if (methods[i] != KF_METHOD_RSA && methods[i] != KF_METHOD_ECDH)
-			return error_why(e, -EOPNOTSUPP, "this version", "use rsa or ecdh",
-					 "this version does not speak method %s",
-					 method_name((enum kf_method)methods[i]));
 		seen[methods[i]] = true;
 	}
 	return 0;
@@ -65,6 +65,26 @@ int kf_server_set_methods(struct kf_server *server, const uint8_t *methods, size
 		return error_what(e, r, "cannot set the methods");
 	memcpy(server->methods, methods, n);
 	server->n_methods = n;
+	return 0;
+}
+
+int kf_server_set_master(struct kf_server *server, const void *master, size_t len,
+			 struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret copy = SECRET_INIT;
+	int r = 0;
+
+	if (len != SHARED_KEY_SIZE)
+		r = error_why(e, -EINVAL, "docs/card-application.md 6.2", "give 32 random bytes",
+			      "a master of %zu bytes", len);
+	if (r == 0)
+		r = secret_init(&copy, SHARED_KEY_SIZE);
+	if (r == 0)
+		r = secret_set(&copy, BYTES(master, len));
+	if (r < 0)
+		return error_what(e, r, "cannot take the master of shared keys");
+	secret_deinit(&server->master);
+	server->master = secret_take(&copy);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "base/bytes.h"
+#include "base/secret.h"
 #include "keyferry/server.h"
 
 #include <openssl/types.h>
@@ -15,6 +15,7 @@ enum { METHODS_MAX = 4 };
 /**
  * struct kf_server - policy and sender
  * @methods:	@n_methods of them, best first
+ * @master:	what cards' SHARED keys are derived from; none while master.n is 0
  * @injector:	P-256 key that signs items, or NULL; @injector_hash is its SPKI hash
  */
 struct kf_server {
@@ -22,6 +23,7 @@ struct kf_server {
 	size_t n_methods;
 	unsigned int exchange_bits;
 	bool allow_virtual;
+	struct secret master;
 	EVP_PKEY *injector;
 	uint8_t injector_hash[KF_DIGEST_SIZE];
 };

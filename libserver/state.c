@@ -6,8 +6,10 @@
 #include "libserver/state.h"
 #include "base/error.h"
 #include "format/keys.h"
+#include "format/numbers.h"
 #include "format/ossl.h"
 #include "libserver/json/object.h"
+#include "libserver/master.h"
 #include "libserver/pem.h"
 #include "libserver/policy.h"
 
@@ -217,6 +219,8 @@ int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len
 	if (r == 0)
 		r = policy_load(&state->top, state->server, e);
 	if (r == 0)
+		r = master_load(&state->top, state->server, e);
+	if (r == 0)
 		r = load_injector(state, BYTES(passphrase, passphrase_len), e);
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
@@ -237,6 +241,21 @@ int kf_state_needs_passphrase(const char *dir, struct kf_error *e)
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
 	return encrypted;
+}
+
+int kf_state_share(struct kf_state *state, const char *serial, const char *path,
+		   struct kf_error *e)
+{
+	int r = 0;
+
+	if (!serial_is_valid(BYTES(serial, strlen(serial))))
+		r = error_why(e, -EINVAL, "docs/card-application.md 1",
+			      "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial", serial);
+	if (r == 0 && state->server->master.n == 0)
+		r = master_make(&state->top, state->server, e);
+	if (r == 0)
+		r = master_share(state->server, serial, path, e);
+	return error_what(e, r, "cannot make the shared keys of card %s", serial);
 }
 
 int kf_state_set_methods(struct kf_state *state, const uint8_t *methods, size_t n,

@@ -6,6 +6,7 @@
  *	lock			held while open
  *	injector.pem		P-256 private key, PKCS#8, perhaps encrypted
  *	injector.pub.pem	its public half, for card makers
+ *	master.key		the master of SHARED keys, once there is one (master.h)
  *	policy.json		what the administrator decided, if anything (policy.h)
  *	devices/		enrolled cards (cards.h)
  *	nonces/, nonces/used/	nonces (nonces.h)

@@ -209,7 +209,7 @@ int cmd_offer(int argc, char **argv)
 		{ "container", 'c', ARG_NUMBER, &a.container, "N",
 		  "where the key shall go (the first free one)" },
 		{ "method", 0, ARG_TEXT, &a.method_text, "METHOD",
-		  "how the session key is established: rsa (default), ecdh" },
+		  "how the session key is established: rsa (default), ecdh, derived, shared" },
 		{ "exchange-type", 0, ARG_TEXT, &a.type, "TYPE",
 		  "of a fresh exchange key: rsa2048 rsa3072 rsa4096; p256 p384 x25519 (the card's "
 		  "choice)" },

@@ -327,6 +327,46 @@ static int cmd_server_methods(int argc, char **argv)
 	return do_methods(&ui, dir, methods, n);
 }
 
+/* --- shared --- */
+
+static int share(const struct ui *ui, const char *dir, const char *serial, const char *path)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = server_state_open(dir, &state, &e);
+
+	if (r == 0)
+		r = kf_state_share(state, serial, path, &e);
+	if (r < 0)
+		return ui_fail(ui, &e);
+	ui_say(ui, "shared keys of %s: %s", serial, path);
+	ui_say(ui, "Give them to the card (keyferry-vreader personalise --shared-key), then delete them.");
+	return ui_json(ui, json_pack("{s:s,s:s}", "serial", serial, "file", path));
+}
+
+static int cmd_server_shared(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server shared" };
+	const char *dir = NULL, *serial = NULL, *path = NULL;
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "serial", 0, ARG_TEXT, &serial, "SERIAL", "the card they are for" },
+		{ "output", 'o', ARG_TEXT, &path, "FILE", "a new file; secret" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Make the keys that one card shares with this server, for its maker.", args, NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir || !serial || !path)
+		return ui_usage(&ui, "--state, --serial and -o are needed");
+	return share(&ui, dir, serial, path);
+}
+
 static const struct cmd server_cmds[] = {
 	{ "init", "make a state with a fresh injector key", cmd_server_init },
 	{ "enroll", "remember a card that keys may be sealed for", cmd_server_enroll },
@@ -334,6 +374,7 @@ static const struct cmd server_cmds[] = {
 	{ "show", "show one card, or why it is refused", cmd_server_show },
 	{ "crl", "take a newer revocation list", cmd_server_crl },
 	{ "methods", "show or set how session keys are established", cmd_server_methods },
+	{ "shared", "make the keys that one card shares with this server", cmd_server_shared },
 };
 
 int cmd_server(int argc, char **argv)

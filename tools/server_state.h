@@ -17,7 +17,7 @@ int cmd_receipt(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
-	{ "server", "the server's state: init, enroll, list, show, crl, methods", cmd_server }, \
+	{ "server", "the server's state: init, enroll, list, show, crl, methods, shared", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key for the card that made an offer", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \

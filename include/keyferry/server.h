@@ -90,6 +90,13 @@ void kf_server_allow_virtual(struct kf_server *server, int allow);
 int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len,
 			   const void *passphrase, size_t passphrase_len, struct kf_error *e);
 
+/*
+ * The master that cards' SHARED keys are derived from, for methods shared and derived: 32 random bytes,
+ * copied. Return: 0, -EINVAL.
+ */
+int kf_server_set_master(struct kf_server *server, const void *master, size_t len,
+			 struct kf_error *e);
+
 /* SHA-256 of the injector's SubjectPublicKeyInfo. Return: 0, -ENOENT none was set. */
 int kf_server_injector_hash(const struct kf_server *server, uint8_t hash[KF_DIGEST_SIZE]);
 
@@ -381,6 +388,17 @@ struct kf_state *kf_state_close(struct kf_state *state);
 
 /* Whether the injector key is encrypted; for asking before kf_state_open(). 1, 0, -errno. */
 int kf_state_needs_passphrase(const char *dir, struct kf_error *e);
+
+/**
+ * kf_state_share() - the SHARED keys of one card, for its maker
+ * @serial:	the card they are for
+ * @path:	a new file, mode 0600 (docs/formats.md 9); a secret, to be deleted once the card has it
+ *
+ * The first call makes the state's master. Return: 0, -EEXIST there is such a file, -EINVAL not a
+ * serial.
+ */
+int kf_state_share(struct kf_state *state, const char *serial, const char *path,
+		   struct kf_error *e);
 
 /*
  * kf_server_set_methods() on the state's context, and from now on whenever it is opened. Return: as

@@ -4,7 +4,7 @@
 # The command line as a whole: every command there is explains all of its options, in its --help as
 # in its man page; refuses what it does not know with exit status 2; and speaks JSON under --json,
 # in success and in failure. The list of commands is asked from keyferry itself.
-# shellcheck disable=SC2013,SC2034,SC2119,SC2154 # for and from stage.sh and bad.sh
+# shellcheck disable=SC2013,SC2034,SC2119,SC2154,SC2317 # for and from stage.sh and bad.sh
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 . "$KF_SRC/tests/e2e/bad.sh"
@@ -74,8 +74,8 @@ every_option_of_the_man_page_is_there() {
 	for page in keyferry keyferry-server; do
 		for option in $(grep -v '^\*keyferry' "$KF_SRC/docs/man/$page.1.scd" |
 			grep -o -- '--[a-z][a-z-]*' | sort -u); do
-			# --injector is keyferry-vreader's.
-			case $option in --version | --injector) continue ;; esac
+			# The last two are keyferry-vreader's.
+			case $option in --version | --injector | --shared-key) continue ;; esac
 			grep -qx -e "$option" mail/options || fail "$page(1): nothing has $option"
 		done
 	done
@@ -143,6 +143,9 @@ a_whole_voyage_speaks_json() {
 	json_pin 0 key sign --container 1 -i mail/pin -o mail/signature
 	json 0 server server list --state server --json
 	json 0 server server show --state server --device "$stage_serial" --json
+	json 0 server server methods --state server --json
+	json 0 server server methods --state server --set rsa --json
+	json 0 server server shared --state server --serial OTHER -o server/keys --json
 	json 0 server challenge --state server --device "$stage_serial" -o mail/challenge --json
 	json 0 card offer --challenge mail/challenge --container 3 -o mail/offer --json
 	json 0 server seal --state server --offer mail/offer --key server/key.pem -o mail/cargo --json
@@ -167,6 +170,8 @@ failures_speak_json_too() {
 	json 1 server server init --state server --json
 	json 1 server server enroll --state server --cert mail/pin --root mail/root.pem --json
 	json 1 server server show --state server --device NOBODY --json
+	json 1 server server methods --state server --set rsa,rsa --json
+	json 1 server server shared --state server --serial OTHER -o server/keys --json
 	json 1 server server crl --state server --crl mail/pin --json
 	json 1 server challenge --state server --device NOBODY -o mail/nothing --json
 	json 1 server seal --state server --offer mail/offer --key server/key.pem -o mail/nothing --json

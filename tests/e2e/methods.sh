@@ -92,6 +92,119 @@ every_key_type_arrives_by_ecdh() {
 	done
 }
 
+every_key_type_arrives_by_derived() {
+	for type in $key_types; do
+		voyage "derived-$type" derived "$type"
+	done
+}
+
+every_key_type_arrives_by_shared() {
+	for type in $key_types; do
+		voyage "shared-$type" shared "$type"
+	done
+}
+
+# What the maker loaded others had: no key that came under it is better.
+a_key_under_a_shared_one_has_the_makers_grade() {
+	for method in derived shared; do
+		offer "grade-$method" "$method"
+		seal "grade-$method" p256 >mail/said
+		grep -q '^grade:     C,' mail/said
+		inject "grade-$method"
+		server receipt verify --state server "mail/grade-$method.receipt" >mail/said
+		grep -qx 'grade:     C' mail/said
+		with_pin container delete 3
+	done
+}
+
+a_new_state_takes_no_shared_keys() {
+	as server mkdir -m 700 server/new
+	server server init --state server/new
+	server server enroll --state server/new --cert mail/card.pem --root mail/root.pem --allow-virtual
+	for method in derived shared; do
+		server challenge --state server/new --device "$stage_serial" -o "mail/new-$method.challenge"
+		client offer --challenge "mail/new-$method.challenge" --container 3 --method "$method" \
+			-o "mail/new-$method.offer"
+		must_fail 1 'by method ecdh' server seal --state server/new --key server/p256.pem \
+			--offer "mail/new-$method.offer" -o mail/never
+		# allowed, but without a master; with one, but another
+		must_fail 1 'shares no keys' server seal --state server/new --key server/p256.pem \
+			--methods "$method" --offer "mail/new-$method.offer" -o mail/never
+	done
+	server server shared --state server/new --serial "$stage_serial" -o server/new/keys
+	for method in derived shared; do
+		must_fail 1 "not one of this server's" server seal --state server/new --key server/p256.pem \
+			--methods "$method" --offer "mail/new-$method.offer" -o mail/never
+	done
+	[ ! -e mail/never ]
+}
+
+shared_keys_are_a_cards_own_and_never_written_over() {
+	server server shared --state server --serial "$stage_serial" -o server/again
+	server server shared --state server --serial OTHER -o server/other
+	[ "$(stat -c %a server/again)" = 600 ]
+	must_fail 1 'File exists' server server shared --state server --serial OTHER -o server/other
+	must_fail 1 'no serial' server server shared --state server --serial 'a b' -o server/never
+	[ "$(cut -d' ' -f2 server/again server/other | sort -u | wc -l)" = 6 ]
+	cp server/other run/other.key && chown "$uid_service:$uid_service" run/other.key
+	as service mkdir -m 700 run/other
+	must_fail 2 'shared keys are those of card OTHER' as service keyferry-vreader personalise \
+		--state run/other --serial KF-X --shared-key run/other.key
+	must_fail 1 'not what' as service keyferry-vreader personalise \
+		--state run/other --serial KF-X --shared-key mail/card.pem
+	rm -f server/again server/other run/other.key
+}
+
+# A cargo of method derived answers one challenge of the card, once.
+a_cargo_of_method_derived_is_not_taken_twice() {
+	offer once derived
+	seal once p256
+	inject once
+	with_pin container delete 3
+	cp mail/once.receipt mail/once.first
+	inject once >mail/said
+	grep -q 'installed before' mail/said
+	cmp mail/once.receipt mail/once.first
+	must_fail 1 '' client container show 3
+	# under the challenge of another offer
+	offer twice derived
+	edit once.cargo moved.cargo 'd["sid"] = json.load(open("mail/twice.offer"))["sid"]'
+	must_fail 1 'is not what item 1 says' inject moved
+	seal twice p256
+	edit twice.cargo mixed2.cargo 'd["session_key"] = json.load(open("mail/once.cargo"))["session_key"]'
+	must_fail 1 '' inject mixed2
+	inject twice
+	with_pin container delete 3
+}
+
+a_challenge_that_comes_back_is_refused() {
+	offer echo derived
+	seal echo p256
+	edit echo.cargo echoed.cargo 'i = b(d["session_key"]["input"])
+i[32:64] = b(json.load(open("mail/echo.offer"))["exchange_key"])[-32:]
+d["session_key"]["input"] = t(i)'
+	must_fail 1 '' inject echoed
+	for at in 0 40 -1; do
+		edit echo.cargo echoed.cargo "i = b(d['session_key']['input']); i[$at] ^= 1
+d['session_key']['input'] = t(i)"
+		must_fail 1 '' inject echoed
+	done
+	inject echo
+	server receipt verify --state server mail/echo.receipt
+	with_pin container delete 3
+}
+
+one_shared_key_is_not_the_other_methods() {
+	offer cross derived
+	edit cross.offer crossed.offer 'd["method"] = "shared"'
+	must_fail 1 'is not what the card signed' seal crossed p256
+	seal cross p256
+	edit cross.cargo crossed.cargo 'd["method"] = "shared"; d["session_key"]["input"] = t(bytes(32))'
+	must_fail 1 '"method" is not what item 1 says' inject crossed
+	inject cross
+	with_pin container delete 3
+}
+
 every_static_key_of_ecdh_serves() {
 	for exchange in p256 p384 x25519; do
 		voyage "ecdh-by-$exchange" ecdh p256 --exchange-type "$exchange"
@@ -128,7 +241,7 @@ the_servers_list_decides() {
 		--offer mail/listed.offer --key server/p256.pem -o mail/listed.cargo
 	server seal --state server --methods rsa,ecdh --offer mail/listed.offer \
 		--key server/p256.pem -o mail/listed.cargo
-	server server methods --state server --set ecdh,rsa >mail/said
+	server server methods --state server --set ecdh,rsa,derived,shared >mail/said
 	grep -qx '1. ecdh' mail/said
 	must_fail 2 'list' server server methods --state server --set best
 	must_fail 1 'twice' server server methods --state server --set rsa,rsa
@@ -201,13 +314,23 @@ every_method_works_at_level_short() { at_level short; }
 every_method_works_at_level_tpdu_t0() { at_level tpdu-t0; }
 every_method_works_at_level_tpdu_t1() { at_level tpdu-t1; }
 
-methods='rsa ecdh'
+methods='rsa ecdh derived shared'
+stage_share=1
 stage_up --level extended
+server server methods --state server --set ecdh,rsa,derived,shared >mail/said
 make_keys >mail/keys.log 2>&1 || stage_fail "cannot make the keys"
 
-plan 13
+plan 21
 t every_key_type_arrives_by_rsa
 t every_key_type_arrives_by_ecdh
+t every_key_type_arrives_by_derived
+t every_key_type_arrives_by_shared
+t a_key_under_a_shared_one_has_the_makers_grade
+t a_new_state_takes_no_shared_keys
+t shared_keys_are_a_cards_own_and_never_written_over
+t a_cargo_of_method_derived_is_not_taken_twice
+t a_challenge_that_comes_back_is_refused
+t one_shared_key_is_not_the_other_methods
 t every_static_key_of_ecdh_serves
 t a_standing_key_serves_twice
 t an_exchange_key_of_another_method_is_a_wrong_command

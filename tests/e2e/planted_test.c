@@ -12,7 +12,8 @@
 
 #include "format/keys.h"
 #include "format/ossl.h"
-#include "keyferry/server.h"
+#include "format/shared.h"
+#include "libserver/md.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -31,7 +32,7 @@ FIXTURE(planted)
 	struct needles *sealed;		/* what only server and card may have */
 	struct needles *pin;
 	char *pem;			/* K2 */
-	uint8_t s1[KF_S1_SIZE];
+	uint8_t *s1;			/* shared with the server */
 	pid_t server;
 	pid_t tracers[4];
 	unsigned n_tracers;
@@ -42,11 +43,21 @@ FIXTURE_VARIANT(planted)
 	enum kf_key_type type;
 	const char *level;
 	const char *driver;		/* NULL: the honest one */
+	enum kf_method method;
+	const char *exchange;		/* type of the EXCHANGE key; NULL: the card's choice */
 };
 
-FIXTURE_VARIANT_ADD(planted, rsa2048) { KF_KEY_RSA_2048, "extended", NULL };
-FIXTURE_VARIANT_ADD(planted, p256_tpdu) { KF_KEY_EC_P256, "tpdu-t1", NULL };
-FIXTURE_VARIANT_ADD(planted, leaking_driver) { KF_KEY_EC_P256, "extended", "leaky_driver" };
+FIXTURE_VARIANT_ADD(planted, rsa2048) { KF_KEY_RSA_2048, "extended", NULL, KF_METHOD_RSA, NULL };
+FIXTURE_VARIANT_ADD(planted, p256_tpdu) { KF_KEY_EC_P256, "tpdu-t1", NULL, KF_METHOD_RSA, NULL };
+FIXTURE_VARIANT_ADD(planted, leaking_driver) {
+	KF_KEY_EC_P256, "extended", "leaky_driver", KF_METHOD_RSA, NULL,
+};
+FIXTURE_VARIANT_ADD(planted, by_ecdh) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_ECDH, "p384" };
+FIXTURE_VARIANT_ADD(planted, by_ecdh_on_x25519) {
+	KF_KEY_RSA_2048, "short", NULL, KF_METHOD_ECDH, "x25519",
+};
+FIXTURE_VARIANT_ADD(planted, by_derived) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_DERIVED, NULL };
+FIXTURE_VARIANT_ADD(planted, by_shared) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_SHARED, NULL };
 
 static void plant(struct needles *needles, enum kf_key_type type, char **pem)
 {
@@ -85,11 +96,28 @@ static void write_text(const char *path, const char *text, size_t n)
 		_exit(4);
 }
 
+/* Every state of a rig that shares keys has one; it is the server's, and we are root. */
+static int take_master(struct rig *rig, struct kf_server *server, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret master = SECRET_INIT;
+	struct unpacker u;
+	size_t n = 0;
+	char *text;
+	int r;
+
+	if (!rig->shares_keys)
+		return 0;
+	text = read_text(rig_path(rig, "server/master.key"), &n);
+	u = unpack_begin(BYTES((uint8_t *)text, n));
+	r = shared_key_from_hex(&u, &master);
+	return r < 0 ? r : kf_server_set_master(server, master.p, master.n, e);
+}
+
 /*
  * The server, in a process of its own that stops before it wipes. It uses the functions on plain
  * bytes, with a session key that the test knows.
  */
-static void serve(struct rig *rig, const char *pem, const uint8_t *s1)
+static void serve(struct rig *rig, const char *pem, enum kf_method method, uint8_t *s1)
 {
 	struct kf_error e = KF_ERROR_INIT;
 	struct kf_verified_offer *offer = NULL;
@@ -99,11 +127,14 @@ static void serve(struct rig *rig, const char *pem, const uint8_t *s1)
 	struct kf_md_key *key = NULL;
 	size_t n = 0, m = 0, item_len = 0, len = 0;
 	char *a, *b, *json = NULL;
-	uint8_t nonce[KF_NONCE_SIZE], *item = NULL;
+	uint8_t nonce[KF_NONCE_SIZE], *item = NULL, list[] = { (uint8_t)method };
+	bool brings = method == KF_METHOD_RSA;
 	int r;
 
 	r = kf_server_new(&server, &e);
 	kf_server_allow_virtual(server, 1);
+	r = r ? r : kf_server_set_methods(server, list, 1, &e);
+	r = r ? r : take_master(rig, server, &e);
 	a = read_text(rig_path(rig, "server/injector.pem"), &n);
 	r = r ? r : kf_server_set_injector(server, a, n, NULL, 0, &e);
 	a = read_text(rig_path(rig, "mail/card.pem"), &n);
@@ -113,7 +144,10 @@ static void serve(struct rig *rig, const char *pem, const uint8_t *s1)
 	r = r ? r : kf_offer_peek(a, n, nonce, NULL, NULL, &e);
 	r = r ? r : kf_offer_verify(server, card, nonce, a, n, &offer, &e);
 	r = r ? r : kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, &e);
-	r = r ? r : kf_md_import_session_key(server, offer, s1, KF_S1_SIZE, 1, &key, &e);
+	r = r ? r : kf_md_import_session_key(server, offer, brings ? s1 : NULL, brings ? KF_S1_SIZE : 0,
+					     1, &key, &e);
+	if (r == 0)
+		memcpy(s1, key->s1.p, KF_S1_SIZE);
 	r = r ? r : kf_md_set_chaining_mode(key, KF_CHAIN_CBC, &e);
 	r = r ? r : kf_md_set_iv(key, NULL, 0, &e);
 	r = r ? r : kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &item_len, &e);
@@ -125,6 +159,22 @@ static void serve(struct rig *rig, const char *pem, const uint8_t *s1)
 	write_text(rig_path(rig, "mail/cargo.json"), json, len);
 	(void)raise(SIGSTOP);
 	_exit(0);
+}
+
+/* The card's own key of the method is as secret as what comes out of it. */
+static void plant_shared(struct fixture_planted *self, enum kf_method method)
+{
+	_cleanup_(secret_deinit) struct secret text = SECRET_INIT;
+	_cleanup_(shared_keys_deinit) struct shared_keys keys = SHARED_KEYS_INIT;
+	size_t n = 0;
+	char *read = read_text(rig_path(&self->rig, "server/card.keys"), &n);
+
+	ASSERT_EQ(0, secret_init(&text, SHARED_KEYS_TEXT_MAX));
+	ASSERT_EQ(0, secret_set(&text, BYTES((uint8_t *)read, n)));
+	ASSERT_EQ(0, shared_keys_parse(&text, &keys));
+	needles_add(self->sealed, "SHARED key",
+		    secret_bytes(method == KF_METHOD_DERIVED ? &keys.derived : &keys.shared));
+	free(read);
 }
 
 FIXTURE_SETUP(planted)
@@ -139,12 +189,16 @@ FIXTURE_SETUP(planted)
 	self->pin = needles_new();
 	ASSERT_TRUE(self->sealed && self->pin);
 	plant(self->sealed, variant->type, &self->pem);
-	ASSERT_EQ(1, RAND_bytes(self->s1, sizeof(self->s1)));
-	needles_add(self->sealed, "S1", BYTES_OF(self->s1));
+	self->s1 = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(self->s1 != MAP_FAILED);
+	ASSERT_EQ(1, RAND_bytes(self->s1, KF_S1_SIZE));
 	needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));
 
 	rig_open(rig);
+	rig->shares_keys = method_is_shared(variant->method);
 	rig_personalise(rig);
+	if (rig->shares_keys)
+		plant_shared(self, variant->method);
 	rig->reader_args[0] = "--level";
 	rig->reader_args[1] = variant->level;
 	if (variant->driver) {
@@ -160,7 +214,8 @@ FIXTURE_SETUP(planted)
 		   "mail/challenge.json", NULL);
 	ASSERT_OK(&o);
 	rig_client(rig, NULL, &o, "offer", "--challenge", "mail/challenge.json", "--container", "3",
-		   "-o", "mail/offer.json", NULL);
+		   "-o", "mail/offer.json", "--method", method_name(variant->method),
+		   variant->exchange ? "--exchange-type" : NULL, variant->exchange, NULL);
 	ASSERT_OK(&o);
 	rig_stop_service(rig);
 	rig_stop_reader(rig);
@@ -213,9 +268,10 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 
 	self->server = fork();
 	if (self->server == 0)
-		serve(rig, self->pem, self->s1);
+		serve(rig, self->pem, variant->method, self->s1);
 	ASSERT_EQ(self->server, waitpid(self->server, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
+	needles_add(self->sealed, "S1", BYTES(self->s1, KF_S1_SIZE));
 	EXPECT_TRUE(process_has(self->sealed, self->server));	/* control: held before wiping */
 
 	/* The reader stops before each answer from the first APDU on, when the driver identifies it. */

@@ -343,9 +343,15 @@ void rig_personalise(struct rig *rig)
 	rig_server(rig, &o, "server", "init", "--state", "server", NULL);
 	ASSERT_OK(&o);
 	copy_file(rig, "server/injector.pub.pem", "mail/injector.pub.pem");
+	if (rig->shares_keys) {
+		rig_server(rig, &o, "server", "shared", "--state", "server", "--serial", RIG_SERIAL,
+			   "-o", "server/card.keys", NULL);
+		ASSERT_OK(&o);
+		copy_file(rig, "server/card.keys", "run/card.keys");
+	}
 	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
 		"--serial", RIG_SERIAL, "--injector", "mail/injector.pub.pem", "--pin", RIG_PIN,
-		"--puk", RIG_PUK, NULL);
+		"--puk", RIG_PUK, rig->shares_keys ? "--shared-key" : NULL, "run/card.keys", NULL);
 	ASSERT_OK(&o);
 	copy_file(rig, "card/card.pem", "mail/card.pem");
 	copy_file(rig, "card/root.pem", "mail/root.pem");

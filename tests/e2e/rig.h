@@ -28,6 +28,7 @@ struct rig {
 	pid_t reader;			/* keyferry-vreader run */
 	pid_t service;			/* keyferryd */
 	const char *reader_program;	/* in DIR/bin; NULL: keyferry-vreader */
+	bool shares_keys;		/* the card gets SHARED keys of the server's */
 	const char *reader_args[8];	/* further options of the next reader start, NULL-ended */
 	const char *service_args[8];
 };

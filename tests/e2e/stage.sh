@@ -100,6 +100,13 @@ stage_down() {
 	cd / && rm -rf "${stage:?}"
 }
 
+# From the server to the card's maker, who deletes it.
+stage_share() {
+	as server keyferry server shared --state server --serial "$stage_serial" -o server/card.keys &&
+		cp server/card.keys run/ && chown "$uid_service:$uid_service" run/card.keys &&
+		rm server/card.keys
+}
+
 stage_fail() {
 	echo "# stage: $1" >&2
 	tail -n 20 "$stage/mail/"*.log >&2
@@ -128,9 +135,11 @@ stage_up() {
 		as server keyferry server init --state server &&
 			cp server/injector.pub.pem mail/ &&
 			chmod 644 mail/injector.pub.pem &&
+			{ [ -z "${stage_share:-}" ] || stage_share; } &&
 			as service keyferry-vreader personalise --state card \
 				--serial "$stage_serial" --injector mail/injector.pub.pem \
 				--pin "$stage_pin" --puk "$stage_puk" \
+				${stage_share:+--shared-key run/card.keys} \
 				${stage_maker:+--maker maker} &&
 			cp card/card.pem card/root.pem mail/ &&
 			chmod 644 mail/*.pem &&

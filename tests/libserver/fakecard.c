@@ -186,8 +186,28 @@ void fakecard_use(struct fakecard *card, enum kf_key_type type)
 	ASSERT_EQ(0, key_generate(type, &card->exchange));
 }
 
+void fakecard_share(struct fakecard *card, enum kf_method method, uint8_t master)
+{
+	card->shared = method;
+	card->master = master;
+}
+
+static struct secret shared_key(const struct fakecard *card, const char *serial)
+{
+	_cleanup_(secret_deinit) struct secret master = SECRET_INIT;
+	struct secret key = SECRET_INIT;
+
+	ASSERT_EQ(0, secret_init(&master, SHARED_KEY_SIZE));
+	memset(master.p, card->master, SHARED_KEY_SIZE);
+	master.n = SHARED_KEY_SIZE;
+	ASSERT_EQ(0, shared_key_derive(&master, card->shared, serial, &key));
+	return key;
+}
+
 static enum kf_method method_of(const struct fakecard *card)
 {
+	if (card->shared != KF_METHOD_NONE)
+		return card->shared;
 	return EVP_PKEY_is_a(card->exchange, "RSA") ? KF_METHOD_RSA : KF_METHOD_ECDH;
 }
 
@@ -270,10 +290,33 @@ static void state_facts(const struct fakecard *card, const uint8_t nonce[static 
 	card_serial(card, s->serial);
 	ASSERT_EQ(0, sha256(blob_bytes(&card->cert_der), s->device));
 	ASSERT_EQ(0, sha256(spki, s->exchange));
-	ASSERT_EQ(0, key_type_of(card->exchange, &s->exchange_type));
+	if (card->shared != KF_METHOD_NONE) {
+		s->exchange_type = KF_KEY_AES_256;
+		s->purpose = KF_PURPOSE_SHARED;
+		s->origin = KF_ORIGIN_FACTORY;
+	} else {
+		ASSERT_EQ(0, key_type_of(card->exchange, &s->exchange_type));
+	}
 	ASSERT_EQ(1, RAND_bytes(s->exchange_id, sizeof(s->exchange_id)));
 	ASSERT_EQ(1, RAND_bytes(s->sid, sizeof(s->sid)));
 	memcpy(s->nonce, nonce, KF_NONCE_SIZE);
+}
+
+static void put_key(struct fakecard *card, struct packer *p)
+{
+	char serial[KF_SERIAL_MAX + 1];
+	struct secret key;
+
+	if (card->shared == KF_METHOD_NONE) {
+		ASSERT_EQ(0, key_spki(card->exchange, p));
+		return;
+	}
+	card_serial(card, serial);
+	key = shared_key(card, serial);
+	ASSERT_EQ(0, shared_info_describe(&key, card->shared, &card->info));
+	ASSERT_EQ(1, RAND_bytes(card->info.challenge, CHALLENGE_SIZE));
+	shared_info_pack(p, &card->info);
+	secret_deinit(&key);
 }
 
 char *fakecard_offer(struct fakecard *card, const uint8_t nonce[static KF_NONCE_SIZE],
@@ -286,7 +329,7 @@ char *fakecard_offer(struct fakecard *card, const uint8_t nonce[static KF_NONCE_
 	char *text = NULL;
 	size_t len;
 
-	ASSERT_EQ(0, key_spki(card->exchange, &key));
+	put_key(card, &key);
 	state_facts(card, nonce, pack_done(&key), &card->statement);
 	memcpy(file.serial, card->statement.serial, sizeof(file.serial));
 	file.container = card->statement.container;
@@ -332,8 +375,30 @@ static int open_agreed(struct fakecard *card, struct bytes input, struct secret 
 			   bytes_slice(input, facts.ephemeral.n, CONFIRMATION_SIZE)) ? 0 : -EBADMSG;
 }
 
+static int open_shared(struct fakecard *card, struct bytes input, struct secret *s1)
+{
+	_cleanup_(secret_deinit) struct secret key = shared_key(card, card->statement.serial);
+	struct agreed agreed = { .s1 = s1 };
+	struct shared_facts facts = {
+		.method = card->shared, .h = card->h, .sid = card->statement.sid,
+		.serial = card->statement.serial, .server = input.p, .card = card->info.challenge,
+		.host = card->shared == KF_METHOD_DERIVED ? input.p + SERVER_ID_SIZE : input.p,
+	};
+	bool good;
+
+	if (input.n != (card->shared == KF_METHOD_DERIVED ? 80 : 32))
+		return -EBADMSG;
+	ASSERT_EQ(0, shared_establish(&key, &facts, &agreed));
+	memcpy(card->confirmation, agreed.card, sizeof(card->confirmation));
+	good = card->shared == KF_METHOD_SHARED ||
+	       bytes_equal(BYTES_OF(agreed.host), bytes_slice(input, 64, CONFIRMATION_SIZE));
+	return good ? 0 : -EBADMSG;
+}
+
 static int open_s1(struct fakecard *card, const struct cargo_file *cargo, struct secret *s1)
 {
+	if (card->shared != KF_METHOD_NONE)
+		return open_shared(card, blob_bytes(&cargo->input), s1);
 	if (cargo->method == KF_METHOD_RSA)
 		return session_key_unwrap(card->exchange, card->h, blob_bytes(&cargo->input), s1);
 	return open_agreed(card, blob_bytes(&cargo->input), s1);

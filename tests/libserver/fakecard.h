@@ -8,6 +8,7 @@
 
 #include "format/item.h"
 #include "format/receipt.h"
+#include "format/shared.h"
 #include "format/statement.h"
 #include "libserver/cert.h"
 #include "libserver/json/offer.h"
@@ -30,6 +31,9 @@ struct fakecard {
 	struct statement statement;	/* of the last offer */
 	uint8_t h[KF_DIGEST_SIZE];
 	uint8_t confirmation[CONFIRMATION_SIZE];	/* of the cargo that was opened last */
+	enum kf_method shared;		/* by a SHARED key, or %KF_METHOD_NONE */
+	uint8_t master;			/* of it, times 32 */
+	struct shared_info info;	/* of the last offer */
 	bool pss;
 };
 
@@ -44,6 +48,8 @@ void fakecard_init_sibling(struct fakecard *card, const struct fakecard *of,
 			   const struct fakecard_style *style);
 /* A fresh EXCHANGE key of @type, by whose method it offers from now on. */
 void fakecard_use(struct fakecard *card, enum kf_key_type type);
+/* A SHARED key from a master of @master times 32, for @method, by which it offers from now on. */
+void fakecard_share(struct fakecard *card, enum kf_method method, uint8_t master);
 void fakecard_deinit(struct fakecard *card);
 
 /* A revocation list of the root, with @revoked on it or not. DER, the caller frees. */

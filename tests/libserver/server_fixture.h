@@ -19,6 +19,10 @@ struct voyage {
 };
 
 static uint8_t voyage_sender[KF_DIGEST_SIZE];
+/* By which method a voyage_init_by() with an AES key offers. */
+static enum kf_method voyage_shared = KF_METHOD_DERIVED;
+
+enum { VOYAGE_MASTER = 0x4d };
 
 static inline void voyage_one_sender(struct statement *s)
 {
@@ -36,9 +40,19 @@ static inline void voyage_init_by(struct voyage *v, bool with_injector, enum kf_
 
 	*v = (struct voyage){ 0 };
 	fakecard_init(&v->card, NULL);
-	if (exchange != KF_KEY_NONE)
+	if (exchange == KF_KEY_AES_256)
+		fakecard_share(&v->card, voyage_shared, VOYAGE_MASTER);
+	else if (exchange != KF_KEY_NONE)
 		fakecard_use(&v->card, exchange);
 	ASSERT_EQ(0, kf_server_new(&v->server, NULL));
+	if (exchange == KF_KEY_AES_256) {
+		const uint8_t methods[] = { KF_METHOD_DERIVED, KF_METHOD_SHARED };
+		uint8_t master[SHARED_KEY_SIZE];
+
+		memset(master, VOYAGE_MASTER, sizeof(master));
+		ASSERT_EQ(0, kf_server_set_methods(v->server, methods, 2, NULL));
+		ASSERT_EQ(0, kf_server_set_master(v->server, master, sizeof(master), NULL));
+	}
 	kf_server_allow_virtual(v->server, 1);
 	if (with_injector) {
 		char *pem;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libserver/master.h - The one secret that the SHARED keys of all cards come from (master.key,
+ * docs/formats.md 9). It never leaves the state; what does is one card's keys, for its maker.
+ */
+#pragma once
+
+#include "libserver/folder.h"
+#include "libserver/server.h"
+
+/* Into @server, if the state has one. Return: 0, -EBADMSG damaged. */
+int master_load(const struct folder *top, struct kf_server *server, struct kf_error *e);
+/* A fresh one, durable before it is used. */
+int master_make(const struct folder *top, struct kf_server *server, struct kf_error *e);
+/* Writes the keys of one card to a new file. Return: 0, -EEXIST. */
+int master_share(const struct kf_server *server, const char *serial, const char *path,
+		 struct kf_error *e);
