@@ -170,10 +170,12 @@ FIXTURE(master)
 
 FIXTURE_SETUP(master)
 {
-	(void)snprintf(self->dir, sizeof(self->dir), "/tmp/kf-master-XXXXXX");
-	ASSERT_NOT_NULL(mkdtemp(self->dir));
+	char dir[] = "/tmp/kf-master-XXXXXX";
+
+	ASSERT_NOT_NULL(mkdtemp(dir));
+	(void)snprintf(self->dir, sizeof(self->dir), "%s", dir);
 	for (int i = 0; i < 2; i++)
-		(void)snprintf(self->path[i], sizeof(self->path[i]), "%s/%d", self->dir, i);
+		(void)snprintf(self->path[i], sizeof(self->path[i]), "%s/%d", dir, i);
 	self->top = FOLDER_INIT;
 	ASSERT_EQ(0, folder_open(AT_FDCWD, self->dir, &self->top, NULL));
 	ASSERT_EQ(0, kf_server_new(&self->server, NULL));

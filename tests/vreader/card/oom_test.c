@@ -102,6 +102,27 @@ static uint16_t import(struct tray *tray)
 	return send(tray, 0x80520200, BYTES(wrapped, wrapped_len));
 }
 
+static uint8_t agreed[200];
+static size_t agreed_len;
+
+/* The same by ECDH, for an offer of its own. */
+static void make_agreed(struct tray *tray)
+{
+	static struct sealing s;
+	struct packer p = pack_begin(agreed, sizeof(agreed));
+
+	sealing_offer_by(&s, tray, TARGET, KF_METHOD_ECDH, KF_KEY_EC_P256);
+	tlv_put(&p, 0x80, BYTES_OF(s.statement.sid));
+	tlv_put(&p, 0x81, BYTES(s.input, s.input_len));
+	agreed_len = p.n;
+	sealing_deinit(&s);
+}
+
+static uint16_t import_agreed(struct tray *tray)
+{
+	return send(tray, 0x80520400, BYTES(agreed, agreed_len));
+}
+
 static uint16_t process(struct tray *tray)
 {
 	sealing.session = 1;
@@ -175,6 +196,7 @@ WAY(sign, sign, to_sign, 0);
 WAY(agree, agree, to_agree, 0);
 WAY(offer, offer, NULL, 0);
 WAY(import_session, import, NULL, 0);
+WAY(import_session_by_ecdh, import_agreed, NULL, 0);
 WAY(process_item, process, to_process, 1);
 WAY(get_receipt, receipt, to_ask, 0);
 WAY(create_kek, create_kek, NULL, 1);
@@ -214,6 +236,7 @@ FIXTURE_SETUP(command)
 	sealing_take_key(&sealing, TRAY_P256, KF_PURPOSE_SIGN);
 	sealing_seal(&sealing);
 	wrap();
+	make_agreed(tray);
 	wrap_blob();
 	self->blob_len = tray->blob_len;
 	memcpy(self->blob, tray->blob, tray->blob_len);
