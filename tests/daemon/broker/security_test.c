@@ -14,7 +14,7 @@ TEST(every_pair_of_state_and_event_is_decided)
 #define ORPHAN SECURITY_ORPHAN
 	static const int want[SECURITY_STATES][SECURITY_EVENTS] = {
 		/*           INSERTED USED    ANSWERED UNCLAIMED */
-		[ABSENT] = { CLEAN,   X,      ABSENT,  ABSENT,
+		[ABSENT] = { CLEAN,   X,      X,       ABSENT,
 		/*           LEFT     RAN_OUT DROPPED  RESET   REMOVED */
 			     X,       X,      ABSENT,  X,      ABSENT },
 		[CLEAN] =  { X,       OWNED,  OWNED,   ORPHAN,

@@ -9,7 +9,7 @@ TEST(every_pair_of_state_and_event_is_decided)
 #define X -1
 	static const int want[TXN_STATES][TXN_EVENTS] = {
 		/*               BEGUN     ENDED     KEYS_CAME     KEYS_WENT  RAN_OUT   HOLDER_LEFT */
-		[TXN_NONE] =     { TXN_HELD, X,        TXN_FOR_KEYS, TXN_NONE, X,        X },
+		[TXN_NONE] =     { TXN_HELD, X,        TXN_FOR_KEYS, X,        X,        X },
 		[TXN_FOR_KEYS] = { TXN_HELD, X,        TXN_FOR_KEYS, TXN_NONE, TXN_NONE, TXN_NONE },
 		[TXN_HELD] =     { X,        TXN_NONE, TXN_HELD,     TXN_HELD, TXN_NONE, TXN_NONE },
 	};

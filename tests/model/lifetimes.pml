@@ -1,0 +1,1095 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tests/model/lifetimes.pml - How long handles, PINs, transactions and requests live, with clients,
+ * drivers and people who all do what they like, at any time and in any order.
+ *
+ * The broker's states change by tables.pml alone, which is made of daemon/broker/NOUN.def. Written by
+ * hand is what the broker does around its tables, a line for each that matters in client.c, context.c,
+ * card.c, device.c, job.c, link.c, reader.c and txn.c, and the world around the broker: clients, the
+ * driver, the card with its PIN and session keys. What is claimed:
+ *
+ *	A  a handle that is found was neither closed nor destroyed, and neither its client, its
+ *	   card nor (a key) the card's power have gone since
+ *	B  no request is done by a card in which a PIN of another context is verified
+ *	C  a request is answered and released once
+ *	D  when nobody begins anything any more, all are answered
+ *	E  and what was theirs is given back: the card is nobody's or its owner's, has no key that
+ *	   nobody can reach, the transaction is over, the link is idle
+ *	F  no event meets a state that has no row for it, and whoever has the card is there
+ *	G  nothing goes in circles: it always comes to that end
+ *
+ * A to F are assertions; G is the LTL formula at the end. With ONLY and ONLY_C, say, only C is looked at.
+ * model.sh says with which of these at work it is run:
+ *
+ *	READERS			1 or 2
+ *	PINS KEYS TXNS OPENS RESETS	what clients ask for
+ *	CANCELS LEAVES CLOSES	how they think better of it
+ *	POLITE			in the end, those who wait for nothing leave
+ *	FAILS			a driver may fail what it is asked, but to destroy a key
+ *	HANGS			a driver may sit on a request until it is told to give up
+ *	DEADLINES		requests and drivers run into theirs
+ *	FAULTS PULLS DEATHS	what happens to card, reader and driver
+ *
+ * A deadline would end any deadlock, so where one is looked for requests have none. What must end by
+ * itself all the same is a transaction.
+ *
+ * Not in here: numbers (quotas, lengths, which of many is next), failed allocations, several slots of
+ * one device.
+ */
+#if !defined(ONLY) || defined(ONLY_A)
+#define CLAIM_A(so)	assert(so)
+#else
+#define CLAIM_A(so)	skip
+#endif
+#if !defined(ONLY) || defined(ONLY_B)
+#define CLAIM_B(so)	assert(so)
+#else
+#define CLAIM_B(so)	skip
+#endif
+#if !defined(ONLY) || defined(ONLY_C)
+#define CLAIM_C(so)	assert(so)
+#else
+#define CLAIM_C(so)	skip
+#endif
+#if !defined(ONLY) || defined(ONLY_D)
+#define CLAIM_D(so)	assert(so)
+#else
+#define CLAIM_D(so)	skip
+#endif
+#if !defined(ONLY) || defined(ONLY_E)
+#define CLAIM_E(so)	assert(so)
+#else
+#define CLAIM_E(so)	skip
+#endif
+#if !defined(ONLY) || defined(ONLY_F)
+#define CLAIM_F(so)	assert(so)
+#else
+#define CLAIM_F(so)	skip
+#endif
+
+#define CLIENTS	2
+#ifndef READERS
+#define READERS	1
+#endif
+#define CONTEXTS (CLIENTS * READERS)
+#define NONE	255
+
+#define CLIENT_OF(x)	((x) / READERS)
+#define READER_OF(x)	((x) % READERS)
+#define AT(c, r)	((c) * READERS + (r))
+
+#include "tables.pml"
+
+/* Set before they are used, in steps that nothing interrupts; so no part of any state. */
+hidden byte x, c, k, r_, who, next, m, m_, op_, effect, status;
+hidden byte dropped, reset, ends;
+
+/* What clients ask for. What LOOK stands for leaves nothing in the card and needs nothing there. */
+#define OP_LOOK		0
+#define OP_VERIFY	1	/* a PIN */
+#define OP_USE		2	/* what the card does for a verified PIN only */
+#define OP_LOGOUT	3
+#define OP_IMPORT	4	/* a session key */
+#define OP_PROCESS	5	/* with that one */
+#define OP_DESTROY	6
+#define OP_RESET	7
+#define OP_BEGIN	8
+#define OP_END		9
+#define OP_OPEN		10
+
+#define LEAVES_STATE(op) ((op) == OP_VERIFY || (op) == OP_PROCESS)
+
+/* --- the world: what is so, whatever the broker believes --- */
+
+/*
+ * in: there is one. pin: 1 + whose context's PIN is verified; else 0. keys: bit by bit, those in it; a
+ * context's are two in turn. faulty: it lost its power, and the driver has not told.
+ */
+typedef card_t { bool in; bool faulty; bool stays; byte pin; byte keys };
+card_t card[READERS];
+
+/* DOWN; EMPTY: up, and no card is in; UP; HUNG: on a request; LEAVING: its card was pulled. */
+#define DRIVER_DOWN	0
+#define DRIVER_EMPTY	1
+#define DRIVER_UP	2
+#define DRIVER_HUNG	3
+#define DRIVER_LEAVING	4
+byte driver[READERS];
+
+/* From driver to broker, as they were sent. */
+#define SAYS_INSERTED	1
+#define SAYS_REMOVED	2
+#define SAYS_RESET	3
+#define SAYS_GOOD	4
+#define SAYS_BAD	5
+#define SAYS_END	6
+#define SAYS_GONE	7	/* the monitor does */
+chan said[READERS] = [4] of { byte };
+
+bool connected[CLIENTS], waits[CLIENTS], cancelled[CLIENTS];
+bool closing;	/* nobody begins anything any more */
+bool quiet;	/* and all that was begun is over */
+
+/* --- the broker --- */
+
+/* turn: it begins anew with each, so that a PIN of the last one is another's. */
+typedef context_t {
+	byte state; bit turn; bool pins;
+	byte handle; bool dead;			/* dead: what A says of it */
+	byte key, key_handle; bool key_dead	/* key: bit in card.keys */
+};
+context_t context[CONTEXTS];
+
+/* context, key: NONE once those ended. owned: its client is there. */
+typedef job_t { byte state, op, reader, context, key; bool owned };
+job_t job[CLIENTS];
+
+#define READER_STARTING	0
+#define READER_EMPTY	1
+#define READER_CARD	2
+#define READER_GONE	3
+typedef reader_t {
+	byte state;
+	byte security, owner;
+	byte txn, holder; bool armed;	/* armed: its timer */
+	byte running;		/* whose job */
+	byte dead_keys;
+	bool reset_due, kick, sessions_stay
+};
+reader_t reader[READERS];
+
+/* asked: what the outstanding request is for. taken: the driver has begun with it. */
+typedef link_t { bool up, broken, cancelled; byte asked; bool taken; byte op, who, key };
+link_t link[READERS];
+
+#define WHO(x)		(1 + 2 * (x) + context[x].turn)
+#define KEY_BIT(n)	(1 << (n))
+#define FREE(r)		(link[r].up && !link[r].broken && link[r].asked == TURN_IDLE)
+#define FOREIGN(r, x)	(reader[r].security != SECURITY_ABSENT && \
+			 reader[r].security != SECURITY_CLEAN && reader[r].owner != (x))
+/* Turns are begun at once (card_kick()): nothing comes in between. */
+#define LOOP_IS_IDLE	(!reader[0].kick && !reader[READERS - 1].kick)
+#define MUST_GO(r)	(reader[r].security == SECURITY_LAPSED || \
+			 reader[r].security == SECURITY_ORPHAN)
+
+/* C */
+inline answer_client(c)
+{
+	if
+	:: job[c].owned -> CLAIM_C(waits[c]); waits[c] = false; cancelled[c] = false
+	:: else
+	fi
+}
+
+/* job_free(): forgotten, so that what is left of it makes no difference. */
+inline job_free(c)
+{
+	if
+	:: reader[job[c].reader].running == c -> reader[job[c].reader].running = NONE
+	:: else
+	fi;
+	job[c].op = 0; job[c].reader = 0; job[c].context = NONE; job[c].key = NONE;
+	job[c].owned = false
+}
+
+inline job_answer(c)
+{
+	job_step(job[c].state, JOB_ANSWER);
+	answer_client(c);
+	job_free(c)
+}
+
+/* job_happens(), all but closing a parked one's context, which the caller does; see closes. */
+inline job_happens(c, event)
+{
+	job_step(job[c].state, event);
+	if
+	:: job_do == JOB_DO_FAIL || job_do == JOB_DO_CLOSE || job_do == JOB_DO_DROP ->
+		CLAIM_C(reader[job[c].reader].running != c);	/* its turn would release it again */
+		if
+		:: job_do != JOB_DO_DROP -> answer_client(c)
+		:: else
+		fi;
+		job_free(c)
+	:: job_do == JOB_DO_ABORT -> link[job[c].reader].cancelled = true
+	:: job_do == JOB_DO_ORPHAN ->
+		job[c].context = NONE; job[c].key = NONE; job[c].owned = false
+	:: else
+	fi
+}
+
+inline security_happens(r, event, user)
+{
+	security_step(reader[r].security, event);
+	if
+	:: security_do == SECURITY_DO_OWN -> reader[r].owner = user
+	:: security_do == SECURITY_DO_DISOWN -> reader[r].owner = NONE
+	:: security_do == SECURITY_DO_LOSE ->
+		context[reader[r].owner].pins = false;
+		reader[r].owner = NONE
+	:: else
+	fi
+}
+
+/* txn_happens() and begin(), all but what a lapse does to the card's security status */
+inline txn_happens(r, event, user)
+{
+	txn_step(reader[r].txn, event);
+	if
+	:: txn_do == TXN_DO_NOTHING
+	:: txn_do == TXN_DO_TAKE -> reader[r].holder = user; reader[r].armed = true
+	:: else -> reader[r].holder = NONE; reader[r].armed = false
+	fi
+}
+
+/* key_end(): @destroy says that the card still has it. */
+inline key_end(x, destroy)
+{
+	if
+	:: context[x].key != NONE ->
+		if
+		:: job[CLIENT_OF(x)].key == context[x].key &&
+		   job[CLIENT_OF(x)].context == x ->
+			job[CLIENT_OF(x)].key = NONE;
+			job_happens(CLIENT_OF(x), JOB_KEY_ENDED)
+		:: else
+		fi;
+		handle_step(context[x].key_handle, HANDLE_AGE);
+		if
+		:: destroy ->
+			reader[READER_OF(x)].dead_keys =
+				reader[READER_OF(x)].dead_keys | KEY_BIT(context[x].key)
+		:: else
+		fi;
+		context[x].key = NONE
+	:: else
+	fi
+}
+
+/* context_happens(); @destroy as its reason KF_REASON_CLOSED. */
+inline context_happens(x, event, destroy)
+{
+	context_step(context[x].state, event);
+	if
+	:: context_do != CONTEXT_DO_NOTHING -> key_end(x, destroy)
+	:: else
+	fi;
+	if
+	:: context_do == CONTEXT_DO_END ->
+		if
+		:: job[CLIENT_OF(x)].context == x ->
+			job[CLIENT_OF(x)].context = NONE; job[CLIENT_OF(x)].key = NONE;
+			job_happens(CLIENT_OF(x), JOB_CONTEXT_ENDED)
+		:: else
+		fi;
+		if
+		:: reader[READER_OF(x)].holder == x ->
+			txn_happens(READER_OF(x), TXN_HOLDER_LEFT, NONE)
+		:: else
+		fi;
+		if
+		:: reader[READER_OF(x)].owner == x ->
+			security_happens(READER_OF(x), SECURITY_LEFT, NONE)
+		:: else
+		fi;
+		reader[READER_OF(x)].kick = true;
+		handle_step(context[x].handle, HANDLE_AGE);
+		context[x].pins = false
+	:: else
+	fi
+}
+
+/* A: from now on nobody may find these. */
+inline key_is_dead(x)
+{
+	context[x].key_dead = context[x].key_dead || context[x].key_handle == HANDLE_LIVE
+}
+
+inline is_dead(x)
+{
+	context[x].dead = context[x].dead || context[x].handle == HANDLE_LIVE;
+	key_is_dead(x)
+}
+
+/* reader_tell(). What was reset concerns only those who have the card. */
+inline tell_contexts(r, event)
+{
+	x = r;
+	do
+	:: x < CONTEXTS ->
+		if
+		:: context[x].state == CONTEXT_BOUND && event == CONTEXT_RESET -> key_is_dead(x)
+		:: context[x].state == CONTEXT_BOUND && event != CONTEXT_RESET -> is_dead(x)
+		:: context[x].state == CONTEXT_WAITING && event == CONTEXT_READER_GONE -> is_dead(x)
+		:: else
+		fi;
+		if
+		:: context[x].state == CONTEXT_BOUND ||
+		   (context[x].state == CONTEXT_WAITING && event != CONTEXT_RESET) ->
+			context_happens(x, event, false)
+		:: else
+		fi;
+		x = x + READERS
+	:: else -> break
+	od
+}
+
+/* link_ask() */
+inline ask(r, what)
+{
+	CLAIM_F(FREE(r));
+	link[r].asked = what;
+	link[r].cancelled = false
+}
+
+/* --- turns, as in card.c --- */
+
+/* turn_next() with turn_go(). Whether the last try was offered up only the client knows: so either. */
+inline turn_next(r, step)
+{
+	c = reader[r].running;
+	if
+	:: step == TURN_IDLE
+	:: step == TURN_DROP -> ask(r, TURN_DROP)
+	:: step == TURN_TRIES && job[c].op == OP_VERIFY && job[c].state != JOB_GIVEN_UP ->
+		ask(r, TURN_TRIES)
+	:: (step == TURN_TRIES || step == TURN_JOB) && job[c].state == JOB_GIVEN_UP ->
+		job_answer(c);
+		reader[r].kick = true
+	:: (step == TURN_TRIES || step == TURN_JOB) && job[c].state != JOB_GIVEN_UP ->
+		if
+		:: LEAVES_STATE(job[c].op) -> security_happens(r, SECURITY_USED, job[c].context)
+		:: else
+		fi;
+		link[r].op = job[c].op;
+		link[r].who = WHO(job[c].context);
+		link[r].key = job[c].key;
+		job_step(job[c].state, JOB_ASK);
+		ask(r, TURN_JOB)
+	fi
+}
+
+#define MAY_HAVE_TURN(r, c) \
+	(job[c].state == JOB_QUEUED && job[c].reader == (r) && \
+	 (reader[r].holder == NONE || reader[r].holder == job[c].context))
+
+/* A turn that never comes to the card. */
+inline txn_turn(r, who)
+{
+	if
+	:: job[who].op == OP_BEGIN && reader[r].txn != TXN_HELD ->
+		txn_happens(r, TXN_BEGUN, job[who].context)
+	:: job[who].op == OP_END && reader[r].txn == TXN_HELD &&
+	   reader[r].holder == job[who].context ->
+		txn_happens(r, TXN_ENDED, NONE);
+		if
+		:: true
+#ifdef RESETS
+		:: reader[r].reset_due = true		/* KF_TXN_RESET */
+#endif
+		fi
+	:: else						/* -EPROTO */
+	fi;
+	job_answer(who)
+}
+
+#define IS_THERE(x)	((x) == NONE || context[x].state == CONTEXT_BOUND)
+
+/* card_kick(), one round; where it goes on, it is due again. */
+inline card_kick(r)
+{
+	reader[r].kick = false;
+	CLAIM_F((reader[r].txn != TXN_NONE) == (reader[r].holder != NONE));
+	CLAIM_F(IS_THERE(reader[r].holder) && IS_THERE(reader[r].owner));
+	if
+	:: !FREE(r) || reader[r].state != READER_CARD || reader[r].running != NONE
+	:: else ->
+		if
+		:: reader[r].reset_due -> ask(r, TURN_CHORE_RESET)
+		:: !reader[r].reset_due && MUST_GO(r) -> ask(r, TURN_CHORE_DROP)
+		:: !reader[r].reset_due && !MUST_GO(r) && reader[r].dead_keys != 0 ->
+			k = 0;
+			do
+			:: (reader[r].dead_keys & KEY_BIT(k)) != 0 -> break
+			:: else -> k++
+			od;
+			link[r].key = k;
+			ask(r, TURN_CHORE_DESTROY)
+		:: !reader[r].reset_due && !MUST_GO(r) && reader[r].dead_keys == 0 ->
+			if
+			:: MAY_HAVE_TURN(r, 0) -> who = 0
+			:: MAY_HAVE_TURN(r, 1) -> who = 1
+			:: !MAY_HAVE_TURN(r, 0) && !MAY_HAVE_TURN(r, 1) -> who = NONE
+			fi;
+			if
+			:: who == NONE
+			:: else ->
+				job_step(job[who].state, JOB_TURN);
+				if
+				:: job[who].op == OP_BEGIN || job[who].op == OP_END ->
+					txn_turn(r, who);
+					reader[r].kick = true
+				:: else ->
+					reader[r].running = who;
+					next = TURN_IDLE;
+					if
+					:: FOREIGN(r, job[who].context) -> m = TURN_FOREIGN
+					:: else -> m = TURN_CLEAN
+					fi;
+					turn_step(next, m);
+					turn_next(r, next)
+				fi
+			fi
+		fi
+	fi
+}
+
+/* The session key that the card has made, numbered link.key */
+inline take_session_key(r)
+{
+	x = job[c].context;
+	if
+	:: x == NONE -> reader[r].dead_keys = reader[r].dead_keys | KEY_BIT(link[r].key)
+	:: else ->
+		if
+		:: context[x].key_handle == HANDLE_STALE ->
+			handle_step(context[x].key_handle, HANDLE_RELEASE)
+		:: else
+		fi;
+		handle_step(context[x].key_handle, HANDLE_MAKE);
+		context[x].key = link[r].key;
+		context[x].key_dead = false;
+		if
+		:: !reader[r].sessions_stay -> txn_happens(r, TXN_KEYS_CAME, x)
+		:: else
+		fi
+	fi
+}
+
+inline key_was_destroyed(r)
+{
+	x = job[c].context;
+	if
+	:: job[c].key != NONE ->
+		job[c].key = NONE;
+		key_is_dead(x);
+		key_end(x, false);
+		if
+		:: reader[r].holder == x -> txn_happens(r, TXN_KEYS_WENT, NONE)
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* card_was_used(), then turn_done() with translate(), or turn_failed() */
+inline turn_done(r)
+{
+	c = reader[r].running;
+	if
+	:: LEAVES_STATE(job[c].op) ->
+		if
+		:: job[c].context != NONE -> m_ = SECURITY_ANSWERED
+		:: else -> m_ = SECURITY_UNCLAIMED
+		fi;
+		security_happens(r, m_, job[c].context)
+	:: else
+	fi;
+	if
+	:: job[c].op == OP_VERIFY && job[c].context != NONE ->
+		if
+		:: reader[r].owner == job[c].context ->
+			context[job[c].context].pins = (m == SAYS_GOOD)
+		:: else
+		fi
+	:: m == SAYS_GOOD && job[c].op == OP_LOGOUT -> dropped = true
+	:: m == SAYS_GOOD && job[c].op == OP_IMPORT -> take_session_key(r)
+	:: m == SAYS_GOOD && job[c].op == OP_DESTROY -> key_was_destroyed(r)
+	:: m == SAYS_GOOD && job[c].op == OP_RESET -> reset = true
+	:: else
+	fi;
+	ends = true
+}
+
+/*
+ * card_reply(). What it does to all contexts, and to the turn, its caller performs at the end.
+ */
+inline card_reply(r)
+{
+	next = link[r].asked;
+	link[r].asked = TURN_IDLE;
+	link[r].taken = false;
+	if
+	:: m == SAYS_GOOD -> m_ = TURN_GOOD
+	:: else -> m_ = TURN_BAD
+	fi;
+	turn_step(next, m_);
+	if
+	:: turn_do == TURN_DO_DROPPED -> dropped = true
+	:: turn_do == TURN_DO_WAS_RESET -> reset = true
+	:: turn_do == TURN_DO_BURY ->
+		/* A reset may have come in between, but no other key. */
+		CLAIM_F(reader[r].dead_keys == 0 || (reader[r].dead_keys & KEY_BIT(link[r].key)) != 0);
+		reader[r].dead_keys = reader[r].dead_keys & (255 - KEY_BIT(link[r].key))
+	:: turn_do == TURN_DO_BREAK -> link[r].broken = true
+	:: turn_do == TURN_DO_COMPARE ->
+		if
+		:: true
+		:: next = TURN_IDLE; ends = true	/* it would be the last one */
+		fi
+	:: turn_do == TURN_DO_REFUSE -> ends = true
+	:: turn_do == TURN_DO_ANSWER || turn_do == TURN_DO_FAIL -> turn_done(r)
+	:: else
+	fi;
+	if
+	/* A card that was taken out meanwhile was not reset, whatever its driver says. */
+	:: reset && reader[r].state != READER_CARD -> link[r].broken = true; reset = false
+	:: else
+	fi;
+	link[r].op = 0; link[r].who = 0; link[r].key = 0
+}
+
+/* link_close(), and whoever was at the other end is killed. */
+inline link_close(r)
+{
+	link[r].up = false; link[r].broken = false; link[r].cancelled = false;
+	link[r].asked = TURN_IDLE; link[r].taken = false;
+	link[r].op = 0; link[r].who = 0; link[r].key = 0;
+	driver[r] = DRIVER_DOWN;
+	do
+	:: said[r]?_
+	:: empty(said[r]) -> break
+	od
+}
+
+/* forget_card(), in lose_card() */
+inline forget_card(r, to)
+{
+	reader[r].state = to;
+	reader[r].reset_due = false;
+	reader[r].sessions_stay = false;
+	reader[r].dead_keys = 0
+}
+
+/* serve_waiters(): all that were parked, once a card has come */
+inline serve_waiters(r)
+{
+	k = 0;
+	do
+	:: k < CLIENTS ->
+		if
+		:: job[k].state == JOB_PARKED && job[k].reader == r -> job_answer(k)
+		:: else
+		fi;
+		k++
+	:: else -> break
+	od
+}
+
+/*
+ * What came up the link, or happened to it, is @m. First what it does to the reader, then to its
+ * contexts, then what is due next; none of it is seen by anybody in between.
+ */
+inline react(r)
+{
+	effect = NONE; status = NONE;
+	dropped = false; reset = false; ends = false;
+	next = TURN_IDLE;
+	if
+	:: m == SAYS_INSERTED && reader[r].state != READER_CARD ->
+		reader[r].state = READER_CARD;
+		reader[r].sessions_stay = card[r].stays;
+		status = SECURITY_INSERTED; effect = CONTEXT_INSERTED
+	:: m == SAYS_REMOVED ->
+		forget_card(r, READER_EMPTY);
+		status = SECURITY_REMOVED; effect = CONTEXT_REMOVED
+	:: m == SAYS_RESET && reader[r].state == READER_CARD -> reset = true
+	:: (m == SAYS_GOOD || m == SAYS_BAD) && link[r].asked != TURN_IDLE -> card_reply(r)
+	:: m == SAYS_GONE ->				/* device_gone() */
+		ends = (reader[r].running != NONE);
+		forget_card(r, READER_GONE);
+		status = SECURITY_REMOVED; effect = CONTEXT_READER_GONE
+	:: else ->					/* device_driver_lost() */
+		ends = (reader[r].running != NONE);
+		forget_card(r, READER_STARTING);
+		status = SECURITY_REMOVED; effect = CONTEXT_DRIVER_DIED
+	fi;
+	if
+	:: ends -> c = reader[r].running; job_answer(c)
+	:: else
+	fi;
+	if
+	:: effect == CONTEXT_DRIVER_DIED || effect == CONTEXT_READER_GONE -> link_close(r)
+	:: dropped ->
+		status = SECURITY_DROPPED;
+		effect = (reader[r].sessions_stay -> NONE : CONTEXT_RESET)
+	:: reset ->
+		reader[r].reset_due = false;
+		reader[r].dead_keys = 0;
+		status = SECURITY_RESET; effect = CONTEXT_RESET
+	:: else
+	fi;
+	if
+	:: status != NONE -> security_happens(r, status, NONE)
+	:: else
+	fi;
+	if
+	:: effect != NONE -> tell_contexts(r, effect)
+	:: else
+	fi;
+	if
+	:: effect == CONTEXT_INSERTED -> serve_waiters(r)
+	:: else
+	fi;
+	turn_next(r, next);
+	if
+	:: link[r].up -> reader[r].kick = true		/* device_kick() */
+	:: else
+	fi
+}
+
+/* What comes up one link, what its timer does, and what the monitor tells of it. */
+proctype broker_link(byte r)
+{
+end:	do
+	:: atomic {
+		if
+		:: LOOP_IS_IDLE && nempty(said[r]) -> said[r]?m
+		:: LOOP_IS_IDLE && link[r].broken -> m = SAYS_END
+#ifdef HANGS
+		/* A deadline, at least where nobody is left who could cancel. */
+		:: LOOP_IS_IDLE && closing && driver[r] == DRIVER_HUNG && !link[r].cancelled &&
+		   reader[r].running != NONE && !job[reader[r].running].owned -> m = SAYS_END
+#endif
+#ifdef DEADLINES
+		:: LOOP_IS_IDLE && link[r].up && link[r].asked != TURN_IDLE -> m = SAYS_END	/* link_late() */
+#endif
+#ifdef PULLS
+		:: LOOP_IS_IDLE && !closing && reader[r].state != READER_GONE -> m = SAYS_GONE
+#endif
+		fi;
+		react(r) }
+	:: atomic { reader[r].kick -> card_kick(r) }
+	:: atomic { LOOP_IS_IDLE && reader[r].armed ->
+		reader[r].armed = false;
+		txn_happens(r, TXN_RAN_OUT, NONE);
+		security_happens(r, SECURITY_RAN_OUT, NONE);
+		reader[r].kick = true }
+#ifdef PULLS
+	/* There is one again, as a new one. */
+	:: atomic { LOOP_IS_IDLE && !closing && reader[r].state == READER_GONE -> reader[r].state = READER_STARTING }
+#endif
+	od
+}
+
+/* --- requests, as in client.c, request.c, serve_card.c and serve_reader.c --- */
+
+inline select_reader()
+{
+	if
+	:: r_ = 0
+#if READERS > 1
+	:: r_ = 1
+#endif
+	fi
+}
+
+inline job_new(c, what, x)
+{
+	job[c].state = JOB_NEW;
+	job[c].op = what; job[c].reader = READER_OF(x); job[c].context = x;
+	job[c].owned = true;
+	waits[c] = true
+}
+
+/* on_context_open(); one that waits for a card is parked */
+inline open(c)
+{
+	if
+	:: context[x].handle == HANDLE_STALE -> handle_step(context[x].handle, HANDLE_RELEASE)
+	:: else
+	fi;
+	handle_step(context[x].handle, HANDLE_MAKE);
+	context[x].dead = false;
+	context[x].turn = 1 - context[x].turn;
+	context[x].state = (reader[r_].state == READER_CARD -> CONTEXT_BOUND : CONTEXT_WAITING);
+#ifdef OPENS
+	if
+	:: context[x].state == CONTEXT_WAITING ->
+		job_new(c, OP_OPEN, x);
+		job_step(job[c].state, JOB_PARK)
+	:: true
+	fi
+#endif
+}
+
+inline select_op()
+{
+	if
+#if !defined(PINS) && !defined(KEYS)
+	:: op_ = OP_LOOK
+#endif
+#ifdef PINS
+	:: op_ = OP_VERIFY
+	:: op_ = OP_USE
+	:: op_ = OP_LOGOUT
+#endif
+#ifdef KEYS
+	:: op_ = OP_IMPORT
+	:: op_ = OP_PROCESS
+	:: op_ = OP_DESTROY
+#endif
+#ifdef TXNS
+	:: op_ = OP_BEGIN
+	:: op_ = OP_END
+#endif
+#ifdef RESETS
+	:: op_ = OP_RESET
+#endif
+	fi
+}
+
+/* request_run() with look_up(), then on_card() */
+inline request(c)
+{
+	select_op();
+	CLAIM_A(!context[x].dead);
+	if
+	:: (op_ == OP_PROCESS || op_ == OP_DESTROY) && context[x].key_handle != HANDLE_LIVE
+	:: op_ == OP_IMPORT && context[x].key_handle == HANDLE_LIVE	/* one is enough */
+	:: context[x].state != CONTEXT_BOUND				/* -ENOMEDIUM */
+	:: else ->
+		job_new(c, op_, x);
+		if
+		:: op_ == OP_PROCESS || op_ == OP_DESTROY ->
+			CLAIM_A(!context[x].key_dead);
+			job[c].key = context[x].key
+		:: else
+		fi;
+		job_step(job[c].state, JOB_QUEUE);
+		reader[r_].kick = true
+	fi
+}
+
+/* What a client, or its deadline, does beside its requests. */
+#define CANCEL	1
+#define EXPIRE	2
+#define CLOSE	3
+#define LEAVE	4	/* client_free() */
+
+inline job_part(c)
+{
+	if
+	:: m == CANCEL -> m_ = JOB_CANCEL
+	:: m == EXPIRE -> m_ = JOB_DEADLINE
+	:: else -> m_ = JOB_CLIENT_LEFT
+	fi;
+	x = job[c].context;
+	job_happens(c, m_);
+	/* The context that a parked one was to open is closed with it. */
+	who = (job_do == JOB_DO_CLOSE -> READER_OF(x) : NONE)
+}
+
+/* The context at r_, if @m says so, and what the client knows of it once it left. */
+inline context_part(c)
+{
+	x = AT(c, r_);
+	if
+	:: (m == LEAVE || who == r_) && context[x].state != CONTEXT_ENDED ->
+		context_happens(x, CONTEXT_CLOSED, true)
+	:: else
+	fi;
+	if
+	:: m == LEAVE && context[x].handle == HANDLE_STALE ->
+		handle_step(context[x].handle, HANDLE_RELEASE)
+	:: else
+	fi;
+	if
+	:: m == LEAVE && context[x].key_handle == HANDLE_STALE ->
+		handle_step(context[x].key_handle, HANDLE_RELEASE)
+	:: else
+	fi
+}
+
+inline end_something(c)
+{
+	who = NONE;
+	if
+	:: m == CLOSE -> select_reader(); who = r_
+	:: m != CLOSE && job[c].state != JOB_DONE && (m != LEAVE || job[c].owned) -> job_part(c)
+	:: else
+	fi;
+	if
+	:: who != NONE ->
+		CLAIM_A(context[AT(c, who)].handle != HANDLE_LIVE || !context[AT(c, who)].dead)
+	:: else
+	fi;
+	r_ = 0;
+	do
+	:: r_ < READERS ->
+		if
+		:: m == LEAVE || who == r_ -> is_dead(AT(c, r_))
+		:: else
+		fi;
+		context_part(c);
+		r_++
+	:: else -> break
+	od;
+	if
+	:: m == LEAVE -> waits[c] = false; cancelled[c] = false; connected[c] = false
+	:: m == CANCEL && waits[c] -> cancelled[c] = true
+	:: else
+	fi
+}
+
+#define WAITS_FOR_EVER(c) \
+	(job[c].state == JOB_PARKED || \
+	 (job[c].state == JOB_AT_CARD && driver[job[c].reader] == DRIVER_HUNG))
+
+/* --- the world --- */
+
+/* The driver, the card in its reader, and whoever pulls, plugs and kills. */
+proctype driver_and_card(byte r)
+{
+end:	do
+	/* The monitor starts one; it powers the card anew and tells what it finds. */
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_DOWN && !link[r].up && reader[r].state != READER_GONE ->
+		card[r].pin = 0; card[r].keys = 0; card[r].faulty = false;
+		link[r].up = true;
+		if
+		:: card[r].in -> driver[r] = DRIVER_UP; said[r]!SAYS_INSERTED
+		:: else -> driver[r] = DRIVER_EMPTY; said[r]!SAYS_REMOVED
+		fi }
+
+	/* It tells of a reset before it does what it is asked next, or leaves with its card. */
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_UP && card[r].in && card[r].faulty && nfull(said[r]) ->
+		card[r].faulty = false;
+		said[r]!SAYS_RESET }
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_LEAVING && len(said[r]) < 2 ->
+		said[r]!SAYS_REMOVED;
+		if
+		:: link[r].asked != TURN_IDLE && !link[r].taken ->
+			link[r].taken = true;
+			if
+			:: said[r]!SAYS_BAD
+			:: link[r].op != OP_IMPORT -> said[r]!SAYS_GOOD
+			fi
+		:: true
+		fi;
+		said[r]!SAYS_END;
+		driver[r] = DRIVER_DOWN }
+
+	/* It does what it is asked. */
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_UP && link[r].asked != TURN_IDLE && !link[r].taken &&
+		    !link[r].broken && nfull(said[r]) ->
+		link[r].taken = true;
+		if
+		:: !card[r].in || card[r].faulty -> said[r]!SAYS_BAD
+		:: else ->
+			if
+			:: link[r].asked == TURN_DROP || link[r].asked == TURN_CHORE_DROP ||
+			   (link[r].asked == TURN_JOB && link[r].op == OP_LOGOUT) ->
+				card[r].pin = 0;
+				card[r].keys = (card[r].stays -> card[r].keys : 0);
+				said[r]!SAYS_GOOD
+			:: link[r].asked == TURN_CHORE_RESET ||
+			   (link[r].asked == TURN_JOB && link[r].op == OP_RESET) ->
+				card[r].pin = 0; card[r].keys = 0;
+				said[r]!SAYS_GOOD
+			:: link[r].asked == TURN_CHORE_DESTROY ||
+			   (link[r].asked == TURN_JOB && link[r].op == OP_DESTROY) ->
+				card[r].keys = card[r].keys & (255 - KEY_BIT(link[r].key));
+				said[r]!SAYS_GOOD
+			:: link[r].asked == TURN_TRIES -> said[r]!SAYS_GOOD
+			:: link[r].asked == TURN_JOB && link[r].op == OP_LOOK -> said[r]!SAYS_GOOD
+			:: link[r].asked == TURN_JOB && link[r].op == OP_VERIFY ->
+				if
+				:: card[r].pin = link[r].who; said[r]!SAYS_GOOD
+				:: card[r].pin = 0; said[r]!SAYS_BAD
+				fi
+			:: link[r].asked == TURN_JOB && link[r].op == OP_USE ->
+				CLAIM_B(card[r].pin == 0 || card[r].pin == link[r].who);
+				if
+				:: card[r].pin != 0 -> said[r]!SAYS_GOOD
+				:: else -> said[r]!SAYS_BAD
+				fi
+			:: link[r].asked == TURN_JOB && link[r].op == OP_IMPORT ->
+				/* Numbers are not given twice; here, not while one is in use. */
+				link[r].key = 2 * ((link[r].who - 1) / 2);
+				if
+				:: (card[r].keys & KEY_BIT(link[r].key)) != 0 -> link[r].key++
+				:: else
+				fi;
+				if
+				:: (card[r].keys & KEY_BIT(link[r].key)) != 0 ->
+					said[r]!SAYS_BAD	/* no room */
+				:: else ->
+					card[r].keys = card[r].keys | KEY_BIT(link[r].key);
+					said[r]!SAYS_GOOD
+				fi
+			:: link[r].asked == TURN_JOB && link[r].op == OP_PROCESS ->
+				if
+				:: (card[r].keys & KEY_BIT(link[r].key)) != 0 -> said[r]!SAYS_GOOD
+				:: else -> said[r]!SAYS_BAD
+				fi
+			fi
+		fi }
+#ifdef FAILS
+	:: atomic { LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && link[r].asked != TURN_IDLE &&
+		    link[r].asked != TURN_CHORE_DESTROY && !link[r].taken && !link[r].broken &&
+		    nfull(said[r]) ->
+		link[r].taken = true;
+		said[r]!SAYS_BAD }
+#endif
+#ifdef HANGS
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_UP && link[r].asked == TURN_JOB && !link[r].taken &&
+		    !link[r].broken && !closing ->
+		link[r].taken = true;
+		driver[r] = DRIVER_HUNG }
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_HUNG && link[r].cancelled && nfull(said[r]) ->
+		driver[r] = DRIVER_UP;
+		said[r]!SAYS_BAD }
+#endif
+#ifdef FAULTS
+	:: atomic { LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && card[r].in && !card[r].faulty ->
+		card[r].pin = 0; card[r].keys = 0;
+		card[r].faulty = true }
+#endif
+#ifdef DEATHS
+	:: atomic { LOOP_IS_IDLE && !closing && driver[r] != DRIVER_DOWN && nfull(said[r]) ->
+		driver[r] = DRIVER_DOWN;
+		said[r]!SAYS_END }
+#endif
+#ifdef PULLS
+	:: atomic { LOOP_IS_IDLE && !closing && card[r].in ->
+		card[r].in = false; card[r].pin = 0; card[r].keys = 0; card[r].faulty = false;
+		if
+		:: driver[r] == DRIVER_UP -> driver[r] = DRIVER_LEAVING
+		:: driver[r] == DRIVER_HUNG -> driver[r] = DRIVER_LEAVING
+		:: else
+		fi }
+	:: atomic { LOOP_IS_IDLE && !closing && !card[r].in -> card[r].in = true }
+	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_EMPTY && card[r].in && nfull(said[r]) ->
+		driver[r] = DRIVER_UP;
+		said[r]!SAYS_INSERTED }
+#endif
+	od
+}
+
+proctype client(byte c_)
+{
+end:	do
+	:: atomic { LOOP_IS_IDLE && !closing && !connected[c_] && job[c_].state == JOB_DONE -> connected[c_] = true }
+	:: atomic { LOOP_IS_IDLE && !closing && connected[c_] && !waits[c_] ->
+		select_reader();
+		x = AT(c_, r_);
+		if
+		:: context[x].handle != HANDLE_LIVE && reader[r_].state != READER_GONE -> open(c_)
+		:: context[x].handle == HANDLE_LIVE -> request(c_)
+		:: else
+		fi }
+	:: atomic {
+		if
+		:: false
+#ifdef CLOSES
+		:: LOOP_IS_IDLE && !closing && connected[c_] -> m = CLOSE
+#endif
+#ifdef CANCELS
+		/* In the end one that is patient cancels only what would never end by itself. */
+		:: LOOP_IS_IDLE && waits[c_] && !cancelled[c_] && (!closing || WAITS_FOR_EVER(c_)) -> m = CANCEL
+#endif
+#ifdef DEADLINES
+		:: LOOP_IS_IDLE && job[c_].state != JOB_DONE &&
+		   (!closing || job[c_].state == JOB_QUEUED || job[c_].state == JOB_PARKED) -> m = EXPIRE
+#endif
+#ifdef LEAVES
+		:: LOOP_IS_IDLE && !closing && connected[c_] -> m = LEAVE
+#endif
+#ifdef POLITE
+		/* Who waits for nothing makes nobody wait. */
+		:: LOOP_IS_IDLE && closing && connected[c_] && !waits[c_] -> m = LEAVE
+#endif
+		fi;
+		end_something(c_) }
+	od
+}
+
+/* Nobody begins anything any more; and when nothing happens any more, D. */
+proctype judge()
+{
+	closing = true;
+	atomic { timeout ->
+		CLAIM_D(!waits[0] && !waits[1]);
+		x = 0;
+		do
+		:: x < CONTEXTS ->
+			r_ = READER_OF(x);
+			CLAIM_E(job[CLIENT_OF(x)].state == JOB_DONE);
+			CLAIM_E(link[r_].asked == TURN_IDLE && reader[r_].running == NONE);
+			CLAIM_E(reader[r_].txn == TXN_NONE && reader[r_].holder == NONE);
+			CLAIM_E((reader[r_].state == READER_CARD) ==
+			       (card[r_].in && reader[r_].state != READER_GONE));
+			CLAIM_E(!MUST_GO(r_) && !reader[r_].reset_due && reader[r_].dead_keys == 0);
+			if
+			:: reader[r_].state == READER_CARD && card[r_].pin == WHO(x) ->
+				CLAIM_E(context[x].handle == HANDLE_LIVE && reader[r_].owner == x)
+			:: else
+			fi;
+			/* A key of its own, or none. */
+			m = (context[x].key == NONE -> 0 : KEY_BIT(context[x].key));
+			CLAIM_E(reader[r_].state != READER_CARD ||
+			       (card[r_].keys & (3 << (2 * x))) == m);
+			x++
+		:: else -> break
+		od;
+		quiet = true }
+}
+
+init
+{
+	atomic {
+		x = 0;
+		do
+		:: x < CONTEXTS ->
+			context[x].state = CONTEXT_ENDED;
+			context[x].handle = HANDLE_FREE;
+			context[x].key_handle = HANDLE_FREE;
+			context[x].key = NONE;
+			x++
+		:: else -> break
+		od;
+		r_ = 0;
+		do
+		:: r_ < READERS ->
+			reader[r_].owner = NONE; reader[r_].holder = NONE; reader[r_].running = NONE;
+			reader[r_].security = SECURITY_ABSENT;
+			reader[r_].txn = TXN_NONE;
+			link[r_].asked = TURN_IDLE;
+			card[r_].in = true;
+			card[r_].stays = true;
+#ifdef KEYS
+			if
+			:: card[r_].stays = true
+			:: card[r_].stays = false
+			fi;
+#endif
+			run broker_link(r_);
+			run driver_and_card(r_);
+			r_++
+		:: else -> break
+		od;
+		c = 0;
+		do
+		:: c < CLIENTS ->
+			job[c].state = JOB_DONE; job[c].context = NONE; job[c].key = NONE;
+			run client(c);
+			c++
+		:: else -> break
+		od;
+		run judge()
+	}
+}
+
+#ifdef DRAINS
+ltl drains { [] (closing -> <> quiet) }
+#endif

@@ -1,0 +1,180 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# lifetimes.pml with the transitions of daemon/broker/*.def, under spin: what it claims in each of the
+# settings named here, every state of them; then what must be found, a row changed at a time.
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+
+model=$KF_SRC/tests/model
+tables=$KF_SRC/daemon/broker
+command -v spin >/dev/null || skip_all "needs spin: scripts/deps.sh check"
+command -v gcc >/dev/null || skip_all "needs gcc, for spin"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# verifier NAME SETTING CHANGE [COMPILER FLAG...] makes $dir/NAME/pan.
+verifier() {
+	at=$dir/$1
+	setting=$2
+	change=$3
+	shift 3
+	mkdir "$at"
+	cp "$model/lifetimes.pml" "$at"
+	awk -v change="$change" -f "$model/promela.awk" "$tables"/*.def >"$at/tables.pml"
+	cd "$at"
+	for word in $setting; do set -- "$@" "-D$word"; done
+	# Spin takes the settings, the compiler the rest.
+	for word in "$@"; do
+		case $word in
+		-DSAFETY | -DCOLLAPSE | -DMEMLIM=* | -O*) ;;
+		*) spin_flags="${spin_flags:-} $word" ;;
+		esac
+	done
+	# shellcheck disable=SC2086 # a list of words
+	spin ${spin_flags:-} -a lifetimes.pml
+	gcc -w -O0 -DCOLLAPSE -DMEMLIM=1500 "$@" -o pan pan.c
+}
+
+# What pan says of itself: how many states, how long, which claim broke.
+figures() {
+	grep -E '^pan:1:|states, stored|elapsed time|errors:' "$1" || true
+}
+
+# holds SETTING...: no claim breaks in any of these, and every state was seen.
+holds() {
+	for setting in "$@"; do
+		name=$(echo "$setting" | tr ' =' -_)
+		(
+			verifier "$name" "$setting" '' -DSAFETY
+			./pan -m1000000 -w22 >out || true
+		)
+		echo "$setting:"
+		figures "$dir/$name/out"
+		grep -q 'errors: 0$' "$dir/$name/out" || fail "a claim breaks with: $setting"
+		! grep -qE 'Search not completed|max search depth' "$dir/$name/out" ||
+			fail "not every state was seen with: $setting"
+		grep '^row not taken: ' "$dir/$name/out" | sort >"$dir/$name.rows"
+	done
+}
+
+# finds CLAIM SETTING CHANGE: with that row another, the claim (a letter of lifetimes.pml) breaks.
+finds() {
+	name=seeded
+	(
+		verifier $name "$2 ONLY ONLY_$1" "$3" -DSAFETY
+		./pan -m1000000 -w22 >out || true
+	)
+	echo "$3:"
+	figures "$dir/$name/out"
+	grep -q '^pan:1: assertion violated' "$dir/$name/out" ||
+		fail "claim $1 holds although there is a row: $3"
+	! grep -q 'invalid array index' "$dir/$name/out" || fail "it broke in another way than by claim $1"
+	rm -rf "${dir:?}/$name"
+}
+
+no_handle_is_found_after_disconnect_removal_reset_or_destroy() {
+	holds 'KEYS LEAVES' 'KEYS CLOSES FAULTS' 'KEYS PULLS' 'KEYS TXNS RESETS CANCELS'
+}
+
+no_pin_of_one_context_serves_another() {
+	holds 'PINS LEAVES FAULTS' 'PINS LEAVES TXNS RESETS FAILS' 'PINS CLOSES CANCELS FAILS'
+}
+
+every_request_is_answered_once() {
+	holds 'OPENS CANCELS CLOSES LEAVES HANGS PULLS DEATHS'
+}
+
+transactions_cancel_and_unplug_never_wait_for_each_other() {
+	holds 'TXNS CANCELS POLITE READERS=2' 'TXNS CANCELS LEAVES HANGS PULLS'
+}
+
+deadlines_end_what_nobody_cancels() {
+	holds 'PINS OPENS DEADLINES HANGS PULLS'
+}
+
+nothing_goes_in_circles() {
+	for setting in 'TXNS CANCELS POLITE READERS=2' 'TXNS CANCELS LEAVES HANGS PULLS'; do
+		name=circles$(echo "$setting" | tr ' =' -_)
+		(
+			verifier "$name" "$setting DRAINS" '' -DNOREDUCE
+			./pan -a -m1000000 -w22 >out || true
+		)
+		figures "$dir/$name/out"
+		grep -q 'errors: 0$' "$dir/$name/out" || fail "it may go on for ever with: $setting"
+		! grep -q 'Search not completed' "$dir/$name/out" || fail "not every state was seen"
+	done
+}
+
+# What the model leaves out: looks at readers, and what allocation and random numbers refuse.
+every_row_of_the_tables_was_taken() {
+	cat >"$dir/expected" <<-'END'
+		row not taken: handle LIVE RELEASE FREE NOTHING
+		row not taken: job LOOKS ANSWER DONE NOTHING
+		row not taken: job LOOKS CANCEL DONE FAIL
+		row not taken: job LOOKS CLIENT_LEFT DONE DROP
+		row not taken: job LOOKS DEADLINE LOOKS LATE
+		row not taken: job NEW CLIENT_LEFT DONE DROP
+		row not taken: job NEW LOOK LOOKS NOTHING
+	END
+	n=$(find "$dir" -name '*.rows' | wc -l)
+	[ "$n" -ge 10 ] || fail "only $n settings told their rows"
+	cat "$dir"/*.rows | sort | uniq -c | awk -v n="$n" '$1 == n { sub(/^ *[0-9]+ /, ""); print }' >"$dir/never"
+	diff "$dir/expected" "$dir/never"
+}
+
+a_stale_handle_after_a_reset_is_found() {
+	finds A 'KEYS FAULTS' 'context BOUND RESET BOUND NOTHING'
+}
+
+a_pin_that_leaks_to_another_client_is_found() {
+	finds B 'PINS' 'turn IDLE FOREIGN TRIES NOTHING'
+	finds B 'PINS LEAVES' 'security OWNED LEFT CLEAN DISOWN'
+	finds B 'PINS FAULTS' 'security CLEAN ANSWERED CLEAN NOTHING'
+	finds B 'PINS' 'turn DROP BAD TRIES DROPPED'
+}
+
+a_lost_cancel_is_found() {
+	finds D 'CANCELS HANGS' 'job AT_CARD CANCEL AT_CARD GIVE_UP'
+	finds D 'CANCELS OPENS PULLS' 'job PARKED CANCEL PARKED NOTHING'
+}
+
+a_double_release_on_unplug_is_found() {
+	finds C 'PULLS' 'job AT_CARD CONTEXT_ENDED AT_CARD FAIL'
+	finds C 'PULLS' 'job AT_CARD CONTEXT_ENDED DONE FAIL'
+}
+
+a_deadlock_of_two_transactions_is_found() {
+	finds D 'TXNS CANCELS POLITE READERS=2' 'txn HELD RAN_OUT HELD NOTHING'
+}
+
+a_transaction_without_its_holder_is_found() {
+	finds F 'TXNS LEAVES' 'txn HELD HOLDER_LEFT HELD NOTHING'
+}
+
+a_file_with_more_than_rows_is_refused() {
+	cp "$tables/txn.def" "$dir/bad.def"
+	echo 'if (broken) STEP(HELD, BEGUN, HELD, TAKE)' >>"$dir/bad.def"
+	! awk -f "$model/promela.awk" "$dir/bad.def" >/dev/null || fail "code among the rows was taken"
+	{ cat "$tables/txn.def" && echo 'STEP(HELD, ENDED, HELD, NOTHING)'; } >"$dir/bad.def"
+	! awk -f "$model/promela.awk" "$dir/bad.def" >/dev/null || fail "a second row was taken"
+	! awk -v change='txn HELD BEGUN HELD TAKE' -f "$model/promela.awk" "$tables/txn.def" >/dev/null ||
+		fail "a row that is not there was changed"
+}
+
+plan 14
+t no_handle_is_found_after_disconnect_removal_reset_or_destroy
+t no_pin_of_one_context_serves_another
+t every_request_is_answered_once
+t transactions_cancel_and_unplug_never_wait_for_each_other
+t deadlines_end_what_nobody_cancels
+t nothing_goes_in_circles
+t every_row_of_the_tables_was_taken
+t a_stale_handle_after_a_reset_is_found
+t a_pin_that_leaks_to_another_client_is_found
+t a_lost_cancel_is_found
+t a_double_release_on_unplug_is_found
+t a_deadlock_of_two_transactions_is_found
+t a_transaction_without_its_holder_is_found
+t a_file_with_more_than_rows_is_refused
+finish
