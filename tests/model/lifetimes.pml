@@ -25,7 +25,8 @@
  *	PINS KEYS TXNS OPENS RESETS	what clients ask for
  *	CANCELS LEAVES CLOSES	how they think better of it
  *	POLITE			in the end, those who wait for nothing leave
- *	FAILS			a driver may fail what it is asked, but to destroy a key
+ *	FAILS			a driver may fail what it is asked; to destroy a key it fails only
+ *				with a card that loses its power
  *	HANGS			a driver may sit on a request until it is told to give up
  *	DEADLINES		requests and drivers run into theirs
  *	FAULTS PULLS DEATHS	what happens to card, reader and driver
@@ -936,9 +937,13 @@ end:	do
 		fi }
 #ifdef FAILS
 	:: atomic { LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && link[r].asked != TURN_IDLE &&
-		    link[r].asked != TURN_CHORE_DESTROY && !link[r].taken && !link[r].broken &&
-		    nfull(said[r]) ->
+		    !link[r].taken && !link[r].broken && nfull(said[r]) ->
 		link[r].taken = true;
+		if
+		:: link[r].asked == TURN_CHORE_DESTROY ->
+			card[r].pin = 0; card[r].keys = 0; card[r].faulty = true
+		:: else
+		fi;
 		said[r]!SAYS_BAD }
 #endif
 #ifdef HANGS
