@@ -51,9 +51,24 @@ bool wrapped_fits(size_t len, size_t modulus)
 	       len - modulus <= APP_WRAPPED_MAX;
 }
 
+/* Without and with the public key; up to 7 zero bytes behind change nothing [byok 2.6]. */
+static const struct curve_row {
+	size_t without, with;
+	enum kf_key_type type;
+} curve_rows[] = {
+	{ 80, 152, KF_KEY_EC_P256 },
+	{ 88, 200, KF_KEY_EC_P384 },
+	{ 112, 256, KF_KEY_EC_P521 },
+	{ 72, 144, KF_KEY_EC_P256K },
+};
+
 /* A PrivateKeyInfo of RSA is 9/16 of the modulus in bits, and up to 7 zero bytes [byok 2.6]. */
 enum kf_key_type wrapped_type(size_t len)
 {
+	for (size_t i = 0; i < sizeof(curve_rows) / sizeof(curve_rows[0]); i++) {
+		if (len == curve_rows[i].without || len == curve_rows[i].with)
+			return curve_rows[i].type;
+	}
 	for (int type = KF_KEY_AES_128; type <= KF_KEY_AES_256; type++) {
 		if (len == key_type_size((enum kf_key_type)type) + KWP_BLOCK)
 			return (enum kf_key_type)type;

@@ -17,8 +17,9 @@ enum { KWP_BLOCK = 8, KWP_LEAST = 16 };
 bool wrapped_fits(size_t len, size_t modulus);
 
 /*
- * The RSA or AES type that a wrapped key of @len bytes, C2 alone, can only be; KF_KEY_NONE if it is
- * neither. Curves cannot be told apart by it: two have keys of one length.
+ * The type of a wrapped key of @len bytes, C2 alone, in the form that PKCS #11 gives it: EC keys
+ * without parameters inside [byok 2.2], their point, if it is there, not compressed. In other forms
+ * two curves have keys of one length. KF_KEY_NONE: no key is as long in that form.
  */
 enum kf_key_type wrapped_type(size_t len);
 

@@ -841,7 +841,7 @@ int kf_kek_set(struct kf_context *context, uint32_t number, enum kf_kek_action a
  * @kek:	container of the KEK; %KF_CONTAINER_ANY: by @kid
  * @hash:	OAEP hash the blob was made with; %KF_HASH_NONE: not known, the KEK's is used
  * @number:	container for the key, or %KF_CONTAINER_ANY: the first free one
- * @key_type:	%KF_KEY_NONE: RSA or AES, as the blob's length tells
+ * @key_type:	%KF_KEY_NONE: as the blob's length tells (docs/byok.md 1)
  * @purpose:	the one thing it will ever do
  * @replaces:	%KF_DIGEST_SIZE bytes of kf_container_key_hash(), if the container is occupied; or NULL
  */

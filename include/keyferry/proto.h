@@ -1359,7 +1359,7 @@ static_assert(sizeof(struct kf_kek_set) == 32, "kf_kek_set");
  * struct kf_byok_import - has the card unwrap a key into a container
  * @context:	[in] handle
  * @container:	[in] number or %KF_CONTAINER_ANY, [out] which it was
- * @key_type:	[in] enum kf_key_type; 0: RSA or AES, as the blob's length tells. [out] which it was
+ * @key_type:	[in] enum kf_key_type; 0: as the blob's length tells (docs/byok.md 1). [out] which it was
  * @purpose:	[in] enum kf_purpose
  * @pin:	[in] PIN its use shall need; 0: the card's default
  * @kek:	[in] the KEK's container, or %KF_CONTAINER_ANY: by @kid. [out] which it was

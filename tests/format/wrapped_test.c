@@ -254,11 +254,13 @@ TEST_F(opening, c37_kwp_gives_the_answers_of_its_rfc)
 }
 
 /* [byok 1.4]: 1232 and 2384 for RSA 2048 and 4096; 152 for P-256. */
-TEST(rsa_and_aes_are_known_by_their_length)
+TEST(keys_are_known_by_their_length)
 {
 	static const struct { size_t len; enum kf_key_type type; } rows[] = {
 		{ 24, KF_KEY_AES_128 }, { 32, KF_KEY_AES_192 }, { 40, KF_KEY_AES_256 }, { 48, KF_KEY_NONE },
-		{ 80, KF_KEY_NONE }, { 152, KF_KEY_NONE }, { 192, KF_KEY_NONE }, { 256, KF_KEY_NONE },
+		{ 72, KF_KEY_EC_P256K }, { 144, KF_KEY_EC_P256K }, { 80, KF_KEY_EC_P256 }, { 152, KF_KEY_EC_P256 },
+		{ 88, KF_KEY_EC_P384 }, { 200, KF_KEY_EC_P384 }, { 112, KF_KEY_EC_P521 }, { 256, KF_KEY_EC_P521 },
+		{ 64, KF_KEY_NONE }, { 160, KF_KEY_NONE }, { 192, KF_KEY_NONE }, { 208, KF_KEY_NONE },
 		{ 1216, KF_KEY_RSA_2048 }, { 1232, KF_KEY_RSA_2048 }, { 1240, KF_KEY_RSA_2048 },
 		{ 1800, KF_KEY_RSA_3072 }, { 1816, KF_KEY_RSA_3072 }, { 2384, KF_KEY_RSA_4096 },
 		{ 2392, KF_KEY_RSA_4096 }, { 1500, KF_KEY_NONE }, { 640, KF_KEY_NONE }, { 0, KF_KEY_NONE },

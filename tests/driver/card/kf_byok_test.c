@@ -113,6 +113,21 @@ TEST_F(byok, a_blob_is_unwrapped_into_an_empty_container)
 	EXPECT_EQ(0u, self->want.check_len);
 }
 
+TEST_F(byok, what_nobody_calls_by_its_type_is_what_its_length_says)
+{
+	struct kek_receipt r = receipt_of(self);
+	uint8_t answer[RECEIPT_MAX];
+	struct packer a = pack_begin(answer, sizeof(answer));
+
+	put_receipt(&a, &r);
+	pack_be16(&a, 0x9000);
+	expect_way(self);
+	expect_unwrap(self, pack_done(&a));
+	self->want.key_type = KF_KEY_NONE;
+	ASSERT_EQ(0, import(self, "", sizeof(self->blob)));
+	EXPECT_EQ((uint32_t)KF_KEY_EC_P256, self->want.key_type);
+}
+
 /* Whatever the card does afterwards: the script has no command behind UNWRAP. */
 TEST_F(byok, what_became_of_a_secret_key_stands_in_the_receipt)
 {
@@ -260,9 +275,9 @@ TEST_F(byok, what_the_kek_does_not_allow_is_not_sent)
 	self->want.key_type = KF_KEY_EC_P384;
 	expect_kek(self, KF_PURPOSE_KEK, true);
 	want_refused(self, -EINVAL, KF_BYOK_KEY_TYPE, import(self, "", sizeof(self->blob)));
-	self->want.key_type = KF_KEY_NONE;		/* no length of RSA or AES */
+	self->want.key_type = KF_KEY_NONE;		/* no key is as long */
 	expect_kek(self, KF_PURPOSE_KEK, true);
-	want_refused(self, -EINVAL, KF_BYOK_KEY_TYPE, import(self, "", sizeof(self->blob)));
+	want_refused(self, -EINVAL, KF_BYOK_KEY_TYPE, import(self, "", sizeof(self->blob) - 16));
 	self->want.key_type = KF_KEY_EC_P256;
 	self->want.purpose = KF_PURPOSE_DERIVE;		/* not of this KEK */
 	expect_kek(self, KF_PURPOSE_KEK, true);
