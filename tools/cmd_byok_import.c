@@ -15,12 +15,18 @@
 
 enum { FILE_MAX = 1 << 20, SMALLEST_RSA = 1200 };
 
+/**
+ * struct import - what is asked for, and what has become of it
+ * @type:	KF_KEY_NONE: as the blob's length tells
+ * @replaces:	what the container held; only if @replaced
+ */
 struct import {
-	const char *file, *ops, *type_text, *out;
-	bool named_hashes;
+	const char *file, *ops, *type_text, *name, *out;
+	bool named_hashes, may_replace, replaced;
 	uint32_t container;
 	enum kf_key_type type;
 	enum kf_purpose purpose;
+	uint8_t replaces[KF_DIGEST_SIZE];
 	struct byok_file byok;
 };
 
@@ -63,18 +69,13 @@ static int parse_ops(const char *text, bool is_aes, enum kf_purpose *out)
 
 static int check_file(struct import *want, struct kf_error *e)
 {
-	bool is_short = !want->type && want->byok.ciphertext.n < SMALLEST_RSA;
-
 	if (parse_ops(want->ops, key_type_is_aes(want->type), &want->purpose) < 0)
 		return error_why(e, -EINVAL, "a key in a card has one purpose, docs/card-application.md 1.1",
 				 "say sign,verify or encrypt,decrypt or derive",
 				 "--ops %s is no one purpose of such a key", want->ops);
-	if (is_short && want->purpose == KF_PURPOSE_DECRYPT)
+	/* Too short for RSA, and no EC key decrypts. */
+	if (!want->type && want->purpose == KF_PURPOSE_DECRYPT && want->byok.ciphertext.n < SMALLEST_RSA)
 		want->purpose = KF_PURPOSE_CIPHER;
-	/* By length the card tells RSA and AES keys, and no curves. */
-	if (is_short && want->purpose != KF_PURPOSE_CIPHER)
-		return error_why(e, -EINVAL, "docs/card-application.md 7.4", "name its type with --type",
-				 "it is too short for an RSA key, and of an EC key the curve has to be said");
 	return 0;
 }
 
@@ -89,6 +90,30 @@ static int read_file(struct import *want, struct kf_error *e)
 	return r < 0 ? r : check_file(want, e);
 }
 
+/* The key that is there is named to the card, which then replaces this one and no other. */
+static int look_at_container(struct tool *tool, struct import *want)
+{
+	struct kf_container *container = NULL;
+
+	if (kf_container_read(tool->context, want->container, &container) < 0)
+		return tool_fail(tool);
+	want->replaced = kf_container_key_type(container) != KF_KEY_NONE;
+	memcpy(want->replaces, kf_container_key_hash(container), KF_DIGEST_SIZE);
+	kf_container_free(container);
+	return UI_OK;
+}
+
+/* The one refusal has no cause; but that the type was a guess is worth saying. */
+static int fail(struct tool *tool, const struct import *want)
+{
+	int code = tool_fail(tool);
+
+	if (!want->type && kf_client_reason(tool->client) == KF_REASON_BYOK_REFUSED && !tool->ui.json)
+		fprintf(stderr, "  note: its type was taken from its length; if it has another one, say it "
+			"with --type\n");
+	return code;
+}
+
 static int report(struct tool *tool, const struct import *want, const struct kf_imported *got)
 {
 	const char *type = key_type_name((enum kf_key_type)kf_imported_value(got, KF_IMPORTED_TYPE));
@@ -98,8 +123,10 @@ static int report(struct tool *tool, const struct import *want, const struct kf_
 	const uint8_t *spki = kf_imported_public_key(got, &n);
 	const uint8_t *check = kf_imported_check_value(got, &check_len);
 	uint8_t digest[KF_DIGEST_SIZE];
-	char hash[HEX_DIGEST_SIZE] = "", value[2 * KF_CHECK_VALUE_SIZE + 1] = "";
+	char hash[HEX_DIGEST_SIZE] = "", value[2 * KF_CHECK_VALUE_SIZE + 1] = "", old[HEX_DIGEST_SIZE] = "";
 
+	if (want->replaced)
+		hex_print(BYTES_OF(want->replaces), old);
 	if (spki && sha256(BYTES(spki, n), digest) == 0)
 		hex_print(BYTES_OF(digest), hash);
 	if (check && check_len == KF_CHECK_VALUE_SIZE)
@@ -107,12 +134,15 @@ static int report(struct tool *tool, const struct import *want, const struct kf_
 	ui_say(&tool->ui, "container: %u", number);
 	ui_say(&tool->ui, "key:       %s, %s %s", type, check ? "check value" : "public key", check ? value : hash);
 	ui_say(&tool->ui, "usage:     %s", purpose_name(want->purpose));
+	if (want->replaced)
+		ui_say(&tool->ui, "replaced:  the key %s", old);
 	ui_say(&tool->ui, "compare this with what the sender says: nothing in the file tells who made it");
 	ui_say(&tool->ui, "grade:     %s", grade ? grade : "none");
-	return ui_json(&tool->ui, json_pack("{s:i,s:s,s:s,s:s*,s:s*,s:s*}", "container", (int)number,
+	return ui_json(&tool->ui, json_pack("{s:i,s:s,s:s,s:s*,s:s*,s:s*,s:s*}", "container", (int)number,
 					    "key_type", type, "purpose", purpose_name(want->purpose),
 					    "public_key_sha256", spki ? hash : NULL, "check_value",
-					    check ? value : NULL, "grade", grade));
+					    check ? value : NULL, "grade", grade, "replaced",
+					    want->replaced ? old : NULL));
 }
 
 static int import(struct tool *tool, struct import *want)
@@ -126,10 +156,13 @@ static int import(struct tool *tool, struct import *want)
 	const uint8_t *receipt;
 	int code = tool_open_verified(tool, "byok import");
 
+	if (code == UI_OK && want->may_replace)
+		code = look_at_container(tool, want);
 	if (code != UI_OK)
 		return code;
+	spec.replaces = want->replaced ? want->replaces : NULL;
 	if (kf_byok_import(tool->context, &spec, want->byok.ciphertext.p, want->byok.ciphertext.n, &got) < 0)
-		return tool_fail(tool);
+		return fail(tool, want);
 	receipt = kf_imported_receipt(got, &n);
 	if (want->out)
 		code = tool_write(tool, want->out, BYTES(receipt, n), 0644);
@@ -137,6 +170,28 @@ static int import(struct tool *tool, struct import *want)
 		code = report(tool, want, got);
 	kf_imported_free(got);
 	return code;
+}
+
+/* In a vault keys have names; in a card containers have numbers, and a number is all the name there is. */
+static int check_texts(const struct ui *ui, struct import *want)
+{
+	uint64_t number;
+
+	if (!want->ops)
+		return ui_usage(ui, "--ops is needed");
+	if (want->type_text && key_type_from_name(want->type_text, &want->type) < 0)
+		return ui_usage(ui, "--type %s is no type of key", want->type_text);
+	if (want->name && want->container != KF_CONTAINER_ANY)
+		return ui_usage(ui, "--name and --container are the same: give one");
+	if (want->name) {
+		if (ui_parse_number(want->name, UINT32_MAX - 1, &number) < 0)
+			return ui_usage(ui, "--name %s: a card keeps no names; give the container's number, "
+					"which keyferry container list shows", want->name);
+		want->container = (uint32_t)number;
+	}
+	if (want->may_replace && want->container == KF_CONTAINER_ANY)
+		return ui_usage(ui, "--replace needs --name: which container?");
+	return UI_OK;
 }
 
 int cmd_byok_import(int argc, char **argv)
@@ -148,8 +203,10 @@ int cmd_byok_import(int argc, char **argv)
 	const struct arg args[] = {
 		{ "FILE", 0, ARG_WORD, &want.file, NULL, "a .byok file; - is stdin" },
 		{ "ops", 0, ARG_TEXT, &want.ops, "OPS", "what it is for: sign,verify or encrypt,decrypt or derive" },
-		{ "type", 0, ARG_TEXT, &want.type_text, "TYPE", "its type; needed of an EC key" },
-		{ "container", 'c', ARG_NUMBER, &want.container, "N", "where (default: the first free one)" },
+		{ "type", 0, ARG_TEXT, &want.type_text, "TYPE", "its type (default: as its length tells)" },
+		{ "name", 0, ARG_TEXT, &want.name, "N", "where: the container's number (default: the first free one)" },
+		{ "container", 'c', ARG_NUMBER, &want.container, "N", "the same" },
+		{ "replace", 0, ARG_FLAG, &want.may_replace, NULL, "the key that is there goes" },
 		{ "named-hashes", 0, ARG_FLAG, &want.named_hashes, NULL,
 		  "header.enc may name another hash than SHA-1" },
 		{ "output", 'o', ARG_TEXT, &want.out, "FILE", "where to write the card's receipt" },
@@ -159,10 +216,9 @@ int cmd_byok_import(int argc, char **argv)
 
 	if (!tool_parse(&tool, "Has the card unwrap a key into a container.", args, argc, argv, &code))
 		return code;
-	if (!want.ops)
-		return ui_usage(&tool.ui, "--ops is needed");
-	if (want.type_text && key_type_from_name(want.type_text, &want.type) < 0)
-		return ui_usage(&tool.ui, "--type %s is no type of key", want.type_text);
+	code = check_texts(&tool.ui, &want);
+	if (code != UI_OK)
+		return code;
 	r = read_file(&want, &e);
 	if (r < 0)
 		return tool_fail_with(&tool, (error_what(&e, r, "cannot import the key"), &e));
