@@ -6,7 +6,10 @@
 #include "libserver/json/object.h"
 #include "tools/byok.h"
 #include "tools/byok_card.h"
+#include "tools/byok_source.h"
 #include "tools/server_state.h"
+
+#include <ctype.h>
 
 static const struct cmd byok_cmds[] = {
 	{ "kek", "key-encryption keys of a card", cmd_byok_kek },
@@ -14,6 +17,7 @@ static const struct cmd byok_cmds[] = {
 	{ "wrap", "wrap a key for a key-encryption key", cmd_byok_wrap },
 	{ "inspect", "what a wrapped key is, and what is wrong with it", cmd_byok_inspect },
 	{ "verify", "open a wrapped key with its KEK, on a test rig", cmd_byok_verify },
+	{ "receipt", "what a card says it has unwrapped", cmd_byok_receipt },
 	{ "convert", "a wrapped key in the form another receiver takes", cmd_byok_convert },
 };
 
@@ -21,6 +25,54 @@ int cmd_byok(int argc, char **argv)
 {
 	return cmd_dispatch("keyferry byok", byok_cmds, sizeof(byok_cmds) / sizeof(byok_cmds[0]), argc,
 			    argv);
+}
+
+int byok_read_kek(const char *path, struct kf_byok_kek **out, struct kf_error *e)
+{
+	_cleanup_(freep) uint8_t *pem = NULL;
+	size_t len = 0;
+	int r = ui_file_read(path, BYOK_FILE_MAX, &pem, &len, e);
+
+	return r < 0 ? r : kf_byok_kek_new(pem, len, out, e);
+}
+
+int byok_attest_kek(const struct byok_voucher *voucher, struct kf_byok_kek *kek, struct kf_error *e)
+{
+	_cleanup_(kf_server_freep) struct kf_server *server = NULL;
+	_cleanup_(freep) uint8_t *json = NULL, *root = NULL, *crl = NULL;
+	struct kf_byok_attestation a = { .size = sizeof(a), .device = voucher->device };
+	int r = kf_server_new(&server, e);
+
+	if (r == 0)
+		r = ui_file_read(voucher->attestation, BYOK_FILE_MAX, &json, &a.len, e);
+	if (r == 0)
+		r = ui_file_read(voucher->root, BYOK_FILE_MAX, &root, &a.root_len, e);
+	if (r == 0 && voucher->crl)
+		r = ui_file_read(voucher->crl, BYOK_FILE_MAX, &crl, &a.crl_len, e);
+	if (r < 0)
+		return r;
+	kf_server_allow_virtual(server, voucher->allow_virtual);
+	a.json = json;
+	a.root = root;
+	a.crl = crl;
+	return kf_byok_kek_attest(kek, server, &a, e);
+}
+
+int byok_parse_digits(const char *text, uint8_t *out, size_t cap, size_t *n)
+{
+	char digits[2 * SOURCE_ID_MAX + 1];
+	size_t len = 0;
+
+	for (; *text; text++) {
+		if (*text == ':')
+			continue;
+		if (len == sizeof(digits) - 1)
+			return -EINVAL;
+		digits[len++] = (char)tolower((unsigned char)*text);
+	}
+	digits[len] = '\0';
+	*n = len / 2;
+	return len == 0 || len % 2 != 0 || *n > cap ? -EINVAL : hex_parse(digits, out, *n);
 }
 
 int byok_hash_arg(const struct ui *ui, const char *text, enum kf_hash *out)

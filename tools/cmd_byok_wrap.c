@@ -14,7 +14,6 @@
 #include "tools/byok.h"
 #include "tools/byok_source.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 
 enum { SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
@@ -22,13 +21,14 @@ enum { SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
 /* The command line; the last ones are made of texts before them. */
 struct wrap {
 	const char *kek, *kid, *out;
-	const char *attestation, *root, *crl, *device, *fingerprint_text;
+	struct byok_voucher voucher;
+	const char *fingerprint_text;
 	const char *key, *raw;
 	struct byok_source_name source;
 	const char *id_text;
 	uint8_t id[SOURCE_ID_MAX];
 	const char *format_text, *hash_text;
-	bool allow_virtual, unattested, direct, allow_extract;
+	bool unattested, direct, allow_extract;
 	int passphrase_fd, pin_fd;
 	enum kf_byok_format format;
 	enum kf_hash hash;
@@ -55,39 +55,13 @@ static void wrapped_deinit(struct wrapped *w)
 
 /* --- the KEK --- */
 
-static int attest(const struct wrap *want, struct kf_byok_kek *kek, struct kf_error *e)
-{
-	_cleanup_(kf_server_freep) struct kf_server *server = NULL;
-	_cleanup_(freep) uint8_t *json = NULL, *root = NULL, *crl = NULL;
-	struct kf_byok_attestation a = { .size = sizeof(a), .device = want->device };
-	int r = kf_server_new(&server, e);
-
-	if (r == 0)
-		r = ui_file_read(want->attestation, BYOK_FILE_MAX, &json, &a.len, e);
-	if (r == 0)
-		r = ui_file_read(want->root, BYOK_FILE_MAX, &root, &a.root_len, e);
-	if (r == 0 && want->crl)
-		r = ui_file_read(want->crl, BYOK_FILE_MAX, &crl, &a.crl_len, e);
-	if (r < 0)
-		return r;
-	kf_server_allow_virtual(server, want->allow_virtual);
-	a.json = json;
-	a.root = root;
-	a.crl = crl;
-	return kf_byok_kek_attest(kek, server, &a, e);
-}
-
 static int read_kek(const struct wrap *want, struct kf_byok_kek **out, struct kf_error *e)
 {
 	_cleanup_(kf_byok_kek_freep) struct kf_byok_kek *kek = NULL;
-	_cleanup_(freep) uint8_t *pem = NULL;
-	size_t len = 0;
-	int r = ui_file_read(want->kek, BYOK_FILE_MAX, &pem, &len, e);
+	int r = byok_read_kek(want->kek, &kek, e);
 
-	if (r == 0)
-		r = kf_byok_kek_new(pem, len, &kek, e);
-	if (r == 0 && want->attestation)
-		r = attest(want, kek, e);
+	if (r == 0 && want->voucher.attestation)
+		r = byok_attest_kek(&want->voucher, kek, e);
 	else if (r == 0 && want->fingerprint_text)
 		r = kf_byok_kek_expect(kek, want->fingerprint, e);
 	else if (r == 0 && want->unattested)
@@ -240,7 +214,7 @@ static int write_result(const struct wrap *want, const struct wrapped *w, struct
 
 static const char *vouched(const struct wrap *want)
 {
-	return want->attestation ? "attested by the card" : want->fingerprint_text
+	return want->voucher.attestation ? "attested by the card" : want->fingerprint_text
 		       ? "its fingerprint was given" : "NOBODY VOUCHES FOR IT";
 }
 
@@ -269,7 +243,7 @@ static int report(const struct ui *ui, const struct wrap *want, const struct kf_
 	ui_say(ui, "grade:  %s", grade);
 	return ui_json(ui, json_pack("{s:s,s:O,s:s,s:s,s:s,s:s*,s:s,s:s,s:s,s:i,s:s,s:s*,s:b}", "file", want->out,
 				     "key", w->key_json, "kek_type", kek_type, "kek_sha256", hash,
-				     "kek_trust", want->attestation ? "attested" : want->fingerprint_text
+				     "kek_trust", want->voucher.attestation ? "attested" : want->fingerprint_text
 				     ? "fingerprint" : "none", "kid",
 				     want->format == KF_BYOK_AZURE ? want->kid : NULL, "format",
 				     kf_byok_format_name(want->format), "mode", mode, "hash",
@@ -304,30 +278,11 @@ static int wrap(const struct ui *ui, struct wrap *want)
 
 /* --- the command line --- */
 
-/* As openssl and ssh print them, too: any case, colons between. */
-/* Hexadecimal as people and tools write it: either case, colons between. Return: 0, -EINVAL. */
-static int parse_digits(const char *text, uint8_t *out, size_t cap, size_t *n)
-{
-	char digits[2 * SOURCE_ID_MAX + 1];
-	size_t len = 0;
-
-	for (; *text; text++) {
-		if (*text == ':')
-			continue;
-		if (len == sizeof(digits) - 1)
-			return -EINVAL;
-		digits[len++] = (char)tolower((unsigned char)*text);
-	}
-	digits[len] = '\0';
-	*n = len / 2;
-	return len == 0 || len % 2 != 0 || *n > cap ? -EINVAL : hex_parse(digits, out, *n);
-}
-
 static int parse_fingerprint(const char *text, uint8_t out[static KF_DIGEST_SIZE])
 {
 	size_t n;
 
-	return parse_digits(text, out, KF_DIGEST_SIZE, &n) == 0 && n == KF_DIGEST_SIZE ? 0 : -EINVAL;
+	return byok_parse_digits(text, out, KF_DIGEST_SIZE, &n) == 0 && n == KF_DIGEST_SIZE ? 0 : -EINVAL;
 }
 
 /* A name that finds nothing would find any key. */
@@ -337,7 +292,7 @@ static int check_name(const struct ui *ui, struct wrap *want)
 
 	if (want->source.label && !*want->source.label)
 		return ui_usage(ui, "--label is empty");
-	if (want->id_text && parse_digits(want->id_text, want->id, sizeof(want->id), &n) < 0)
+	if (want->id_text && byok_parse_digits(want->id_text, want->id, sizeof(want->id), &n) < 0)
 		return ui_usage(ui, "--id wants hexadecimal digits, at most %d bytes", SOURCE_ID_MAX);
 	want->source.id = BYTES(want->id, n);
 	return UI_OK;
@@ -345,14 +300,14 @@ static int check_name(const struct ui *ui, struct wrap *want)
 
 static int check_trust(const struct ui *ui, struct wrap *want)
 {
-	int n = !!want->attestation + !!want->fingerprint_text + want->unattested;
+	int n = !!want->voucher.attestation + !!want->fingerprint_text + want->unattested;
 
 	if (n != 1)
 		return ui_usage(ui, "whose is the KEK? Give one of --kek-attestation, --kek-fingerprint "
 				"and --insecure-unattested");
-	if (want->attestation && (!want->root || !want->device))
+	if (want->voucher.attestation && (!want->voucher.root || !want->voucher.device))
 		return ui_usage(ui, "--kek-attestation needs --root and --device");
-	if (!want->attestation && (want->root || want->device || want->crl || want->allow_virtual))
+	if (!want->voucher.attestation && (want->voucher.root || want->voucher.device || want->voucher.crl || want->voucher.allow_virtual))
 		return ui_usage(ui, "--root, --crl, --device and --allow-virtual belong to "
 				"--kek-attestation");
 	if (want->fingerprint_text && parse_fingerprint(want->fingerprint_text, want->fingerprint) < 0)
@@ -390,12 +345,12 @@ int cmd_byok_wrap(int argc, char **argv)
 	const struct arg args[] = {
 		{ "kek", 0, ARG_TEXT, &want.kek, "PEM", "the receiver's key-encryption key" },
 		{ "kid", 0, ARG_TEXT, &want.kid, "ID", "its identifier: https://VAULT/keys/NAME/VERSION" },
-		{ "kek-attestation", 0, ARG_TEXT, &want.attestation, "FILE",
+		{ "kek-attestation", 0, ARG_TEXT, &want.voucher.attestation, "FILE",
 		  "what the receiving card says of it" },
-		{ "root", 0, ARG_TEXT, &want.root, "FILE", "the card maker's root certificate" },
-		{ "crl", 0, ARG_TEXT, &want.crl, "FILE", "the root's revocation list" },
-		{ "device", 0, ARG_TEXT, &want.device, "D", "the card, by serial or fingerprint" },
-		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL, "the card may be software" },
+		{ "root", 0, ARG_TEXT, &want.voucher.root, "FILE", "the card maker's root certificate" },
+		{ "crl", 0, ARG_TEXT, &want.voucher.crl, "FILE", "the root's revocation list" },
+		{ "device", 0, ARG_TEXT, &want.voucher.device, "D", "the card, by serial or fingerprint" },
+		{ "allow-virtual", 0, ARG_FLAG, &want.voucher.allow_virtual, NULL, "the card may be software" },
 		{ "kek-fingerprint", 0, ARG_TEXT, &want.fingerprint_text, "HEX",
 		  "SHA-256 of the KEK, from elsewhere" },
 		{ "insecure-unattested", 0, ARG_FLAG, &want.unattested, NULL,

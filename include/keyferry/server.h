@@ -510,6 +510,7 @@ int kf_state_receipt(struct kf_state *state, const char *card, const void *json,
 struct kf_byok;
 struct kf_byok_kek;
 struct kf_byok_target;
+struct kf_byok_proof;
 
 #define KF_BYOK_NAMED_HASHES 0x1u	/* header.enc may name an OAEP hash other than SHA-1 */
 
@@ -707,6 +708,65 @@ struct kf_byok_label {
  */
 int kf_byok_write(enum kf_byok_format format, const struct kf_byok_label *label, const void *blob,
 		  size_t blob_len, uint8_t **out, size_t *len, struct kf_error *e);
+
+/**
+ * struct kf_byok_proof_request - start from { .size = sizeof(struct kf_byok_proof_request) }
+ * @size:	of the struct the caller knows
+ * @receipt:	what the card has signed of the import (docs/formats.md 12), DER, of @receipt_len bytes
+ * @blob:	the wrapped key that was sent, binary, of @blob_len bytes
+ * @kid:	how its file called the KEK; NULL: not compared
+ * @key_type:	what it has to be; %KF_KEY_NONE: whatever the KEK allows
+ * @purpose:	what it has to be for; %KF_PURPOSE_NONE: whatever the KEK allows
+ * @public_hash: SHA-256 of the SubjectPublicKeyInfo it has to have; NULL: not compared
+ * @check_value: of the AES key it has to be, %KF_CHECK_VALUE_SIZE bytes; NULL: not compared
+ * @allow_no_pin: it may be used without a PIN
+ *
+ * A blob does not say what its key is for: the importer has chosen that, within what the KEK allows.
+ */
+struct kf_byok_proof_request {
+	size_t size;
+	const void *receipt;
+	size_t receipt_len;
+	const void *blob;
+	size_t blob_len;
+	const char *kid;
+	enum kf_key_type key_type;
+	enum kf_purpose purpose;
+	const uint8_t *public_hash;
+	const uint8_t *check_value;
+	int allow_no_pin;
+};
+
+/**
+ * kf_byok_receipt_verify() - that the card has unwrapped this blob, under this KEK, and into what
+ * @kek:	attested, by kf_byok_kek_attest(): by that card the receipt has to be signed
+ * @out:	what is proved, to kf_byok_proof_free()
+ *
+ * Anybody can make a blob for a KEK, and nothing in it says who did: that the key is the one that was
+ * sent is proved by its public key or check value, and by comparing the whole blob, which is done here.
+ *
+ * Return: 0, -EBADMSG, -EACCES; words say what differs.
+ */
+int kf_byok_receipt_verify(const struct kf_byok_kek *kek, const struct kf_byok_proof_request *request,
+			   struct kf_byok_proof **out, struct kf_error *e);
+struct kf_byok_proof *kf_byok_proof_free(struct kf_byok_proof *proof);
+
+enum kf_byok_proof_fact {
+	KF_BYOK_PROOF_TYPE = 1,		/* enum kf_key_type */
+	KF_BYOK_PROOF_PURPOSE = 2,	/* enum kf_purpose */
+	KF_BYOK_PROOF_CONTAINER = 3,
+	KF_BYOK_PROOF_PIN = 4,		/* its use needs; 0: none */
+	KF_BYOK_PROOF_COUNTER = 5,	/* the card's, after the import */
+	KF_BYOK_PROOF_GRADE = 6,	/* enum kf_grade */
+};
+
+/* 0 for a fact that is none. */
+uint32_t kf_byok_proof_value(const struct kf_byok_proof *proof, enum kf_byok_proof_fact fact);
+const char *kf_byok_proof_serial(const struct kf_byok_proof *proof);
+/* SubjectPublicKeyInfo that the card computed, DER, borrowed; NULL: an AES key. */
+const uint8_t *kf_byok_proof_public(const struct kf_byok_proof *proof, size_t *len);
+/* KF_CHECK_VALUE_SIZE bytes, borrowed; NULL: a key pair. */
+const uint8_t *kf_byok_proof_check_value(const struct kf_byok_proof *proof);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "format/hash.h"
 #include "format/kek_statement.h"
+#include "format/ossl.h"
 #include "libserver/byok/kek.h"
 #include "libserver/enrolled.h"
 #include "libserver/json/kek.h"
@@ -97,6 +98,10 @@ static int verify(struct kf_byok_kek *kek, const struct kf_enrolled *card,
 		r = check_origin(&s, e);
 	if (r < 0)
 		return r;
+	if (EVP_PKEY_up_ref(card->key) != 1)
+		return ossl_end(-EIO);
+	EVP_PKEY_free(kek->device);
+	kek->device = card->key;
 	kek->statement = s;
 	kek->trust = KEK_ATTESTED;
 	return 0;

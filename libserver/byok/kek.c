@@ -118,8 +118,10 @@ int kf_byok_kek_new(const void *key, size_t len, struct kf_byok_kek **out, struc
 
 struct kf_byok_kek *kf_byok_kek_free(struct kf_byok_kek *kek)
 {
-	if (kek)
+	if (kek) {
 		EVP_PKEY_free(kek->key);
+		EVP_PKEY_free(kek->device);
+	}
 	free(kek);
 	return NULL;
 }

@@ -21,6 +21,7 @@ enum kek_trust {
  * struct kf_byok_kek - one key
  * @spki:	DER, of @spki_len bytes; @hash is its hash
  * @statement:	only if @trust is KEK_ATTESTED
+ * @device:	the same: the key of the card that attests
  */
 struct kf_byok_kek {
 	EVP_PKEY *key;
@@ -30,6 +31,7 @@ struct kf_byok_kek {
 	uint8_t hash[KF_DIGEST_SIZE];
 	enum kek_trust trust;
 	struct kek_statement statement;
+	EVP_PKEY *device;
 };
 
 DEFINE_CLEANUP(struct kf_byok_kek *, kf_byok_kek_free);

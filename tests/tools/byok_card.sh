@@ -25,7 +25,7 @@ openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem 2>/dev
 openssl rand -out key.aes 32
 
 every_command_explains_itself() {
-	for c in import 'kek create' 'kek list' 'kek export' 'kek disable' 'kek enable' 'kek delete'; do
+	for c in import 'receipt verify' 'kek create' 'kek list' 'kek export' 'kek disable' 'kek enable' 'kek delete'; do
 		# shellcheck disable=SC2086 # words
 		code 0 byok $c --help
 		says "^usage: keyferry byok $c"
@@ -141,6 +141,88 @@ with_curve_inside() {
 	EOF
 }
 
+# proves OPTION...: of ./receipt, or $receipt
+proves() {
+	byok receipt verify "${receipt:-receipt}" --blob key.byok --kek kek.pem --kek-attestation kek.json \
+		--root card/root.pem --device KF-1 --allow-virtual "$@"
+}
+
+the_sender_sees_that_the_card_has_it() {
+	code 0 proves
+	says '^proved: '
+	says "^kek: *$(cat kid)\$"
+	says "^key: *p256, public key $(hash_of key.pem)\$"
+	says '^usage: *sign, in container [0-9]*, with a PIN$'
+	says '^grade: *A-virtual$'
+	code 0 proves --type p256 --usage sign --public-key "$(hash_of key.pem)" -o proved.pem --json
+	says '"proved": true'
+	says "\"public_key_sha256\": \"$(hash_of key.pem)\""
+	openssl pkey -in key.pem -pubout | cmp - proved.pem
+	# The same blob in another form is the same blob.
+	byok convert key.byok --format pkcs11 -o key.bin >/dev/null
+	code 0 proves --blob key.bin
+	code 0 with_pin import aes.byok --ops encrypt,decrypt -o receipt.aes
+	check=$(sed -n 's/^key: .*check value //p' said)
+	receipt=receipt.aes
+	code 0 proves --blob aes.byok --type aes256 --check-value "$check"
+	says "check value $check\$"
+	code 1 proves --blob aes.byok -o bad
+	says 'no public key to be written'
+	code 1 proves --blob aes.byok --check-value 000000
+	says 'holds another key than was sent'
+	[ ! -e bad ]
+}
+
+# no WHY OPTION...: it is refused, in four parts
+no() {
+	why=$1
+	shift
+	code 1 proves "$@"
+	says "^keyferry byok receipt verify: .*$why"
+	says '^  rule: '
+	says '^  next: '
+}
+
+what_proves_nothing_is_refused() {
+	no 'another blob' --blob rsa.byok
+	no 'another type' --type p384
+	no 'another use' --usage derive
+	no 'another key than was sent' --public-key "$(hash_of rsa.pem)"
+	no 'it is of card KF-1' --device KF-2
+	wrap --key key.pem -o again.byok >/dev/null
+	no 'another blob' --blob again.byok
+	no 'another key' --kek narrow.pem
+	no 'another KEK' --kek narrow.pem --kek-attestation narrow.json
+	sed "s#$(cat kid)#https://elsewhere/keys/first#" key.byok >elsewhere.byok
+	no 'for another KEK than' --blob elsewhere.byok
+	receipt=receipt.bad
+	head -c 40 receipt >receipt.bad
+	no 'not in form'
+	printf x | cat receipt - >receipt.bad
+	no 'not in form'
+	: >receipt.bad
+	no 'not in form'
+	# The last byte is the signature's, one in the middle is of what it signs.
+	for at in $(($(wc -c <receipt) - 1)) 100; do
+		cp receipt receipt.bad
+		byte=$(od -An -tu1 -j "$at" -N 1 receipt)
+		printf '%b' "\\0$(printf %o $((byte ^ 1)))" | dd of=receipt.bad bs=1 seek="$at" conv=notrunc 2>copied
+		no 'signature does not hold'
+	done
+	"$bin/keyferry-vreader" personalise --state other --serial KF-1 --pin 123456 --puk 12345678 >/dev/null
+	receipt=receipt
+	no '' --root other/root.pem
+	code 1 byok receipt verify receipt --blob key.byok --kek kek.pem --kek-attestation kek.json \
+		--root card/root.pem --device KF-1
+	says 'virtual'
+	code 0 proves
+	code 2 proves --public-key 12
+	code 2 proves --check-value 1234567
+	code 2 proves --usage nothing
+	code 2 byok receipt verify receipt --kek kek.pem
+	code 2 byok receipt
+}
+
 its_type_follows_from_its_length_where_it_can() {
 	for curve in P-256 P-384 P-521 secp256k1; do
 		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:"$curve" -out curve.pem 2>/dev/null
@@ -221,7 +303,7 @@ a_kek_that_is_gone_opens_nothing() {
 byok_md_7_runs() {
 	cp card/root.pem root.pem
 	sed -n '/^With a card/,/^## 8\. /s/^    //p' "$KF_SRC/docs/byok.md" >lines
-	[ "$(wc -l <lines)" = 4 ] || fail "$(cat lines)"
+	[ "$(wc -l <lines)" = 5 ] || fail "$(cat lines)"
 	while read -r line; do
 		echo "\$ $line"
 		case $line in
@@ -234,12 +316,14 @@ byok_md_7_runs() {
 	done <lines
 }
 
-plan 11
+plan 13
 t every_command_explains_itself
 t a_kek_is_made_by_the_administrator
 t its_public_key_comes_with_the_cards_word
 t the_card_vouches_and_nobody_else
 t the_card_opens_it_and_the_key_works
+t the_sender_sees_that_the_card_has_it
+t what_proves_nothing_is_refused
 t its_type_follows_from_its_length_where_it_can
 t the_key_that_is_there_goes_if_it_may
 t a_named_hash_goes_all_the_way
