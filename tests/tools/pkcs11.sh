@@ -5,7 +5,7 @@
 # it. 51 is the number in docs/byok.md 8.
 #
 # Faces: tools/byok_source.c tools/pkcs11/rv.c tools/pkcs11/token.c tools/pkcs11/selftest.c
-# Faces: tools/pkcs11/wrapping.c
+# Faces: tools/pkcs11/wrapping.c tools/pkcs11/extract.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/tools/desk.sh"
 
@@ -62,6 +62,9 @@ build_shim() {
 		tool --keygen --key-type AES:16 --label twice --id 07 --extractable &&
 		tool --keypairgen --key-type rsa:1024 --label small --id 08 --extractable &&
 		"$token" trusted "$module" source $pin trusted &&
+		"$token" open "$module" source $pin openec p256 &&
+		"$token" open "$module" source $pin openec521 p521 &&
+		"$token" open "$module" source $pin openrsa rsa &&
 		openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out kek.key &&
 		openssl pkey -in kek.key -pubout -out kek.pem &&
 		build_shim
@@ -176,6 +179,56 @@ byok_51_padding_that_is_another_is_found_by_trying() {
 	gone
 }
 
+byok_51_what_a_vendor_calls_by_its_own_number_is_tried_too() {
+	for kind in luna:80000171 cloudhsm:8000216f nss:ce534352; do
+		code 0 shim "${kind%:*}" ec
+		says 'inside the token, under an AES key of its own'
+		grep -q "^wrap ${kind#*:} " log || fail "$(cat log)"
+		theirs azure sha1 hybrid
+		same_as_token ec
+		gone
+	done
+	rm -f out
+	code 1 shim vendor7 ec
+	says 'PKCS #7 style'
+	[ ! -e out ]
+	gone
+}
+
+# What the token cannot wrap is read, if somebody allows it and the token lets it go.
+what_may_be_read_is_read_only_when_allowed() {
+	rm -f out
+	for key in openec openec521 openrsa; do
+		code 1 shim nowrap "$key"
+		says 'no key wrap with padding'
+		says '--allow-extract'
+		[ ! -e out ]
+	done
+	for key in ec rsa; do
+		code 1 shim nowrap "$key" --allow-extract
+		says 'the key is sensitive: its value cannot be read'
+		[ ! -e out ]
+	done
+	for key in openec openec521 openrsa; do
+		code 0 shim nowrap "$key" --allow-extract
+		says 'outside: the key itself was in this machine'
+		says 'never returned to our code, but for this'
+		theirs azure sha1 hybrid
+		[ "$key" = openec521 ] || same_as_token "$key"
+		openssl pkey -inform DER -in opened -check -noout >checked
+		code 0 shim vendor7 "$key" --allow-extract --format aws
+		theirs aws sha256 hybrid
+		openssl pkey -inform DER -in opened -check -noout >checked
+	done
+	gone
+	code 0 wrap "$module" openec --format pkcs11 --hash sha256 --direct --allow-extract
+	theirs pkcs11 sha256 direct
+	same_as_token openec
+	code 0 shim nowrap twice --id 07 --allow-extract
+	theirs azure sha1 hybrid
+	[ "$(wc -c <opened)" = 16 ]
+}
+
 the_whole_mechanism_comes_first() {
 	code 0 shim whole ec
 	says 'inside the token, by CKM_RSA_AES_KEY_WRAP'
@@ -266,7 +319,7 @@ byok_md_7_runs() {
 	[ -s mine.bin ]
 }
 
-plan 12
+plan 14
 t a_wrong_command_line_is_exit_code_2
 t byok_5_what_softhsm_wraps_opens
 t byok_51_what_may_not_leave_does_not
@@ -274,6 +327,8 @@ t byok_51_one_name_is_one_key
 t byok_51_the_pin_is_needed_and_judged
 t byok_51_a_hash_the_token_does_not_have_is_said
 t byok_51_padding_that_is_another_is_found_by_trying
+t byok_51_what_a_vendor_calls_by_its_own_number_is_tried_too
+t what_may_be_read_is_read_only_when_allowed
 t the_whole_mechanism_comes_first
 t the_wrapping_key_only_wraps_and_does_not_stay
 t a_module_that_crashes_takes_nothing_with_it

@@ -5,6 +5,9 @@
  *
  *	whole	CKM_RSA_AES_KEY_WRAP, as its users are told to call it
  *	pkcs7	CKM_AES_KEY_WRAP_PAD is RFC 3394 behind PKCS #7 padding
+ *	luna, cloudhsm, nss	CKM_AES_KEY_WRAP_PAD under the number of that vendor, and no other
+ *	vendor7	pkcs7, under Luna's number
+ *	nowrap	no AES key wrap with padding
  *	crash	ends the process at the first search
  *	stuck	wraps no key at all once its own is there
  *
@@ -48,11 +51,26 @@ static void note(const char *what, unsigned long a, unsigned long b)
 
 /* --- mechanisms --- */
 
+/* What stands for CKM_AES_KEY_WRAP_PAD. */
+static CK_MECHANISM_TYPE pad(void)
+{
+	if (is("luna") || is("vendor7"))
+		return 0x80000171;
+	if (is("cloudhsm"))
+		return 0x8000216f;
+	if (is("nss"))
+		return 0xce534352;
+	return is("nowrap") ? CKM_VENDOR_DEFINED | 1 : CKM_AES_KEY_WRAP_PAD;
+}
+
 static CK_RV list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *out, CK_ULONG *n)
 {
 	CK_ULONG room = *n;
 	CK_RV rv = real.C_GetMechanismList(slot, out, n);
 
+	for (CK_ULONG i = 0; rv == CKR_OK && out && i < *n && i < room; i++)
+		if (out[i] == CKM_AES_KEY_WRAP_PAD)
+			out[i] = pad();
 	if (rv == CKR_OK && is("whole")) {
 		if (out && *n < room)
 			out[*n] = CKM_RSA_AES_KEY_WRAP;
@@ -64,7 +82,7 @@ static CK_RV list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *out, CK_ULONG *n)
 static CK_RV info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *out)
 {
 	if (type != CKM_RSA_AES_KEY_WRAP)
-		return real.C_GetMechanismInfo(slot, type, out);
+		return real.C_GetMechanismInfo(slot, type == pad() ? CKM_AES_KEY_WRAP_PAD : type, out);
 	*out = (CK_MECHANISM_INFO){ 2048, 4096, CKF_WRAP | CKF_UNWRAP };
 	return CKR_OK;
 }
@@ -186,15 +204,22 @@ static CK_RV wrap(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE
 {
 	CK_BBOOL sensitive = CK_FALSE;
 	CK_ATTRIBUTE query = { CKA_SENSITIVE, &sensitive, 1 };
+	CK_MECHANISM theirs = *mechanism;
 	CK_RV rv;
 
 	if (mechanism->mechanism == CKM_RSA_AES_KEY_WRAP && is("whole"))
 		return whole(s, mechanism, with, what, out, n);
+	if (mechanism->mechanism == pad()) {
+		note("wrap", mechanism->mechanism, 0);
+		theirs.mechanism = CKM_AES_KEY_WRAP_PAD;
+	} else if (mechanism->mechanism == CKM_AES_KEY_WRAP_PAD) {
+		return CKR_MECHANISM_INVALID;
+	}
 	(void)real.C_GetAttributeValue(s, with, &query, 1);
 	if (is("stuck") && mechanism->mechanism == CKM_AES_KEY_WRAP_PAD && sensitive)
 		return CKR_DEVICE_ERROR;
-	rv = real.C_WrapKey(s, mechanism, with, what, out, n);
-	if (rv == CKR_OK && mechanism->mechanism == CKM_AES_KEY_WRAP_PAD && is("pkcs7"))
+	rv = real.C_WrapKey(s, &theirs, with, what, out, n);
+	if (rv == CKR_OK && theirs.mechanism == CKM_AES_KEY_WRAP_PAD && (is("pkcs7") || is("vendor7")))
 		rv = pkcs7(s, with, out, n);
 	return rv;
 }

@@ -3,6 +3,7 @@
  * tests/tools/token.c - What pkcs11-tool cannot do for the tests of keyferry byok:
  *
  *	token trusted MODULE TOKEN PIN LABEL		makes an AES key that wants CKA_TRUSTED wrapping keys
+ *	token open MODULE TOKEN PIN LABEL KIND		makes a key pair that may be read, KIND rsa, p256, p521
  *	token unwrap MODULE TOKEN PIN KEK KIND BLOB	opens a blob by C_UnwrapKey in two steps, KIND ec or
  *							aes, and prints the value in hexadecimal
  */
@@ -39,6 +40,35 @@ static int make_trusted(struct token *token, const char *label, struct kf_error 
 
 	if (rv == CKR_OK)
 		rv = token->f->C_GenerateKey(session, &mechanism, attributes, 7, &key);
+	return rv_check(rv, "make the key", e);
+}
+
+/* CKA_SENSITIVE false, which SoftHSM's default is not. */
+static int make_open(struct token *token, const char *label, const char *kind, struct kf_error *e)
+{
+	static uint8_t p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
+	static uint8_t p521[] = { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23 };
+	bool rsa = strcmp(kind, "rsa") == 0, small = strcmp(kind, "p256") == 0;
+	CK_MECHANISM mechanism = { rsa ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_ULONG bits = 2048;
+	void *name = (void *)(uintptr_t)label;
+	CK_ATTRIBUTE public[] = {
+		{ CKA_TOKEN, &yes, 1 }, { CKA_LABEL, name, strlen(label) }, { CKA_ID, name, strlen(label) },
+		{ CKA_EC_PARAMS, small ? p256 : p521, small ? sizeof(p256) : sizeof(p521) },
+	};
+	CK_ATTRIBUTE private[] = {
+		{ CKA_TOKEN, &yes, 1 }, { CKA_LABEL, name, strlen(label) }, { CKA_ID, name, strlen(label) },
+		{ CKA_PRIVATE, &yes, 1 }, { CKA_SENSITIVE, &no, 1 }, { CKA_EXTRACTABLE, &yes, 1 },
+	};
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE keys[2];
+	CK_RV rv = token->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+					   &session);
+
+	if (rsa)
+		public[3] = (CK_ATTRIBUTE){ CKA_MODULUS_BITS, &bits, sizeof(bits) };
+	if (rv == CKR_OK)
+		rv = token->f->C_GenerateKeyPair(session, &mechanism, public, 4, private, 6, &keys[0], &keys[1]);
 	return rv_check(rv, "make the key", e);
 }
 
@@ -111,9 +141,12 @@ int main(int argc, char **argv)
 		.label = text_of(argv[5]),
 	};
 	r = token_open(&token, &open, &e);
-	if (r == 0)
-		r = strcmp(argv[1], "unwrap") == 0 && argc == 8 ? unwrap(&token, argv, &open, &e)
-								: make_trusted(&token, argv[5], &e);
+	if (r == 0 && strcmp(argv[1], "unwrap") == 0 && argc == 8)
+		r = unwrap(&token, argv, &open, &e);
+	else if (r == 0 && strcmp(argv[1], "open") == 0 && argc == 7)
+		r = make_open(&token, argv[5], argv[6], &e);
+	else if (r == 0)
+		r = make_trusted(&token, argv[5], &e);
 	r = told(r, &e);
 	token_close(&token);
 	return r;

@@ -13,6 +13,11 @@
 /* Newer than Debian 12's header. */
 #define CKM_AES_KEY_WRAP_KWP 0x210bUL
 
+/* What vendors call the same, or nearly; their numbers are theirs, and may be another vendor's, too. */
+#define CKM_LUNA_AES_KWP 0x80000171UL			/* Thales Luna */
+#define CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD 0x8000216fUL	/* AWS CloudHSM */
+#define CKM_NSS_AES_KEY_WRAP_PAD 0xce534352UL
+
 struct ck_rsa_aes_key_wrap_params {
 	unsigned long aes_key_bits;
 	struct ck_rsa_pkcs_oaep_params *oaep;	/* a pointer, in spite of what one expects */

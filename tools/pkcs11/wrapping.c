@@ -9,6 +9,7 @@
 #include "format/ossl.h"
 #include "libserver/byok/envelope.h"
 #include "libserver/random.h"
+#include "tools/pkcs11/extract.h"
 #include "tools/pkcs11/rv.h"
 #include "tools/pkcs11/selftest.h"
 
@@ -22,6 +23,7 @@ static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 struct job {
 	struct token *token;
 	CK_OBJECT_HANDLE key, kek;
+	enum kf_key_type type;		/* of @key */
 	EVP_PKEY *kek_key;
 	const struct source_wrap *want;
 	struct ck_rsa_pkcs_oaep_params oaep;
@@ -141,15 +143,18 @@ static CK_RV oaep_in_token(struct job *job, CK_OBJECT_HANDLE what, struct packer
 }
 
 /*
- * Which mechanism of the token is RFC 5649. The name of the one promises it, but a look costs nothing;
- * the other's promises nothing.
+ * Which mechanism of the token is RFC 5649, best first. The name of the first promises it, but a look costs
+ * nothing; the others' names and numbers promise nothing.
  */
 static int pick_key_wrap(struct job *job, CK_MECHANISM_TYPE *type, bool *zeros, struct kf_error *e)
 {
-	static const CK_MECHANISM_TYPE types[] = { CKM_AES_KEY_WRAP_KWP, CKM_AES_KEY_WRAP_PAD };
+	static const CK_MECHANISM_TYPE types[] = {
+		CKM_AES_KEY_WRAP_KWP, CKM_LUNA_AES_KWP, CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD,
+		CKM_AES_KEY_WRAP_PAD, CKM_NSS_AES_KEY_WRAP_PAD,
+	};
 	bool other = false;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		enum key_wrap wrap;
 		int r;
 
@@ -253,20 +258,16 @@ static int with_our_aes(struct job *job, CK_MECHANISM_TYPE type, struct packer *
 	return r < 0 ? r : 1;
 }
 
-/* The bytes of an AES key, for receivers that take it under OAEP alone. */
+/* The key itself, where the token does not wrap as it would have to. */
 static int extracted(struct job *job, struct packer *blob, struct kf_error *e)
 {
-	_cleanup_(secret_deinit) struct secret value = SECRET_INIT;
-	size_t n = 0;
-	int r = secret_init(&value, AES_SIZE);
+	_cleanup_(kf_byok_target_freep) struct kf_byok_target *target = NULL;
+	int r = token_extract(job->token, job->key, job->type, &target, e);
 
-	if (r == 0)
-		r = rv_check(token_get(job->token, job->key, CKA_VALUE, value.p, value.cap, &n),
-			     "read the key", e);
-	if (r < 0)
-		return r;
-	value.n = n;
-	r = oaep_wrap(job->kek_key, job->want->hash, secret_bytes(&value), blob);
+	if (r == 0 && job->want->direct)
+		r = oaep_wrap(job->kek_key, job->want->hash, secret_bytes(&target->plain), blob);
+	else if (r == 0)
+		r = envelope_seal(job->kek_key, job->want->hash, secret_bytes(&target->plain), blob, e);
 	return r < 0 ? r : 1;
 }
 
@@ -303,6 +304,10 @@ static int wrap_best(struct job *job, struct packer *blob, struct source_wrapped
 	if (r != 0)
 		return r;
 	r = pick_key_wrap(job, &type, &out->zeros, e);
+	if (r == -EOPNOTSUPP && job->want->allow_extract) {
+		out->way = SOURCE_EXTRACTED;
+		return extracted(job, blob, e);
+	}
 	if (r < 0)
 		return r;
 	out->way = SOURCE_TWO_STEPS;
@@ -321,7 +326,7 @@ int source_wrap_key(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type 
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *kek = NULL;
 	struct job job = {
-		.token = token, .key = key, .want = want, .oaep = oaep_params(want->hash),
+		.token = token, .key = key, .type = type, .want = want, .oaep = oaep_params(want->hash),
 		.refused = CKR_MECHANISM_INVALID,
 	};
 	enum kf_key_type kek_type;
