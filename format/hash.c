@@ -7,6 +7,17 @@
 
 #include <openssl/core_names.h>
 
+const EVP_MD *hash_md(enum kf_hash hash)
+{
+	switch (hash) {
+	case KF_HASH_SHA1:   return EVP_sha1();
+	case KF_HASH_SHA256: return EVP_sha256();
+	case KF_HASH_SHA384: return EVP_sha384();
+	case KF_HASH_SHA512: return EVP_sha512();
+	default:	     return NULL;
+	}
+}
+
 int sha256(struct bytes data, uint8_t out[static KF_DIGEST_SIZE])
 {
 	unsigned len = 0;

@@ -11,6 +11,9 @@
 
 #define ECDSA_SIG_MAX 80		/* DER ECDSA-Sig-Value of P-256: 72 at most */
 
+/* NULL for a number that is none. */
+const EVP_MD *hash_md(enum kf_hash hash);
+
 /* Return: 0, or -EIO if OpenSSL fails. */
 int sha256(struct bytes data, uint8_t out[static KF_DIGEST_SIZE]);
 

@@ -51,6 +51,15 @@ static inline void ossl_begin(void)
 }
 
 /*
+ * OpenSSL keeps private numbers in locked memory from here on; where none can be locked they are wiped
+ * only.
+ */
+static inline void ossl_secure_heap(void)
+{
+	(void)CRYPTO_secure_malloc_init(1 << 18, 32);
+}
+
+/*
  * Empties the queue behind calls that ended with @r.
  *
  * Return: 0 if @r is, -ENOMEM if memory ran out, else @r.

@@ -6,32 +6,14 @@
 #include "format/pkcs8.h"
 #include "format/der.h"
 #include "format/keys.h"
+#include "format/oid.h"
 #include "format/ossl.h"
 
 #include <openssl/core_names.h>
 
-enum { DER_OID = 0x06, DER_BITS = 0x03, PARAMETERS = 0xa0, PUBLIC_KEY = 0xa1, ATTRIBUTES = 0xa0 };
+enum { DER_BITS = 0x03, PARAMETERS = 0xa0, PUBLIC_KEY = 0xa1, ATTRIBUTES = 0xa0 };
 
 enum { TRAILING_MAX = 7 };		/* SoftHSM 2.6 pads to 8 before it wraps [byok 2.3] */
-
-/* rsaEncryption [RFC 8017 A], id-ecPublicKey [RFC 5480 2.1.1] and curves: contents of the OIDs */
-static const uint8_t oid_rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 };
-static const uint8_t oid_ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
-static const uint8_t oid_p256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
-static const uint8_t oid_p384[] = { 0x2b, 0x81, 0x04, 0x00, 0x22 };
-static const uint8_t oid_p521[] = { 0x2b, 0x81, 0x04, 0x00, 0x23 };
-static const uint8_t oid_p256k[] = { 0x2b, 0x81, 0x04, 0x00, 0x0a };
-
-static struct bytes curve_oid(enum kf_key_type type)
-{
-	switch (type) {
-	case KF_KEY_EC_P256:  return BYTES_OF(oid_p256);
-	case KF_KEY_EC_P384:  return BYTES_OF(oid_p384);
-	case KF_KEY_EC_P521:  return BYTES_OF(oid_p521);
-	case KF_KEY_EC_P256K: return BYTES_OF(oid_p256k);
-	default:	      return BYTES_NONE;
-	}
-}
 
 static void expect_oid(struct unpacker *u, struct bytes oid)
 {
@@ -49,7 +31,7 @@ static void expect_algorithm(struct unpacker *u, enum kf_key_type type)
 			unpack_fail(&algorithm);
 	} else {
 		expect_oid(&algorithm, BYTES_OF(oid_ec));
-		expect_oid(&algorithm, curve_oid(type));
+		expect_oid(&algorithm, oid_of_curve(type));
 	}
 	der_leave(u, &algorithm);
 }
@@ -108,7 +90,7 @@ static bool curve_agrees(struct bytes parameters, enum kf_key_type type)
 {
 	struct unpacker u = unpack_begin(parameters);
 
-	expect_oid(&u, curve_oid(type));
+	expect_oid(&u, oid_of_curve(type));
 	return parameters.n == 0 || unpack_end(&u) == 0;
 }
 

@@ -6,6 +6,7 @@
  * from the random one. Only the end, one bit, decides.
  */
 #include "format/wrapped.h"
+#include "format/hash.h"
 #include "format/ossl.h"
 
 #include <openssl/rand.h>
@@ -82,22 +83,11 @@ enum kf_key_type wrapped_type(size_t len)
 	return KF_KEY_NONE;
 }
 
-static const EVP_MD *md_of(enum kf_hash hash)
-{
-	switch (hash) {
-	case KF_HASH_SHA1:   return EVP_sha1();
-	case KF_HASH_SHA256: return EVP_sha256();
-	case KF_HASH_SHA384: return EVP_sha384();
-	case KF_HASH_SHA512: return EVP_sha512();
-	default:	     return NULL;
-	}
-}
-
 /* [byok 1.4]: MGF1 of the same hash, empty label. */
 static int oaep_begin(EVP_PKEY *kek, enum kf_hash hash, EVP_PKEY_CTX **out)
 {
 	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, kek, NULL);
-	const EVP_MD *md = md_of(hash);
+	const EVP_MD *md = hash_md(hash);
 
 	if (!ctx || !md || EVP_PKEY_decrypt_init(ctx) != 1 ||
 	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1 ||

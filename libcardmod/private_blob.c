@@ -10,7 +10,6 @@
 #include "format/ossl.h"
 #include "keyferry/cardmod.h"
 
-#define DER_OID 0x06
 
 enum { NUMBERS_MAX = 4096 };
 

@@ -8,18 +8,14 @@
 #include "base/error.h"
 #include "format/der.h"
 #include "format/keys.h"
+#include "format/oid.h"
 #include "format/ossl.h"
 #include "format/pkcs8.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 
-#define DER_OID 0x06
 #define DER_BITS 0x03
-
-/* rsaEncryption [RFC 8017 A], id-ecPublicKey [RFC 5480 2.1.1]: contents of the OIDs */
-static const uint8_t oid_rsa[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01 };
-static const uint8_t oid_ec[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
 
 static int not_in_form(struct kf_error *e)
 {
@@ -204,17 +200,6 @@ int private_key_parse(struct bytes der, enum private_key_form form, EVP_PKEY **o
 
 /* --- writing --- */
 
-/* [RFC 5480 2.1.1.1]: contents of the OIDs of the named curves */
-static const struct curve_oid {
-	enum kf_key_type type;
-	uint8_t n, oid[8];
-} curve_oids[] = {
-	{ KF_KEY_EC_P256, 8, { 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 } },
-	{ KF_KEY_EC_P384, 5, { 0x2b, 0x81, 0x04, 0x00, 0x22 } },
-	{ KF_KEY_EC_P521, 5, { 0x2b, 0x81, 0x04, 0x00, 0x23 } },
-	{ KF_KEY_EC_P256K, 5, { 0x2b, 0x81, 0x04, 0x00, 0x0a } },
-};
-
 static void put_algorithm(struct packer *p, enum kf_key_type type)
 {
 	struct der_mark mark = der_begin(p, DER_SEQUENCE);
@@ -224,9 +209,7 @@ static void put_algorithm(struct packer *p, enum kf_key_type type)
 		der_put(p, DER_NULL, BYTES_NONE);
 	} else {
 		der_put(p, DER_OID, BYTES_OF(oid_ec));
-		for (size_t i = 0; i < sizeof(curve_oids) / sizeof(curve_oids[0]); i++)
-			if (curve_oids[i].type == type)
-				der_put(p, DER_OID, BYTES(curve_oids[i].oid, curve_oids[i].n));
+		der_put(p, DER_OID, oid_of_curve(type));
 	}
 	der_end(p, mark);
 }

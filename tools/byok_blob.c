@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * tools/byok_blob.c - The strict reader first; where it refuses, the layers people put around a .byok file
- * come off one by one, each at most once.
+ * come off one by one, eight at most.
  */
 #include "tools/byok_blob.h"
 #include "base/error.h"
@@ -131,16 +131,11 @@ static const char *text_member(const json_t *object, const char *name)
 /* What of the header stands as it should. */
 static void take_header(const json_t *header, struct byok_blob *blob)
 {
-	const char *kid = text_member(header, "kid"), *enc = text_member(header, "enc");
+	const char *kid = text_member(header, "kid");
 
 	if (!key_url_fault(kid))
 		(void)snprintf(blob->kid, sizeof(blob->kid), "%s", kid);
-	if (strcmp(enc, "CKM_RSA_AES_KEY_WRAP") == 0)
-		blob->hash = KF_HASH_SHA1;
-	else if (strcmp(enc, "RSA_AES_KEY_WRAP_256") == 0)
-		blob->hash = KF_HASH_SHA256;
-	else if (strcmp(enc, "RSA_AES_KEY_WRAP_384") == 0)
-		blob->hash = KF_HASH_SHA384;
+	blob->hash = byok_enc_hash(text_member(header, "enc"));
 	if (!*blob->kid || !blob->hash || strcmp(text_member(header, "alg"), "dir") != 0)
 		blob->mended |= 1u << MEND_HEADER;
 }

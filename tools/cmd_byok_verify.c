@@ -6,14 +6,12 @@
 #include "base/error.h"
 #include "format/kid.h"
 #include "format/numbers.h"
+#include "format/ossl.h"
 #include "tools/args.h"
 #include "tools/byok.h"
 #include "tools/byok_blob.h"
 #include "tools/server_state.h"
 
-#include <openssl/crypto.h>
-
-enum { SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
 
 struct verify {
 	const char *file, *kek, *kid, *format_text, *hash_text, *type_text;
@@ -123,7 +121,7 @@ static int verify(const struct ui *ui, struct verify *want)
 	struct kf_error e = KF_ERROR_INIT;
 	int r;
 
-	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+	ossl_secure_heap();
 	r = read_blob(want, &blob, &e);
 	if (r == 0)
 		r = open_blob(want, &blob, &target, &e);

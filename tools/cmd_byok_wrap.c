@@ -7,6 +7,7 @@
 #include "format/hash.h"
 #include "format/kid.h"
 #include "format/numbers.h"
+#include "format/ossl.h"
 #include "format/wrapped.h"
 #include "libserver/json/key_url.h"
 #include "libserver/json/object.h"
@@ -14,9 +15,6 @@
 #include "tools/byok.h"
 #include "tools/byok_source.h"
 
-#include <openssl/crypto.h>
-
-enum { SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
 
 /* The command line; the last ones are made of texts before them. */
 struct wrap {
@@ -258,8 +256,7 @@ static int wrap(const struct ui *ui, struct wrap *want)
 	struct kf_error e = KF_ERROR_INIT;
 	int r;
 
-	/* OpenSSL keeps private numbers there; without it (no lockable memory) they are wiped only. */
-	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+	ossl_secure_heap();
 	r = read_kek(want, &kek, &e);
 	if (r == 0)
 		r = settle_kid(want, kek, &e);

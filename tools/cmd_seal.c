@@ -5,14 +5,14 @@
  */
 #include "base/error.h"
 #include "format/numbers.h"
+#include "format/ossl.h"
 #include "libserver/json/object.h"
 #include "libserver/json/time.h"
 #include "tools/args.h"
 #include "tools/server_state.h"
 
-#include <openssl/crypto.h>
 
-enum { PEM_MAX = 64 << 10, FILE_MAX = 1 << 20, SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
+enum { PEM_MAX = 64 << 10, FILE_MAX = 1 << 20 };
 
 DEFINE_CLEANUP(struct kf_keypair *, kf_keypair_free);
 DEFINE_CLEANUP(struct kf_verified_offer *, kf_verified_offer_free);
@@ -202,8 +202,7 @@ static int seal(const struct ui *ui, const struct seal *want)
 	struct kf_error e = KF_ERROR_INIT;
 	int r;
 
-	/* OpenSSL keeps private numbers there; without it (no lockable memory) they are wiped only. */
-	(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+	ossl_secure_heap();
 	r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 	if (r == 0)
 		r = read_offer(want, state, &offer, &e);

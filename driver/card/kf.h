@@ -49,6 +49,13 @@ static inline struct kf_card *kf_of(const struct card *card)
 	return card->private;
 }
 
+#define POLICY_PIN	0x01u		/* bit 0 of a container's policy [card-application 4.2] */
+
+static inline int kf_number_check(const struct card *card, uint32_t container)
+{
+	return container < kf_of(card)->info.n_containers ? 0 : -EINVAL;
+}
+
 /* card_call() that also names the PIN where the card wants one first. */
 int kf_call(struct card *card, const struct card_command *command, struct bytes *data);
 /* A command that answers nothing; -EBADMSG if it does. */

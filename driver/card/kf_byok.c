@@ -11,8 +11,6 @@
 #include "format/kid.h"
 #include "format/wrapped.h"
 
-#define POLICY_PIN	0x01u
-
 static int refuse(struct card *card, int error, enum kf_byok_field field)
 {
 	return card_say(card, error, KF_REASON_BYOK, field);

@@ -12,13 +12,6 @@
 #define DATA_CONTAINER	0x0110u
 #define DATA_CERT	0x0120u
 
-#define POLICY_PIN	0x01u
-
-static int number_check(const struct card *card, uint32_t container)
-{
-	return container < kf_of(card)->info.n_containers ? 0 : -EINVAL;
-}
-
 static bool numbers_fit(const struct kf_place *place)
 {
 	return key_type_bits((enum kf_key_type)place->key_type) != 0 &&
@@ -58,7 +51,7 @@ int kf_place_get(struct card *card, uint32_t container, struct kf_place *out)
 	struct bytes data;
 	int r;
 
-	r = number_check(card, container);
+	r = kf_number_check(card, container);
 	if (r < 0)
 		return r;
 	r = kf_get_data(card, (uint16_t)(DATA_CONTAINER + container), &data);
@@ -74,7 +67,7 @@ int kf_place_choose(struct card *card, uint32_t container, uint32_t *out)
 
 	if (container != KF_CONTAINER_ANY) {
 		*out = container;
-		return number_check(card, container);
+		return kf_number_check(card, container);
 	}
 	for (uint32_t c = 0; c < kf_of(card)->info.n_containers; c++) {
 		r = kf_place_get(card, c, &place);
@@ -255,7 +248,7 @@ int kf_container_delete(struct card *card, uint32_t container)
 	const struct card_command delete = {
 		.cla = 0x80, .ins = INS_DELETE, .p2 = (uint8_t)container,
 	};
-	int r = number_check(card, container);
+	int r = kf_number_check(card, container);
 
 	if (r == 0)
 		r = kf_do(card, &delete);
@@ -269,7 +262,7 @@ int kf_container_convert(struct card *card, uint32_t container)
 	const struct card_command convert = {
 		.cla = 0x80, .ins = INS_CONVERT, .p2 = (uint8_t)container,
 	};
-	int r = number_check(card, container);
+	int r = kf_number_check(card, container);
 
 	if (r < 0)
 		return r;
@@ -285,7 +278,7 @@ int kf_cert_store(struct card *card, uint32_t container, struct bytes cert)
 		.ins = INS_PUT_DATA, .p1 = DATA_CERT >> 8,
 		.p2 = (uint8_t)(DATA_CERT + container), .data = cert,
 	};
-	int r = number_check(card, container);
+	int r = kf_number_check(card, container);
 
 	if (r < 0)
 		return r;
@@ -302,7 +295,7 @@ int kf_cert_store(struct card *card, uint32_t container, struct bytes cert)
 int kf_cert_read(struct card *card, uint32_t container, struct packer *cert)
 {
 	struct bytes data;
-	int r = number_check(card, container);
+	int r = kf_number_check(card, container);
 
 	if (r < 0)
 		return r;

@@ -13,11 +13,6 @@
 
 #define DATA_KEK	0x0130u
 
-static int number_check(const struct card *card, uint32_t container)
-{
-	return container < kf_of(card)->info.n_containers ? 0 : -EINVAL;
-}
-
 /* E5 [card-application 4.2] */
 static int kek_parse(struct bytes data, struct kf_kek *out)
 {
@@ -43,7 +38,7 @@ static int kek_parse(struct bytes data, struct kf_kek *out)
 int kf_kek_get(struct card *card, uint32_t container, struct kf_kek *out)
 {
 	struct bytes data;
-	int r = number_check(card, container);
+	int r = kf_number_check(card, container);
 
 	if (r < 0)
 		return r;
@@ -128,7 +123,7 @@ int kf_kek_attest(struct card *card, uint32_t container, struct packer *attestat
 		.cla = 0x80, .ins = INS_ATTEST_KEK, .p2 = (uint8_t)container, .answers = true,
 	};
 	struct bytes data;
-	int r = number_check(card, container);
+	int r = kf_number_check(card, container);
 
 	if (r == 0)
 		r = kf_call(card, &attest, &data);
@@ -241,7 +236,7 @@ int kf_kek_set(struct card *card, const struct kf_kek_set *what, struct bytes pu
 	uint8_t buf[2 + APP_PIN_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
 	struct card_command set = { .cla = 0x80, .ins = INS_SET_KEK, .p2 = (uint8_t)what->container };
-	int r = number_check(card, what->container);
+	int r = kf_number_check(card, what->container);
 
 	if (r < 0 || what->action < KF_KEK_DISABLE || what->action > KF_KEK_DELETE ||
 	    puk.n < APP_PIN_MIN || puk.n > APP_PIN_MAX)

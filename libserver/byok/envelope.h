@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libserver/byok/envelope.h - CKM_RSA_AES_KEY_WRAP in software, on both sides, by OpenSSL: RSA-OAEP with
- * an empty label and the same hash in MGF1, and AES-KWP. Opening is for who has the KEK's private half on
- * a rig and wants to know what is wrong, so each step fails by itself; a card never says which.
+ * libserver/byok/envelope.h - CKM_RSA_AES_KEY_WRAP in software, the sender's side, by OpenSSL: RSA-OAEP with
+ * an empty label and the same hash in MGF1, and AES-KWP. Opening is in format/wrapped.h.
  */
 #pragma once
 
@@ -21,10 +20,6 @@ size_t kwp_size(size_t n);
 /* Return: 0, -EMSGSIZE no room, -EIO, -ENOMEM. */
 int oaep_wrap(EVP_PKEY *kek, enum kf_hash hash, struct bytes plain, struct packer *out);
 int kwp_wrap(struct bytes aes, struct bytes plain, struct packer *out);
-
-/* @out has room for as much as goes in. Return: 0, -EBADMSG does not open, -EIO, -ENOMEM. */
-int oaep_unwrap(EVP_PKEY *kek, enum kf_hash hash, struct bytes wrapped, struct secret *out);
-int kwp_unwrap(struct bytes aes, struct bytes wrapped, struct secret *out);
 
 /* C1 || C2 with a fresh AES-256 key. Return: as above. */
 int envelope_seal(EVP_PKEY *kek, enum kf_hash hash, struct bytes plain, struct packer *out,

@@ -5,64 +5,27 @@
  */
 #include "libserver/byok/target.h"
 #include "base/error.h"
+#include "format/aes.h"
 #include "format/ossl.h"
 #include "libserver/pem.h"
 #include "libserver/private_key.h"
 
-enum { AES_BLOCK_SIZE = 16 };
-
-static enum kf_key_type aes_type(size_t n)
-{
-	switch (n) {
-	case 16:
-		return KF_KEY_AES_128;
-	case 24:
-		return KF_KEY_AES_192;
-	case 32:
-		return KF_KEY_AES_256;
-	default:
-		return KF_KEY_NONE;
-	}
-}
-
-/* [PKCS#11 CKA_CHECK_VALUE]: the first bytes of an encrypted block of zeros. */
-static int check_value(struct bytes key, uint8_t out[static 3])
-{
-	static const uint8_t zeros[AES_BLOCK_SIZE];
-	static const char *const names[] = { "AES-128-ECB", "AES-192-ECB", "AES-256-ECB" };
-	_cleanup_(EVP_CIPHER_freep) EVP_CIPHER *aes = NULL;
-	_cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = NULL;
-	uint8_t block[2 * AES_BLOCK_SIZE];
-	int n = 0;
-
-	ossl_begin();
-	aes = EVP_CIPHER_fetch(NULL, names[key.n / 8 - 2], NULL);
-	ctx = EVP_CIPHER_CTX_new();
-	if (!aes || !ctx || EVP_EncryptInit_ex2(ctx, aes, key.p, NULL, NULL) != 1 ||
-	    EVP_EncryptUpdate(ctx, block, &n, zeros, sizeof(zeros)) != 1 || n != sizeof(zeros))
-		return ossl_end(-EIO);
-	memcpy(out, block, 3);
-	wipe(block, sizeof(block));
-	return 0;
-}
-
 int target_from_raw(struct bytes key, struct kf_byok_target **out)
 {
 	_cleanup_(kf_byok_target_freep) struct kf_byok_target *target = NULL;
-	enum kf_key_type type = aes_type(key.n);
-	int r;
+	struct key_mark mark;
+	int r = aes_mark(key, &mark);
 
-	if (type == KF_KEY_NONE)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	target = calloc(1, sizeof(*target));
 	if (!target)
 		return -ENOMEM;
-	target->type = type;
+	target->type = mark.key_type;
+	memcpy(target->check, mark.check, sizeof(target->check));
 	r = secret_init(&target->plain, key.n);
 	if (r == 0)
 		r = secret_set(&target->plain, key);
-	if (r == 0)
-		r = check_value(key, target->check);
 	if (r < 0)
 		return r;
 	*out = take_ptr(target);

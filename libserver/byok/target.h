@@ -23,7 +23,7 @@ struct kf_byok_target {
 	struct secret plain;
 	uint8_t spki[SPKI_MAX];
 	size_t spki_len;
-	uint8_t check[3];
+	uint8_t check[KF_CHECK_VALUE_SIZE];
 };
 
 DEFINE_CLEANUP(struct kf_byok_target *, kf_byok_target_free);

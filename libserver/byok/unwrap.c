@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "format/ossl.h"
 #include "format/pkcs8.h"
-#include "libserver/byok/envelope.h"
+#include "format/wrapped.h"
 #include "libserver/byok/format.h"
 #include "libserver/byok/target.h"
 #include "libserver/pem.h"
@@ -46,7 +46,7 @@ static int rsa_does_not_open(const struct opening *o, struct bytes c1, struct kf
 
 		if (r < 0)
 			return r;
-		if (oaep_unwrap(o->kek, (enum kf_hash)hash, c1, &other) == 0)
+		if (oaep_open(o->kek, (enum kf_hash)hash, c1, &other) == 0)
 			return bad(e, "its OAEP was done with %s, and not with %s",
 				   byok_hash_words((enum kf_hash)hash), byok_hash_words(o->hash));
 	}
@@ -56,7 +56,7 @@ static int rsa_does_not_open(const struct opening *o, struct bytes c1, struct kf
 
 static int open_rsa(const struct opening *o, struct bytes c1, struct secret *out, struct kf_error *e)
 {
-	int r = oaep_unwrap(o->kek, o->hash, c1, out);
+	int r = oaep_open(o->kek, o->hash, c1, out);
 
 	return r == -EBADMSG ? rsa_does_not_open(o, c1, e) : r;
 }
@@ -75,7 +75,7 @@ static int open_hybrid(const struct opening *o, size_t k, struct secret *plain, 
 		return r;
 	if (aes.n != 16 && aes.n != 24 && aes.n != 32)
 		return bad(e, "the RSA part holds %zu bytes, and no AES key is as long", aes.n);
-	r = kwp_unwrap(secret_bytes(&aes), c2, plain);
+	r = kwp_open(secret_bytes(&aes), c2, plain);
 	if (r == -EBADMSG)
 		return bad(e, "the part behind the RSA part is not AES key wrap with padding, RFC 5649, under "
 			   "the AES key of this blob");

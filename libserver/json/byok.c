@@ -134,6 +134,15 @@ static void take_alg(struct json_in *in)
 		json_in_fail(in, "alg", "is not \"dir\": how the key is wrapped stands in \"enc\"");
 }
 
+enum kf_hash byok_enc_hash(const char *enc)
+{
+	for (size_t i = 0; i < N_ENCS; i++) {
+		if (strcmp(enc, enc_rows[i].name) == 0)
+			return enc_rows[i].hash;
+	}
+	return KF_HASH_NONE;
+}
+
 static void take_enc(struct json_in *in, bool named_hashes, enum kf_hash *out)
 {
 	const char *text = json_in_text(in, "enc");

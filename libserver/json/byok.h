@@ -37,6 +37,8 @@ struct byok_file {
  */
 int byok_file_parse(struct bytes text, bool named_hashes, struct byok_file *out,
 		    struct kf_error *e);
+/* The hash that header.enc names, to the letter, or KF_HASH_NONE. */
+enum kf_hash byok_enc_hash(const char *enc);
 /* Return: 0 and a text owned by the caller; -EINVAL a hash header.enc has no name for; -ENOMEM. */
 int byok_file_write(const struct byok_file *file, char **text, size_t *len, struct kf_error *e);
 void byok_file_deinit(struct byok_file *file);

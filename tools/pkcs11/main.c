@@ -8,15 +8,15 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/harden.h"
+#include "format/ossl.h"
 #include "sandbox/landlock.h"
 #include "tools/pkcs11/wrapping.h"
 
 #include <dirent.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
-enum { LINK_FD = 3, ROOTS_MAX = 64, SECURE_HEAP = 1 << 18, SECURE_LEAST = 32 };
+enum { LINK_FD = 3, ROOTS_MAX = 64 };
 
 static const char usage_text[] =
 	"usage: keyferry-pkcs11\n"
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = secret_init(&packet, SOURCE_PACKET_MAX);
 	if (r == 0) {
-		(void)CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
+		ossl_secure_heap();
 		r = serve(&token, &packet);
 	}
 	token_close(&token);

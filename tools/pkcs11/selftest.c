@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "format/keys.h"
 #include "format/ossl.h"
-#include "libserver/byok/envelope.h"
+#include "format/wrapped.h"
 #include "libserver/random.h"
 #include "tools/pkcs11/rv.h"
 
@@ -77,7 +77,7 @@ static bool unwrapped(struct token *token, CK_MECHANISM_TYPE type, struct bytes 
 	CK_ULONG n = sizeof(wrapped);
 
 	return wrapped_by(token, type, with, what, wrapped, &n) == CKR_OK && n <= sizeof(wrapped) &&
-	       kwp_unwrap(aes, BYTES(wrapped, n), plain) == 0;
+	       kwp_open(aes, BYTES(wrapped, n), plain) == 0;
 }
 
 /* @keys: two AES keys, the first of which wraps, and an EC scalar. */

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "format/der.h"
 #include "format/keys.h"
+#include "format/oid.h"
 #include "format/ossl.h"
 #include "tools/pkcs11/rv.h"
 
@@ -269,7 +270,6 @@ static int describe_rsa(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_t
 static void describe_point(struct token *token, CK_OBJECT_HANDLE key, struct bytes params,
 			   struct packer *spki)
 {
-	static const uint8_t oid_ec[] = { 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };
 	uint8_t id[SOURCE_ID_MAX], point[POINT_MAX];
 	struct source_open by_id = { 0 };
 	struct der_mark whole, algorithm, bits;
@@ -292,7 +292,7 @@ static void describe_point(struct token *token, CK_OBJECT_HANDLE key, struct byt
 		raw = BYTES(point, n);
 	whole = der_begin(spki, DER_SEQUENCE);
 	algorithm = der_begin(spki, DER_SEQUENCE);
-	pack_bytes(spki, BYTES_OF(oid_ec));
+	der_put(spki, DER_OID, BYTES_OF(oid_ec));
 	pack_bytes(spki, params);
 	der_end(spki, algorithm);
 	bits = der_begin(spki, 0x03);
@@ -305,23 +305,24 @@ static void describe_point(struct token *token, CK_OBJECT_HANDLE key, struct byt
 static int describe_ec(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type *type,
 		       struct packer *spki, struct kf_error *e)
 {
-	static const struct { enum kf_key_type type; uint8_t n, der[10]; } curves[] = {
-		{ KF_KEY_EC_P256, 10, { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 } },
-		{ KF_KEY_EC_P384, 7, { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 } },
-		{ KF_KEY_EC_P521, 7, { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23 } },
-		{ KF_KEY_EC_P256K, 7, { 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a } },
+	static const enum kf_key_type curves[] = {
+		KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521, KF_KEY_EC_P256K,
 	};
 	uint8_t params[64];
+	struct unpacker u;
+	struct bytes oid;
 	size_t n = 0;
 	int r = rv_check(token_get(token, key, CKA_EC_PARAMS, params, sizeof(params), &n),
 			 "look at the key", e);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
-		if (!bytes_equal(BYTES(params, n), BYTES(curves[i].der, curves[i].n)))
+	u = unpack_begin(BYTES(params, n));
+	oid = der_take(&u, DER_OID);
+	for (size_t i = 0; unpack_end(&u) == 0 && i < sizeof(curves) / sizeof(curves[0]); i++) {
+		if (!bytes_equal(oid, oid_of_curve(curves[i])))
 			continue;
-		*type = curves[i].type;
+		*type = curves[i];
 		describe_point(token, key, BYTES(params, n), spki);
 		return 0;
 	}

@@ -7,11 +7,6 @@
 #include "vreader/card/command.h"
 #include "vreader/card/tlv.h"
 
-static const struct container *cipher_of(const struct vcard *card, const struct request *request)
-{
-	return &card->state->containers[request->number];
-}
-
 static bool is_cbc(uint8_t how)
 {
 	return how == APP_CBC_ENCRYPT || how == APP_CBC_DECRYPT;
@@ -44,7 +39,7 @@ static int take_data(struct request *request)
 
 CHECK(cipher_check)
 {
-	const struct container *container = cipher_of(card, request);
+	const struct container *container = named_container(card, request);
 	int sw;
 
 	request->cipher.iv = request->cipher.tag = request->cipher.aad = BYTES_NONE;
@@ -115,7 +110,7 @@ RUN(cipher_run)
 
 	if (r != 0)
 		return r;
-	r = work(card_key_private(cipher_of(card, request)->key), request, out);
+	r = work(card_key_private(named_container(card, request)->key), request, out);
 	if (r == -EBADMSG)
 		return SW_REFUSED;
 	return r < 0 ? r : SW_OK;

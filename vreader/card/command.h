@@ -101,6 +101,13 @@ const struct command_rule *command_rules(size_t *n);
 /* Answers one command. Return: the status word. */
 uint16_t command_answer(struct vcard *card, struct bytes command, struct packer *out);
 
+/* The container that P2 names, for rows that count from it. */
+static inline const struct container *named_container(const struct vcard *card,
+						      const struct request *request)
+{
+	return &card->state->containers[request->number];
+}
+
 #define CHECK(name) int name(struct vcard *card, struct request *request)
 #define RUN(name) int name(struct vcard *card, const struct request *request, struct packer *out)
 

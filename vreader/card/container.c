@@ -9,11 +9,6 @@
 
 enum { CONTAINER_INFO_MAX = 700 };
 
-static const struct container *container_of(const struct vcard *card, const struct request *request)
-{
-	return &card->state->containers[request->number];
-}
-
 static void put_key_info(struct packer *p, const struct container *container)
 {
 	tlv_put_number(p, 0x81, card_key_type(container->key), 1);
@@ -28,7 +23,7 @@ static void put_key_info(struct packer *p, const struct container *container)
 
 RUN(container_info_run)
 {
-	const struct container *container = container_of(card, request);
+	const struct container *container = named_container(card, request);
 	uint8_t buf[CONTAINER_INFO_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
 
@@ -43,12 +38,12 @@ RUN(container_info_run)
 
 CHECK(get_cert_check)
 {
-	return container_of(card, request)->cert ? SW_OK : SW_NO_OBJECT;
+	return named_container(card, request)->cert ? SW_OK : SW_NO_OBJECT;
 }
 
 RUN(get_cert_run)
 {
-	pack_bytes(out, blob_bytes(container_of(card, request)->cert));
+	pack_bytes(out, blob_bytes(named_container(card, request)->cert));
 	return SW_OK;
 }
 
@@ -67,7 +62,7 @@ CHECK(put_cert_check)
 
 	if (data.n > KF_CERT_MAX || (data.n != 0 && !is_der_sequence(data)))
 		return SW_DATA;
-	return container_of(card, request)->key ? SW_OK : SW_CONDITIONS;
+	return named_container(card, request)->key ? SW_OK : SW_CONDITIONS;
 }
 
 RUN(put_cert_run)
@@ -101,7 +96,7 @@ CHECK(generate_check)
 	    !container_may_hold(request->generate.type, request->generate.purpose) ||
 	    (request->generate.policy & ~STATE_POLICY_PIN) != 0)
 		return SW_DATA;
-	return container_of(card, request)->key ? SW_CONDITIONS : SW_OK;
+	return named_container(card, request)->key ? SW_CONDITIONS : SW_OK;
 }
 
 /* From here to eternity an EXCHANGE key; its name is random, so the server can tell two apart. */
@@ -141,7 +136,7 @@ RUN(generate_run)
  */
 CHECK(convert_check)
 {
-	const struct container *container = container_of(card, request);
+	const struct container *container = named_container(card, request);
 	enum kf_key_type type;
 
 	if (!container->key)
@@ -173,7 +168,7 @@ RUN(convert_run)
 /* Who has the PIN must not be able to do away with what only the administrator can make. */
 CHECK(delete_check)
 {
-	const struct container *container = container_of(card, request);
+	const struct container *container = named_container(card, request);
 
 	if (!container->key)
 		return SW_NO_OBJECT;

@@ -38,21 +38,16 @@ struct bytes kek_hashes(void)
 	return BYTES_OF(hashes);
 }
 
-static const struct container *kek_of(const struct vcard *card, const struct request *request)
-{
-	return &card->state->containers[request->number];
-}
-
 CHECK(kek_info_check)
 {
-	const struct container *container = kek_of(card, request);
+	const struct container *container = named_container(card, request);
 
 	return container->key && container->purpose == KF_PURPOSE_KEK ? SW_OK : SW_NO_OBJECT;
 }
 
 RUN(kek_info_run)
 {
-	const struct kek_rule *kek = &kek_of(card, request)->kek;
+	const struct kek_rule *kek = &named_container(card, request)->kek;
 	uint8_t buf[KF_KID_MAX + 64];
 	struct packer p = pack_begin(buf, sizeof(buf));
 
@@ -150,7 +145,7 @@ CHECK(create_kek_check)
 	    !kid_is_valid(request->kek.name) || !hash_name(request->kek.hash) ||
 	    !kek_allows_sense(&request->kek.key_types, &request->kek.purposes))
 		return SW_DATA;
-	if (kek_of(card, request)->key ||
+	if (named_container(card, request)->key ||
 	    state_find_kek(card->state, request->kek.name) != STATE_NO_CONTAINER)
 		return SW_CONDITIONS;
 	return SW_OK;

@@ -14,11 +14,6 @@
 
 #include <openssl/err.h>
 
-static const struct container *kek_of(const struct vcard *card, const struct request *request)
-{
-	return &card->state->containers[request->number];
-}
-
 static bool target_is_free(const struct container *target, struct bytes replaces)
 {
 	if (!target->key)
@@ -55,7 +50,7 @@ CHECK(unwrap_check)
 {
 	struct unpacker u = unpack_begin(request->data);
 	struct bytes replaces = BYTES_NONE;
-	const struct container *kek = kek_of(card, request);
+	const struct container *kek = named_container(card, request);
 
 	request->unwrap.target = (uint8_t)tlv_take_number(&u, 0x80, 1);
 	request->unwrap.type = (enum kf_key_type)tlv_take_number(&u, 0x81, 1);
@@ -94,7 +89,7 @@ static int count_refusal(struct vcard *card, const struct request *request)
 	if (kek->refusals < UINT8_MAX)
 		kek->refusals++;
 	r = card_commit(card, &next);
-	if (r == 0 && kek_of(card, request)->kek.refusals > APP_UNWRAP_FREE)
+	if (r == 0 && named_container(card, request)->kek.refusals > APP_UNWRAP_FREE)
 		card->memory.pause(card->memory.owner, APP_UNWRAP_PAUSE_MS);
 	return r;
 }
@@ -117,13 +112,13 @@ static int open_blob(const struct vcard *card, const struct request *request,
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *kek = NULL;
 	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
-	int r = card_key_open(kek_of(card, request)->key, &kek);
+	int r = card_key_open(named_container(card, request)->key, &kek);
 
 	if (r == 0)
 		r = secret_init(&plain, APP_WRAPPED_MAX);
 	if (r < 0)
 		return r;
-	r = wrapped_open(kek, kek_of(card, request)->kek.hash, request->unwrap.blob, &plain);
+	r = wrapped_open(kek, named_container(card, request)->kek.hash, request->unwrap.blob, &plain);
 	if (r < 0 && r != -EBADMSG)
 		return r;
 	if (r == 0)

@@ -6,6 +6,7 @@
  * Faces: libserver/byok/target.c libserver/byok/format.c libserver/byok/file.c libserver/byok/unwrap.c
  */
 #include "format/ossl.h"
+#include "format/wrapped.h"
 #include "libserver/byok/envelope.h"
 #include "libserver/byok/kek.h"
 #include "libserver/byok/target.h"
@@ -76,13 +77,13 @@ static struct bytes opened(const struct receiver *r, struct bytes blob, enum kf_
 	ASSERT_EQ(0, secret_init(out, 4096));
 	if (direct) {
 		ASSERT_EQ(k, blob.n);
-		ASSERT_EQ(0, oaep_unwrap(r->key, hash, blob, out));
+		ASSERT_EQ(0, oaep_open(r->key, hash, blob, out));
 		return secret_bytes(out);
 	}
 	ASSERT_EQ(0, secret_init(&aes, k));
-	ASSERT_EQ(0, oaep_unwrap(r->key, hash, bytes_slice(blob, 0, k), &aes));
+	ASSERT_EQ(0, oaep_open(r->key, hash, bytes_slice(blob, 0, k), &aes));
 	ASSERT_EQ(32, aes.n);
-	ASSERT_EQ(0, kwp_unwrap(secret_bytes(&aes), bytes_slice(blob, k, blob.n), out));
+	ASSERT_EQ(0, kwp_open(secret_bytes(&aes), bytes_slice(blob, k, blob.n), out));
 	return secret_bytes(out);
 }
 
