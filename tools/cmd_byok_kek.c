@@ -206,7 +206,7 @@ static int list(struct tool *tool)
 		return code;
 	if (kf_kek_list(tool->context, &keks) < 0)
 		return tool_fail(tool);
-	code = table_new(&tool->ui, "keks", columns, 5, &table) < 0 ? UI_FAILED : UI_OK;
+	code = table_new(&tool->ui, "keks", columns, 5, &table);
 	for (size_t i = 0; code == UI_OK && i < kf_keks_count(keks); i++) {
 		const struct kf_kek *kek = kf_keks_at(keks, i);
 		struct libscols_line *row = table_row(table);

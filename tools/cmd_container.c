@@ -41,9 +41,11 @@ static int print_list(struct tool *tool, const struct kf_containers *containers,
 		{ "CERT", TABLE_BOOL },
 	};
 	struct libscols_table *table = NULL;
+	int code;
 
-	if (table_new(&tool->ui, "containers", columns, 7, &table) < 0)
-		return UI_FAILED;
+	code = table_new(&tool->ui, "containers", columns, 7, &table);
+	if (code != UI_OK)
+		return code;
 	for (size_t i = 0; i < kf_containers_count(containers); i++) {
 		const struct kf_container *c = kf_containers_at(containers, i);
 		uint32_t flags = kf_container_flags(c);

@@ -30,9 +30,11 @@ static int print_readers(struct tool *tool, const struct kf_readers *readers)
 		{ "SERIAL", TABLE_TEXT }, { "ATR", TABLE_TEXT },
 	};
 	struct libscols_table *table = NULL;
+	int code;
 
-	if (table_new(&tool->ui, "readers", columns, 5, &table) < 0)
-		return UI_FAILED;
+	code = table_new(&tool->ui, "readers", columns, 5, &table);
+	if (code != UI_OK)
+		return code;
 	for (size_t i = 0; i < kf_readers_count(readers); i++) {
 		const struct kf_reader *reader = kf_readers_at(readers, i);
 		struct libscols_line *row = table_row(table);

@@ -166,12 +166,11 @@ static int cmd_server_list(int argc, char **argv)
 	if (!dir)
 		return ui_usage(&ui, "--state is missing");
 	r = server_state_open(dir, &state, &e);
-	if (r == 0)
-		r = error_what(&e, table_new(&ui, "cards", list_columns,
-					     sizeof(list_columns) / sizeof(list_columns[0]),
-					     &table), "cannot list the cards");
 	if (r < 0)
 		return ui_fail(&ui, &e);
+	code = table_new(&ui, "cards", list_columns, sizeof(list_columns) / sizeof(list_columns[0]), &table);
+	if (code != UI_OK)
+		return code;
 	r = kf_state_each_card(state, list_row, table, &e);
 	if (r == 0)
 		return table_print(table);

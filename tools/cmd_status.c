@@ -176,9 +176,11 @@ static int print_peers(struct tool *tool, const struct kf_peers *peers)
 	};
 	struct libscols_table *table = NULL;
 	char flags[64];
+	int code;
 
-	if (table_new(&tool->ui, "clients", columns, 11, &table) < 0)
-		return UI_FAILED;
+	code = table_new(&tool->ui, "clients", columns, 11, &table);
+	if (code != UI_OK)
+		return code;
 	for (size_t i = 0; i < kf_peers_count(peers); i++) {
 		const struct kf_peer *peer = kf_peers_at(peers, i);
 		struct libscols_line *row = table_row(table);

@@ -5,6 +5,7 @@
  */
 #include "tools/table.h"
 #include "base/cleanup.h"
+#include "base/error.h"
 
 #include <ctype.h>
 #include <libsmartcols/libsmartcols.h>
@@ -28,24 +29,32 @@ static int add_column(struct libscols_table *table, const struct table_column *c
 					  SCOLS_JSON_STRING);
 }
 
+static int fill(struct libscols_table *table, const char *name, const struct table_column *columns,
+		size_t n, bool json)
+{
+	int r = 0;
+
+	if (scols_table_set_name(table, name) < 0 || scols_table_enable_json(table, json) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add_column(table, &columns[i], json);
+	return r;
+}
+
 int table_new(const struct ui *ui, const char *name, const struct table_column *columns, size_t n,
 	      struct libscols_table **out)
 {
 	struct libscols_table *table = scols_new_table();
-	int r = 0;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = table ? fill(table, name, columns, n, ui->json) : -ENOMEM;
 
-	if (!table)
-		return -ENOMEM;
-	if (scols_table_set_name(table, name) < 0 || scols_table_enable_json(table, ui->json) < 0)
-		r = -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = add_column(table, &columns[i], ui->json);
-	if (r < 0) {
-		scols_unref_table(table);
-		return r;
+	if (r == 0) {
+		*out = table;
+		return UI_OK;
 	}
-	*out = table;
-	return 0;
+	scols_unref_table(table);
+	(void)error_what(&e, r, "cannot list them");
+	return ui_fail(ui, &e);
 }
 
 struct libscols_line *table_row(struct libscols_table *table)

@@ -19,7 +19,7 @@ struct table_column {
 	enum table_kind kind;
 };
 
-/* Return: 0, -ENOMEM. */
+/* Return: UI_OK, or an exit code, with the reason told. */
 int table_new(const struct ui *ui, const char *name, const struct table_column *columns, size_t n,
 	      struct libscols_table **out);
 
