@@ -16,8 +16,11 @@
 #include "format/ossl.h"
 #include "format/pkcs8.h"
 #include "format/wrapped.h"
+#include "libserver/byok/envelope.h"
 
 #include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +257,69 @@ static pid_t start_import(struct rig *rig, const char *type)
 	return rig_spawn(rig, RIG_CLIENT, RIG_PIN, "mail/import.log", "traced", "--socket",
 			 rig_path(rig, "run/broker.sock"), "byok", "import", "mail/key.byok", "--ops", "sign",
 			 "--type", type, "--pin-fd", "{pin}", "-o", "mail/receipt.der", NULL);
+}
+
+/* A blob of @key whose AES key we know, as a .byok file. */
+static void wrap_ourselves(struct fixture_byok *self, EVP_PKEY *key, struct bytes aes)
+{
+	struct rig *rig = &self->rig;
+	uint8_t plain[4096], *at = plain, blob[4096];
+	FILE *f = fopen(rig_path(rig, "mail/kek.pem"), "re");
+	EVP_PKEY *kek = f ? PEM_read_PUBKEY(f, NULL, NULL, NULL) : NULL;
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	struct packer p = pack_begin(blob, sizeof(blob));
+	int n = i2d_PKCS8_PRIV_KEY_INFO(info, &at);
+
+	ASSERT_NOT_NULL(kek);
+	(void)fclose(f);
+	ASSERT_GT(n, 0);
+	ASSERT_EQ(0, oaep_wrap(kek, KF_HASH_SHA1, aes, &p));
+	ASSERT_EQ(0, kwp_wrap(aes, BYTES(plain, (size_t)n), &p));
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(kek);
+	f = fopen(rig_path(rig, "mail/ours.bin"), "we");
+	ASSERT_NOT_NULL(f);
+	ASSERT_EQ(p.n, fwrite(blob, 1, p.n, f));
+	ASSERT_EQ(0, fclose(f));
+	ASSERT_EQ(0, rig_shell("cd '%s' && bin/keyferry byok convert mail/ours.bin --format azure -o mail/ours.byok "
+			       "--hash sha1 --kid \"$(sed -n 's/.*\"name\": \"\\(.*\\)\".*/\\1/p' mail/kek.json)\" "
+			       ">mail/convert.log 2>&1 || { cat mail/convert.log; exit 1; }", rig->dir));
+}
+
+static int import_ours(struct rig *rig, const char *type)
+{
+	rig_client(rig, RIG_PIN, &o, "byok", "import", "mail/ours.byok", "--ops", "sign", "--type", type,
+		   "--pin-fd", "{pin}", NULL);
+	return o.status;
+}
+
+/*
+ * Opened, and not what it was said to be: the card had all of it in memory, and has nothing of it when it
+ * has said no. When it has said yes it has the key and not the AES key.
+ */
+TEST_F_TIMEOUT(byok, byok_44_what_was_refused_leaves_nothing_in_the_card, 120)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+	struct needles *pair = needles_new(), *wrapping = needles_new();
+	struct rig *rig = &self->rig;
+	uint8_t aes[32];
+
+	ASSERT_TRUE(pair && wrapping);
+	ASSERT_EQ(0, key_generate(variant->type, &key));
+	ASSERT_EQ(1, RAND_bytes(aes, sizeof(aes)));
+	needles_add_pair(pair, key);
+	needles_add(wrapping, "AES key", BYTES_OF(aes));
+	wrap_ourselves(self, key, BYTES_OF(aes));
+	rig_start(rig);
+	ASSERT_EQ(1, import_ours(rig, variant->type == KF_KEY_EC_P256 ? "p256k" : "rsa3072"));
+	EXPECT_NOT_NULL(strstr(o.err, "the card does not take it"));
+	expect_clean(pair, rig->reader, "the card", 0);
+	expect_clean(wrapping, rig->reader, "the card", 0);
+	ASSERT_EQ(0, import_ours(rig, variant->to_keyferry));
+	EXPECT_TRUE(process_has(pair, rig->reader));
+	expect_clean(wrapping, rig->reader, "the card", 1);
+	needles_free(pair);
+	needles_free(wrapping);
 }
 
 TEST_F_TIMEOUT(byok, the_key_is_nowhere_but_in_its_module_and_in_the_card, 200)

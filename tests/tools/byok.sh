@@ -368,6 +368,32 @@ what_is_wrapped_is_verified_with_the_kek() {
 	says '^key: *aes256, check value '
 }
 
+# A process that dies leaves a core where it may: it has read the key and waits for the passphrase of it.
+byok_45_a_process_with_a_key_leaves_no_core() {
+	[ "$(cat /proc/sys/kernel/core_pattern)" = core ] || skip "cores go to a program here"
+	echo 'key words' >words
+	openssl pkcs8 -topk8 -in P-256.pem -passout file:words -out sealed.pem
+	mkdir cores
+	/usr/bin/python3 - "$bin/keyferry" <<-'EOF'
+		import os, resource, signal, subprocess, sys, time
+		resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+		def die(argv, fd, ready):
+		    p = subprocess.Popen(argv, pass_fds=[fd], cwd="cores", stdout=subprocess.DEVNULL)
+		    for _ in range(200):
+		        time.sleep(0.05)
+		        if ready(p.pid): break
+		    else: sys.exit("it does not wait")
+		    os.kill(p.pid, signal.SIGQUIT)
+		    return os.WCOREDUMP(os.waitpid(p.pid, 0)[1])
+		r, w = os.pipe()
+		def waits(pid): return "pipe" in open(f"/proc/{pid}/wchan").read() or open(f"/proc/{pid}/syscall").read().split()[:2] == ["0", hex(r)]
+		if not die(["cat", f"/dev/fd/{r}"], r, lambda pid: True): sys.exit(77)
+		here = os.getcwd()
+		argv = [sys.argv[1], "byok", "wrap", "--insecure-unattested", "--kek", here + "/kek2048.pem", "--format", "pkcs11", "--key", here + "/sealed.pem", "-o", here + "/bad", "--passphrase-fd", str(r)]
+		if die(argv, r, waits): sys.exit("it left a core")
+	EOF
+}
+
 the_key_is_nowhere_else() {
 	openssl pkey -in P-256.pem -text -noout | sed -n '/priv:/,/pub:/p' | tr -d ' :\n' |
 		sed 's/priv//; s/pub//; s/^00//' >scalar
@@ -379,7 +405,7 @@ the_key_is_nowhere_else() {
 	done
 }
 
-plan 18
+plan 19
 t every_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t byok_1_each_key_opens_under_each_kek
@@ -397,5 +423,6 @@ t byok_17_18_the_usual_mistakes_are_mended
 t what_stands_behind_a_mark_is_bytes
 t a_blob_changes_its_clothes
 t what_is_wrapped_is_verified_with_the_kek
+t byok_45_a_process_with_a_key_leaves_no_core
 t the_key_is_nowhere_else
 finish

@@ -275,6 +275,36 @@ a_named_hash_goes_all_the_way() {
 	code 0 with_pin import narrow.byok --ops sign --type p256 --named-hashes
 }
 
+# Two at a time and somebody who looks: each gets a container of its own, and nobody gets half a list.
+byok_48_imports_do_not_get_into_each_others_way() {
+	kf container list >before
+	for n in 1 2; do
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "key$n.pem" 2>/dev/null
+		wrap --key "key$n.pem" -o "key$n.byok" >/dev/null
+	done
+	for n in 1 2; do
+		with_pin import "key$n.byok" --ops sign --timeout 60 >"said$n" 2>&1 &
+		eval "import$n=$!"
+	done
+	for _ in 1 2 3 4 5 6; do
+		kf container list >seen
+		[ "$(wc -l <seen)" -ge "$(wc -l <before)" ] || fail "$(cat seen)"
+		byok kek list | grep -q 'first'
+	done
+	# shellcheck disable=SC2154 # by eval
+	wait "$import1" || fail "$(cat said1)"
+	# shellcheck disable=SC2154
+	wait "$import2" || fail "$(cat said2)"
+	for n in 1 2; do
+		grep -q "public key $(hash_of "key$n.pem")\$" "said$n" || fail "$(cat "said$n")"
+		at=$(sed -n 's/^container: *//p' "said$n")
+		kf container show "$at" >shown
+		grep -q "$(hash_of "key$n.pem")" shown || fail "$(cat shown)"
+		echo 123456 | kf container delete "$at" --pin-fd 0
+	done
+	[ "$(sed -n 's/^container: *//p' said1)" != "$(sed -n 's/^container: *//p' said2)" ]
+}
+
 what_is_not_for_this_card_is_refused() {
 	sed 's#keyferry.localhost#elsewhere.localhost#' key.byok >other.byok
 	code 1 with_pin import other.byok --ops sign --type p256
@@ -316,7 +346,7 @@ byok_md_7_runs() {
 	done <lines
 }
 
-plan 13
+plan 14
 t every_command_explains_itself
 t a_kek_is_made_by_the_administrator
 t its_public_key_comes_with_the_cards_word
@@ -327,6 +357,7 @@ t what_proves_nothing_is_refused
 t its_type_follows_from_its_length_where_it_can
 t the_key_that_is_there_goes_if_it_may
 t a_named_hash_goes_all_the_way
+t byok_48_imports_do_not_get_into_each_others_way
 t what_is_not_for_this_card_is_refused
 t a_kek_that_is_gone_opens_nothing
 t byok_md_7_runs
