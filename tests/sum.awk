@@ -26,6 +26,8 @@ function finish(    bad, why) {
 		why = "ended with status " status " although no test failed"
 	else if (status == 0 && p_failed)
 		why = "ended with status 0 although a test failed"
+	else if (first != "" && (p_skipped || plan + 0 == 0))
+		why = "failed, and did not do all of it when it was run once more"
 	if (why == "" && plan + 0 == 0)
 		p_skipped++
 	bad = p_failed + (why != "")
@@ -89,6 +91,10 @@ function finish(    bad, why) {
 
 END {
 	finish()
+	if (programs != listed) {
+		failed++
+		again = again "failed: " listed " programs were to run and " programs + 0 " told of it\n"
+	}
 	if (passed + failed + skipped == 0)
 		print "no test ran"
 	else if (passed + failed == 0)

@@ -143,7 +143,23 @@ without_being_asked_nobody_has_a_second_try() {
 	run 1 "0 passed, 1 failed, 0 skipped" "$dir/once"
 }
 
-plan 19
+# The loader's own words, say, have no end of line.
+no_line_without_an_end_hides_the_next_program() {
+	program noisy "printf 'KTAP version 1\n1..1\nok 1 a\n'; printf x >&2"
+	program dead 'exit 139'
+	run 1 "1 passed, 1 failed, 0 skipped" "$dir/noisy" "$dir/dead"
+	program cut "printf 'KTAP version 1\n1..1\nok 1 a'"
+	run 1 "1 passed, 1 failed, 0 skipped" "$dir/cut" "$dir/dead"
+}
+
+skipping_is_no_second_try() {
+	flaky away
+	sed -i "s/echo 'ok 1 a'/echo 'ok 1 a # SKIP no machine'/" "$dir/away"
+	run 1 "1 passed, 1 failed, 2 skipped" -r "$dir/good" "$dir/away"
+	grep -q 'did not do all of it' "$dir/out"
+}
+
+plan 21
 t a_good_program_is_green
 t sums_go_over_all_programs
 t a_failed_test_is_shown
@@ -163,4 +179,6 @@ t parts_choose_and_leave_out
 t a_second_try_counts_and_the_first_is_told
 t who_fails_twice_has_failed
 t without_being_asked_nobody_has_a_second_try
+t no_line_without_an_end_hides_the_next_program
+t skipping_is_no_second_try
 finish
