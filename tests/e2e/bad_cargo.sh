@@ -5,7 +5,7 @@
 # as they were, no receipt appears, and the good cargo still goes in. KF_FULL=1 flips every bit of
 # item and wrapped key instead of a sample.
 # shellcheck disable=SC2034,SC2154 # for and from stage.sh and bad.sh
-# shellcheck disable=SC2119
+# shellcheck disable=SC2119,SC2317
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 . "$KF_SRC/tests/e2e/bad.sh"
@@ -76,7 +76,8 @@ each_member_that_disagrees_with_the_item_is_named() {
 	before
 	edit mail/cargo mail/bad "d['sid'] = flip(d['sid'], 7)"
 	bad 'its "sid" is not what item 1 says'
-	edit mail/cargo mail/bad "d['method'] = 'ecdh'"
+	edit mail/cargo mail/bad "d['method'] = 'ecdh'
+d['session_key'] = {'algorithm': 'AES-256', 'input': d['session_key']['wrapped']}"
 	bad 'its "method" is not what item 1 says'
 	edit mail/cargo mail/bad "d['sender'] = None"
 	bad 'its "sender" is not what item 1 says'

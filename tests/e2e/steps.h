@@ -87,6 +87,6 @@ static inline struct sockaddr_un steps_address(const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		exit(2);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	return address;
 }

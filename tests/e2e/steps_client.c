@@ -105,7 +105,7 @@ static void make_k1(int pin_fd)
 
 	must(3, kf_card_read(context, &card));
 	steps_report(3, card != NULL, "CardGetProperty(CP_KEY_IMPORT_SUPPORT): kf_card_read()");
-	steps_report(4, kf_card_value(card, KF_CP_KEY_IMPORT) == KF_IMPORT_RSA,
+	steps_report(4, kf_card_value(card, KF_CP_KEY_IMPORT) & KF_IMPORT_RSA,
 		     "the mask has the asymmetric method, CARD_KEY_IMPORT_RSA_KEYEST");
 	kf_card_free(card);
 
