@@ -225,6 +225,18 @@ const char *purpose_name(enum kf_purpose purpose)
 	return number_name(purpose_rows, (int)purpose);
 }
 
+bool function_is_about_pins(enum kf_function function)
+{
+	return function == KF_FUNCTION_CHANGE_AUTHENTICATOR ||
+	       function == KF_FUNCTION_AUTHENTICATE;
+}
+
+bool target_is_valid(uint32_t container)
+{
+	return container < APP_CONTAINERS || container == KF_CONTAINER_PINS ||
+	       container == KF_CONTAINER_BATCH;
+}
+
 const char *method_name(enum kf_method method)
 {
 	return number_name(method_rows, (int)method);

@@ -29,6 +29,7 @@ enum {
 	APP_DATA_MAX = 8192,		/* longest command and response data field */
 	APP_PIN_REF = 0x81,		/* P2 of VERIFY and its siblings */
 	APP_PUK_REF = 0x82,
+	APP_PIN_FIELD = 64,		/* a PIN in a sealed item, padded */
 };
 
 /*
@@ -165,6 +166,12 @@ const char *key_type_group(enum kf_key_type type);
 
 /* Whether a key of @type may have @purpose: RSA SIGN, DECRYPT; EC SIGN, DERIVE; AES CIPHER. */
 bool key_type_suits(enum kf_key_type type, enum kf_purpose purpose);
+
+/* Whether an item of @function is about PINs, and so none of a container. */
+bool function_is_about_pins(enum kf_function function);
+
+/* Whether a statement may have @container for its target. */
+bool target_is_valid(uint32_t container);
 
 /* Whether the card generates keys of @type and takes them from items; the rest comes by UNWRAP alone. */
 bool key_type_is_made(enum kf_key_type type);

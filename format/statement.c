@@ -112,7 +112,7 @@ int statement_parse(struct bytes der, struct statement *out)
 	s.exchange_type = (enum kf_key_type)der_enum(&u);
 	s.purpose = (enum kf_purpose)der_enum(&u);
 	s.origin = (enum kf_origin)der_enum(&u);
-	s.container = (uint32_t)der_uint(&u, APP_CONTAINERS - 1);
+	s.container = (uint32_t)der_uint(&u, UINT8_MAX);
 	take_spki_hash(&u, &s.holds);
 	take_number_list(&u, &s.methods);
 	take_number_list(&u, &s.key_types);
@@ -127,6 +127,8 @@ int statement_parse(struct bytes der, struct statement *out)
 	if (unpack_end(&whole) < 0)
 		return -EBADMSG;
 	if (s.level != KF_LEVEL_CHIP && s.level != KF_LEVEL_VIRTUAL)
+		return -EBADMSG;
+	if (!target_is_valid(s.container))
 		return -EBADMSG;
 	*out = s;
 	return 0;
