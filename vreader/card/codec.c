@@ -13,7 +13,7 @@
 #include "format/shared.h"
 
 enum {
-	CODEC_VERSION = 4,		/* 1 knew no KEKs, 2 only method rsa; otherwise the same */
+	CODEC_VERSION = 5,		/* 1 knew no KEKs, 2 only method rsa, 4 no PINs or batches; otherwise the same */
 	CODEC_SHARED = 4,		/* since then SHARED keys stand at the end */
 	PRESENT = 1,
 };
@@ -261,7 +261,7 @@ static int take_offer(struct unpacker *u, const struct state *state, struct offe
 	unpack_copy(u, offer->hash, sizeof(offer->hash));
 	offer->standing = unpack_u8(u);
 	r = take_offer_key(u, state, offer);
-	offer->target = take_up_to(u, APP_CONTAINERS - 1);
+	offer->target = unpack_u8(u);
 	offer->tries = take_up_to(u, APP_TRIES);
 	offer->method = unpack_u8(u);
 	if (method_confirms((enum kf_method)offer->method)) {
@@ -272,6 +272,8 @@ static int take_offer(struct unpacker *u, const struct state *state, struct offe
 	offer->count = unpack_be16(u);
 	if (!u->bad && r == 0 &&
 	    !key_type_serves(card_key_type(offer->key), (enum kf_method)offer->method))
+		unpack_fail(u);
+	if (!target_is_valid(offer->target))
 		unpack_fail(u);
 	if (offer->next == 0 || offer->next > KF_ITEMS_MAX ||
 	    offer->count > KF_ITEMS_MAX || (offer->count != 0 && offer->next > offer->count))

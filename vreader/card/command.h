@@ -21,7 +21,7 @@ enum data_rule {
 enum pin_rule {
 	PIN_NEVER,
 	PIN_ALWAYS,
-	PIN_BY_KEY,			/* check() sets request.pin_needed from the key's policy */
+	PIN_BY_KEY,			/* check() sets request.pin_needed, from the key's policy or the offer's target */
 };
 
 /**
@@ -57,7 +57,7 @@ struct request {
 		} import;
 		struct {
 			struct item item;
-			struct session *session;
+			const struct session *session;
 		} process;
 		struct session *session;
 		struct bytes stored;
@@ -128,6 +128,11 @@ RUN(change_puk_run);
 RUN(unblock_run);
 /* Return: 0 and the tries given back, a status word, or a negative errno. */
 int puk_prove(struct vcard *card, struct bytes given);
+struct pin_item;
+/* Whether the PIN in a sealed order is right; a try is spent that the order's own commit gives back. */
+int pin_order_prove(struct vcard *card, const struct pin_item *order);
+/* Does it to @next. Return: 0, -ENOMEM. */
+int pin_order_apply(struct state *next, uint32_t target, const struct pin_item *order);
 /* container.c */
 RUN(container_info_run);
 CHECK(get_cert_check);

@@ -18,6 +18,10 @@ static const uint8_t algorithms[] = {
 	ALG_OAEP_SHA1, ALG_OAEP_SHA256, ALG_OAEP_SHA384, ALG_OAEP_SHA512, ALG_ECDH,
 };
 
+static const uint8_t functions[] = {
+	KF_FUNCTION_IMPORT_KEYPAIR, KF_FUNCTION_CHANGE_AUTHENTICATOR, KF_FUNCTION_AUTHENTICATE,
+};
+
 /* A wrong name leaves everything as it was, the selected application included. */
 CHECK(select_check)
 {
@@ -79,6 +83,7 @@ RUN(card_info_run)
 	tlv_put(&p, 0x8f, kek_key_types());
 	tlv_put(&p, 0x90, kek_hashes());
 	tlv_put(&p, 0x91, offer_exchange_types());
+	tlv_put(&p, 0x92, BYTES_OF(functions));
 	if (pack_end(&p) < 0)
 		return SW_INTERNAL;
 	tlv_put(out, 0xe1, pack_done(&p));

@@ -7,6 +7,7 @@
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
+#include "format/pin_item.h"
 #include "format/receipt.h"
 #include "format/seal.h"
 #include "vreader/card/command.h"
@@ -16,13 +17,24 @@
 
 #include <openssl/err.h>
 
-/* Step 1. */
+/*
+ * Step 1. An item about PINs comes to a card whose user has none to give: its sender and the PIN that
+ * is sealed in it stand for that.
+ */
 CHECK(process_check)
 {
+	const struct session *session = session_find(card, request->number);
+	const struct offer *offer;
+
 	if (item_parse(request->data, &request->process.item) < 0)
 		return SW_DATA;
-	request->process.session = session_find(card, request->number);
-	return request->process.session ? SW_OK : SW_NO_OBJECT;
+	if (!session)
+		return SW_NO_OBJECT;
+	request->process.session = session;
+	offer = state_find_offer(card->state, session->sid);
+	request->pin_needed = !function_is_about_pins((enum kf_function)request->p1) ||
+			      (offer && offer->target != KF_CONTAINER_PINS);
+	return SW_OK;
 }
 
 /* Step 4. Where the item claims to stand plays no part: the keys are those of where it must. */
@@ -33,6 +45,30 @@ static bool mac_is_right(const struct item_keys *keys, const struct item *item)
 	if (item_mac(keys, item->body_der, mac) < 0)
 		return false;
 	return bytes_equal_ct(BYTES_OF(mac), item->mac);
+}
+
+/* Step 5, what is about a key. */
+static bool key_fields_are_right(const struct item_body *b)
+{
+	return b->container < APP_CONTAINERS &&
+	       b->pin == (b->policy.pin_needed ? KF_PIN_USER : 0) &&
+	       key_type_is_made(b->key_type) && key_type_suits(b->key_type, b->purpose);
+}
+
+/* Step 5, what is about a PIN; it never comes from somebody unknown [SECURITY section 4]. */
+static bool pin_fields_are_right(const struct item_body *b)
+{
+	return b->container == KF_CONTAINER_PINS && !b->replaces.present &&
+	       (b->pin == KF_PIN_USER || b->pin == KF_PIN_PUK) && b->key_type == KF_KEY_NONE &&
+	       b->purpose == KF_PURPOSE_NONE && !b->policy.pin_needed &&
+	       b->policy.not_after == 0 && b->sender.present;
+}
+
+/* Step 5, container. */
+static bool container_is_offered(const struct offer *offer, const struct item_body *b)
+{
+	return offer->target == KF_CONTAINER_BATCH ? b->container < APP_CONTAINERS
+						   : b->container == offer->target;
 }
 
 /* Step 5, fields. */
@@ -48,9 +84,9 @@ static bool fields_are_right(const struct state *state, const struct offer *offe
 	       (offer->count == 0 || b->count == offer->count) &&
 	       strcmp(b->serial, state->serial) == 0 &&
 	       memcmp(b->exchange, card_key_hash(offer->key), KF_DIGEST_SIZE) == 0 &&
-	       b->container == offer->target &&
-	       b->pin == (b->policy.pin_needed ? KF_PIN_USER : 0) &&
-	       key_type_is_made(b->key_type) && key_type_suits(b->key_type, b->purpose);
+	       container_is_offered(offer, b) &&
+	       (function_is_about_pins(b->function) ? pin_fields_are_right(b)
+						    : key_fields_are_right(b));
 }
 
 /* Step 5, sender. Without injector keys everybody may send, and no one can claim to be someone. */
@@ -70,25 +106,61 @@ static bool sender_is_right(const struct state *state, const struct item *item)
 	return ecdsa_verify(key, item->signed_der, BYTES_NONE, item->signature) == 0;
 }
 
-/* Step 6. Return: 0 and a key that was proved whole, or a negative errno. */
-static int open_key(const struct item_keys *keys, const struct item_body *b, struct card_key **out)
-{
-	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
-	int r = secret_init(&plain, KF_ITEM_MAX);
+/**
+ * struct opened - what was in an item: a key, or an order about PINs
+ * @plain:	@order borrows from it
+ */
+struct opened {
+	struct secret plain;
+	struct card_key *key;
+	struct pin_item order;
+};
 
-	if (r == 0)
-		r = item_decrypt(keys, b->iv, b->ciphertext, &plain);
-	if (r == 0)
-		r = key_plain_decode(secret_bytes(&plain), b->key_type, &pkey);
-	if (r < 0)
-		return r;
-	return card_key_new(pkey, out);
+#define OPENED_INIT ((struct opened){ .plain = SECRET_INIT })
+
+static void opened_deinit(struct opened *opened)
+{
+	opened->key = card_key_unref(opened->key);
+	secret_deinit(&opened->plain);
 }
 
-/* Steps 4 to 6. Return: 0 and the key, or %SW_REFUSED whatever is wrong. */
+/* Step 6. Return: 0 and a key that was proved whole, or a negative errno. */
+static int open_key(const struct item_body *b, struct opened *out)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
+	int r = key_plain_decode(secret_bytes(&out->plain), b->key_type, &pkey);
+
+	return r < 0 ? r : card_key_new(pkey, &out->key);
+}
+
+static int open_order(const struct item_body *b, struct opened *out)
+{
+	bool sets = b->function == KF_FUNCTION_CHANGE_AUTHENTICATOR;
+	int r = pin_item_decode(secret_bytes(&out->plain), &out->order);
+
+	if (r < 0)
+		return r;
+	if (!pin_item_makes_sense(b->function, b->pin, out->order.authenticator) ||
+	    out->order.fresh.n > (sets ? APP_PIN_MAX : 0) ||
+	    out->order.fresh.n < (sets ? APP_PIN_MIN : 0))
+		return -EBADMSG;
+	return 0;
+}
+
+static int open_plain(const struct item_keys *keys, const struct item_body *b, struct opened *out)
+{
+	int r = secret_init(&out->plain, KF_ITEM_MAX);
+
+	if (r == 0)
+		r = item_decrypt(keys, b->iv, b->ciphertext, &out->plain);
+	if (r < 0)
+		return r;
+	return function_is_about_pins(b->function) ? open_order(b, out) : open_key(b, out);
+}
+
+/* Steps 4 to 6. Return: 0 and what was in it, or %SW_REFUSED whatever is wrong. */
 static int open_item(const struct vcard *card, const struct request *request,
-		     const struct offer *offer, struct card_key **out)
+		     const struct offer *offer, struct opened *out)
 {
 	const struct item *item = &request->process.item;
 	struct item_keys keys = ITEM_KEYS_INIT;
@@ -104,7 +176,7 @@ static int open_item(const struct vcard *card, const struct request *request,
 	       mac_is_right(&keys, item) &&
 	       fields_are_right(card->state, offer, &item->body, request->p1) &&
 	       sender_is_right(card->state, item) &&
-	       open_key(&keys, &item->body, out) == 0;
+	       open_plain(&keys, &item->body, out) == 0;
 	item_keys_deinit(&keys);
 	ERR_clear_error();
 	return good ? 0 : SW_REFUSED;
@@ -117,6 +189,15 @@ static bool may_replace(const struct container *container, const struct spki_has
 		return !replaces->present;
 	return replaces->present && !container_is_reserved(container) &&
 	       memcmp(replaces->digest, card_key_hash(container->key), KF_DIGEST_SIZE) == 0;
+}
+
+/* Step 7. Return: 0, or the status word; an order about PINs has spent a try of a PIN then. */
+static int may_be_done(struct vcard *card, const struct item_body *b, const struct opened *opened)
+{
+	if (function_is_about_pins(b->function))
+		return pin_order_prove(card, &opened->order);
+	return may_replace(&card->state->containers[b->container], &b->replaces) ? 0
+										  : SW_CONDITIONS;
 }
 
 /* --- step 8 --- */
@@ -146,8 +227,30 @@ static void advance_offer(struct state *next, struct offer *offer, const struct 
 	offer->tries++;
 }
 
+/* What was done, in the state that is going to be in force. Return: 0, -ENOMEM. */
+static int do_item(struct state *next, const struct item_body *b, const struct opened *opened)
+{
+	if (function_is_about_pins(b->function))
+		return pin_order_apply(next, b->pin, &opened->order);
+	install_key(&next->containers[b->container], opened->key, b);
+	return 0;
+}
+
+/* And in what is volatile: nobody gets in by a PIN that was set for somebody else. */
+static void after_item(struct vcard *card, const struct item_body *b)
+{
+	if (b->function == KF_FUNCTION_AUTHENTICATE)
+		card->pin_verified = true;
+	else if (b->function == KF_FUNCTION_CHANGE_AUTHENTICATOR)
+		card->pin_verified &= b->pin != KF_PIN_USER;
+	else
+		card_forget_selection(card, b->container);
+	if (b->number == b->count)
+		session_destroy_all(card, b->sid);
+}
+
 static int fill_receipt(struct receipt *r, const struct state *next, const struct request *request,
-			const struct card_key *key)
+			struct bytes evidence)
 {
 	const struct item_body *b = &request->process.item.body;
 
@@ -157,13 +260,13 @@ static int fill_receipt(struct receipt *r, const struct state *next, const struc
 		.method = b->method,
 		.container = b->container,
 		.pin = b->pin,
-		.key_type = card_key_type(key),
+		.key_type = b->key_type,
 		.purpose = b->purpose,
 		.policy = b->policy,
 		.sender = b->sender,
 		.result = RECEIPT_INSTALLED,
 		.counter = next->counter,
-		.evidence = card_key_spki(key),
+		.evidence = evidence,
 	};
 	memcpy(r->serial, next->serial, sizeof(r->serial));
 	memcpy(r->sid, b->sid, sizeof(r->sid));
@@ -211,50 +314,58 @@ static int add_receipt(struct state *next, const struct receipt *r, struct packe
 	return receipt_keep(next, &stored, pack_done(&p), out);
 }
 
-static int install(struct vcard *card, const struct request *request, struct card_key *key,
+/* Tells what the state holds now; for a PIN its tries, into @buf. */
+static struct bytes evidence_of(const struct state *next, const struct item_body *b,
+				const struct opened *opened, struct packer *buf)
+{
+	const struct pin *pin = b->pin == KF_PIN_PUK ? &next->puk : &next->pin;
+
+	if (!function_is_about_pins(b->function))
+		return card_key_spki(opened->key);
+	pin_mark_pack(buf, &(struct pin_mark){ b->pin, pin->tries });
+	return pack_done(buf);
+}
+
+static int install(struct vcard *card, const struct request *request, const struct opened *opened,
 		   struct packer *out)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	const struct session *session = request->process.session;
 	const struct item_body *b = &request->process.item.body;
+	uint8_t mark[16];
+	struct packer mp = pack_begin(mark, sizeof(mark));
 	struct receipt receipt;
 	int r = card_begin(card, &next);
 
+	if (r == 0)
+		r = do_item(next, b, opened);
 	if (r < 0)
 		return r;
-	install_key(&next->containers[b->container], key, b);
 	next->counter++;
 	advance_offer(next, state_find_offer(next, session->sid), b);
-	r = fill_receipt(&receipt, next, request, key);
+	r = fill_receipt(&receipt, next, request, evidence_of(next, b, opened, &mp));
 	if (r == 0)
 		r = add_receipt(next, &receipt, out);
 	if (r == 0)
 		r = card_commit(card, &next);
 	if (r != 0)
 		return r;
-	card_forget_selection(card, b->container);
-	if (b->number == b->count)
-		session_destroy_all(card, b->sid);
+	after_item(card, b);
 	return SW_OK;
 }
 
 RUN(process_run)
 {
-	_cleanup_(card_key_unrefp) struct card_key *key = NULL;
+	_cleanup_(opened_deinit) struct opened opened = OPENED_INIT;
 	const struct session *session = request->process.session;
-	const struct offer *offer;
 	int r = offer_spend_try(card, session->sid);	/* steps 2 and 3 */
 
 	if (r != 0)
 		return r;
-	offer = state_find_offer(card->state, session->sid);
-	r = open_item(card, request, offer, &key);
-	if (r != 0)
-		return r;
-	if (!may_replace(&card->state->containers[offer->target],
-			 &request->process.item.body.replaces))
-		return SW_CONDITIONS;
-	return install(card, request, key, out);
+	r = open_item(card, request, state_find_offer(card->state, session->sid), &opened);
+	if (r == 0)
+		r = may_be_done(card, &request->process.item.body, &opened);
+	return r != 0 ? r : install(card, request, &opened, out);
 }
 
 /* --- GET RECEIPT (5.5) --- */

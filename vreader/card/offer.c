@@ -89,6 +89,16 @@ static bool is_no_container(uint8_t number)
 	return number >= APP_CONTAINERS;
 }
 
+/* PINs are set for senders the card knows, and a container must not hold what nothing replaces. */
+static bool target_may_be_offered(const struct state *state, uint8_t target)
+{
+	if (target == KF_CONTAINER_PINS)
+		return state->n_injectors != 0;
+	if (target == KF_CONTAINER_BATCH)
+		return true;		/* each item is judged by what its container holds then */
+	return !container_is_reserved(&state->containers[target]);
+}
+
 CHECK(offer_check)
 {
 	struct unpacker u = unpack_begin(request->data);
@@ -109,20 +119,21 @@ CHECK(offer_check)
 	if (standing && method_is_shared((enum kf_method)request->offer.method))
 		return SW_DATA;
 	if (!method_is_known(card->state, (enum kf_method)request->offer.method) ||
-	    is_no_container(request->offer.target) ||
+	    !target_is_valid(request->offer.target) ||
 	    (standing && is_no_container(request->offer.standing)))
 		return SW_NO_OBJECT;
-	if (container_is_reserved(&card->state->containers[request->offer.target]))
+	if (!target_may_be_offered(card->state, request->offer.target))
 		return SW_CONDITIONS;
 	return standing_check(card, request);
 }
 
-static struct spki_hash hash_of(const struct container *container)
+static struct spki_hash held_by(const struct state *state, uint8_t target)
 {
-	struct spki_hash hash = { .present = container->key != NULL };
+	const struct card_key *key = is_no_container(target) ? NULL : state->containers[target].key;
+	struct spki_hash hash = { .present = key != NULL };
 
-	if (container->key)
-		memcpy(hash.digest, card_key_hash(container->key), sizeof(hash.digest));
+	if (key)
+		memcpy(hash.digest, card_key_hash(key), sizeof(hash.digest));
 	return hash;
 }
 
@@ -151,7 +162,7 @@ static int fill_statement(struct statement *s, const struct state *state,
 		.purpose = KF_PURPOSE_EXCHANGE,
 		.origin = KF_ORIGIN_GENERATED,
 		.container = offer->target,
-		.holds = hash_of(&state->containers[offer->target]),
+		.holds = held_by(state, offer->target),
 	};
 	if (method_is_shared((enum kf_method)offer->method)) {
 		s->purpose = KF_PURPOSE_SHARED;

@@ -3,6 +3,7 @@
  * PIN and PUK (docs/card-application.md 4.4 to 4.6). A try is spent on the disk before the
  * comparison: whoever cuts the power after seeing the answer, or before, has spent it.
  */
+#include "format/pin_item.h"
 #include "vreader/card/command.h"
 #include "vreader/card/tlv.h"
 
@@ -59,6 +60,29 @@ static int pin_replace(struct vcard *card, enum which_pin proof, enum which_pin 
 	if (r < 0)
 		return r;
 	return card_commit(card, &next);
+}
+
+/* An order of a known sender, opened. One that finds too few tries left is refused untried. */
+int pin_order_prove(struct vcard *card, const struct pin_item *order)
+{
+	enum which_pin which = order->authenticator == KF_PIN_PUK ? PUK : USER_PIN;
+	uint32_t tries = pin_of(card->state, which)->tries;
+
+	if (tries == 0)
+		return SW_BLOCKED;
+	if (tries < order->least_tries)
+		return SW_CONDITIONS;
+	return pin_compare(card, which, order->proof);
+}
+
+int pin_order_apply(struct state *next, uint32_t target, const struct pin_item *order)
+{
+	struct pin *proof = order->authenticator == KF_PIN_PUK ? &next->puk : &next->pin;
+
+	proof->tries = proof->max;
+	if (order->fresh.n == 0)
+		return 0;
+	return pin_set(target == KF_PIN_PUK ? &next->puk : &next->pin, order->fresh);
 }
 
 int puk_prove(struct vcard *card, struct bytes given)

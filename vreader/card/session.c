@@ -70,6 +70,7 @@ CHECK(import_check)
 		return SW_REFUSED;
 	if (request->import.input.n != input_size(offer))
 		return SW_DATA;
+	request->pin_needed = offer->target != KF_CONTAINER_PINS;
 	request->import.session = session_free_one(card);
 	return request->import.session ? SW_OK : SW_FULL;
 }

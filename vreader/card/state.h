@@ -70,7 +70,7 @@ struct container {
  * @hash:	H, SHA-256 of the statement
  * @key:	the EXCHANGE key; shared with its container if it is a standing one
  * @standing:	that container, or %STATE_NO_CONTAINER: the key lives and dies with the offer
- * @target:	container the items go to
+ * @target:	container the items go to, %KF_CONTAINER_BATCH or %KF_CONTAINER_PINS
  * @tries:	left
  * @method:	enum kf_method, the only one the items may use
  * @opened:	of a method that confirms: the server has, once, and @opening is the SHA-256 of how;
@@ -119,7 +119,7 @@ struct state {
 	size_t n_offers;
 	struct stored_receipt receipts[APP_RECEIPTS_MAX];
 	size_t n_receipts;
-	uint32_t counter;		/* keys ever installed from items and by UNWRAP */
+	uint32_t counter;		/* items ever done, and keys installed by UNWRAP */
 };
 
 /* Empty: no keys, no PINs; only good to be filled. Return: 0 or -ENOMEM. */

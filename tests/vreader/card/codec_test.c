@@ -103,8 +103,8 @@ TEST_F(full, a_kek_and_an_aes_key_come_back_whole)
 	EXPECT_EQ(24u, card_key_private(state->containers[14].key).n);
 }
 
-/* Version 1 had no KEKs and else the same form. */
-TEST_F(full, a_card_of_version_1_is_read)
+/* Version 1 had no KEKs, version 2 no offers for PINs, and else they had the same form. */
+TEST_F(full, a_card_of_an_older_version_is_read)
 {
 	_cleanup_(state_freep) struct state *state = NULL;
 
@@ -114,6 +114,9 @@ TEST_F(full, a_card_of_version_1_is_read)
 	(void)memory_of(&self->tray);
 	self->tray.blob_len -= STATE_SHARED * 2;	/* two empty fields at the end */
 	self->tray.blob[5] = 1;
+	EXPECT_EQ(0, state_decode(blob(self), &state));
+	state = state_free(state);
+	self->tray.blob[5] = 2;
 	EXPECT_EQ(0, state_decode(blob(self), &state));
 	self->tray.blob[5] = 0;
 	EXPECT_EQ(-EPROTONOSUPPORT, state_decode(blob(self), &(struct state *){ NULL }));

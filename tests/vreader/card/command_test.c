@@ -517,6 +517,8 @@ TEST(every_command_that_names_a_key_is_tried)
 		/* by sid: the key is the offer's, which only OFFER can make */
 		"import session, rsa", "import session, ecdh", "import session, shared",
 		"import session, derived", "get receipt", "destroy session", "list pending",
+		/* about PINs, whatever is in the containers */
+		"process, set pin", "process, log in",
 	};
 	size_t n;
 	const struct command_rule *rules = command_rules(&n);

@@ -415,6 +415,56 @@ TEST_F(card, items_of_a_batch_go_in_order)
 	EXPECT_EQ(3u, self->tray.card->state->n_receipts);
 }
 
+/* Each item of a batch names its own container, and what it replaces there. */
+TEST_F(card, a_batch_goes_where_its_items_say)
+{
+	static struct sealing s;
+
+	sealing_offer(&s, &self->tray, KF_CONTAINER_BATCH, 0xff);
+	EXPECT_EQ((uint32_t)KF_CONTAINER_BATCH, s.statement.container);
+	EXPECT_FALSE(s.statement.holds.present);
+	ASSERT_EQ(SW_OK, sealing_import(&s, &self->tray));
+	for (uint32_t number = 1; number <= 3; number++) {
+		sealing_take_key(&s, TRAY_P256, KF_PURPOSE_SIGN);
+		s.body.number = number;
+		s.body.count = 3;
+		s.body.container = 15 - number;
+		sealing_seal(&s);
+		ASSERT_EQ(SW_OK, sealing_process(&s, &self->tray));
+		EXPECT_NOT_NULL(self->tray.card->state->containers[15 - number].key);
+	}
+	EXPECT_NULL(state_find_offer(self->tray.card->state, s.statement.sid));
+	sealing_deinit(&s);
+}
+
+TEST_F(card, a_batch_goes_nowhere_else_and_over_nothing)
+{
+	static struct sealing s;
+
+	sealing_offer(&s, &self->tray, KF_CONTAINER_BATCH, 0xff);
+	ASSERT_EQ(SW_OK, sealing_import(&s, &self->tray));
+	for (uint32_t container = APP_CONTAINERS; container <= UINT8_MAX; container++) {
+		if (container % 16 && container < KF_CONTAINER_BATCH)
+			continue;
+		sealing_take_key(&s, TRAY_P256, KF_PURPOSE_SIGN);
+		s.body.container = container;
+		sealing_seal(&s);
+		EXPECT_TRUE(sealing_process(&s, &self->tray) == SW_REFUSED);
+		state_find_offer(self->tray.card->state, s.statement.sid)->tries = APP_TRIES;
+	}
+	tray_put_key(&self->tray, 7, TRAY_P521, KF_PURPOSE_SIGN, KF_ORIGIN_GENERATED, 0);
+	tray_put_key(&self->tray, 8, TRAY_RSA, KF_PURPOSE_EXCHANGE, KF_ORIGIN_GENERATED, 0);
+	for (uint32_t container = 7; container <= 8; container++) {
+		sealing_take_key(&s, TRAY_P256, KF_PURPOSE_SIGN);
+		s.body.container = container;
+		s.body.replaces.present = container == 8;
+		ASSERT_EQ(0, sha256(tray_spki(TRAY_RSA), s.body.replaces.digest));
+		sealing_seal(&s);
+		EXPECT_EQ(SW_CONDITIONS, sealing_process(&s, &self->tray));
+	}
+	sealing_deinit(&s);
+}
+
 TEST_F(card, a_long_batch_does_not_run_out_of_tries)
 {
 	for (uint32_t number = 1; number <= 12; number++) {

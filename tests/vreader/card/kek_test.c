@@ -263,5 +263,6 @@ TEST_F(card, the_card_says_what_its_keks_can_be)
 	EXPECT_BYTES_EQ(kek_key_types(), tlv_take(&info, 0x8f));
 	EXPECT_BYTES_EQ(kek_hashes(), tlv_take(&info, 0x90));
 	(void)tlv_take(&info, 0x91);
+	(void)tlv_take(&info, 0x92);
 	EXPECT_EQ(0, unpack_end(&info));
 }

@@ -83,6 +83,7 @@ TEST_F(card, card_information_is_as_the_page_lists_it)
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\6\x08\x09\x0a\x0d", 10), tlv_take(&e1, 0x8f));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4", 4), tlv_take(&e1, 0x90));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\7", 6), tlv_take(&e1, 0x91));
+	EXPECT_BYTES_EQ(BYTES("\1\2\3", 3), tlv_take(&e1, 0x92));
 	EXPECT_EQ(0, unpack_end(&e1));
 }
 

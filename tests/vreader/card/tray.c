@@ -5,6 +5,7 @@
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
+#include "format/pin_item.h"
 #include "tests/harness.h"
 #include "tests/vreader/card/prepared_keys.h"
 #include "vreader/card/kek.h"
@@ -439,6 +440,20 @@ void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose pu
 	ASSERT_EQ(0, key_plain_encode(tray_key(which), &s->plain));
 }
 
+void sealing_take_order(struct sealing *s, enum kf_function function, uint32_t target,
+			const struct pin_item *order)
+{
+	struct item_body *b = &s->body;
+
+	sealing_take_key(s, TRAY_P256, KF_PURPOSE_SIGN);
+	b->function = function;
+	b->pin = target;
+	b->key_type = KF_KEY_NONE;
+	b->purpose = KF_PURPOSE_NONE;
+	b->policy = (struct key_policy){ 0 };
+	ASSERT_EQ(0, pin_item_encode(order, &s->plain));
+}
+
 uint16_t sealing_import(struct sealing *s, struct tray *tray)
 {
 	uint8_t wrapped[512], buf[600];
@@ -492,6 +507,12 @@ void sealing_seal(struct sealing *s)
 uint16_t sealing_process(struct sealing *s, struct tray *tray)
 {
 	return tray_send(tray, 0x80, INS_PROCESS, 0x0100 | s->session, BYTES(s->item, s->item_len));
+}
+
+uint16_t sealing_process_as(struct sealing *s, struct tray *tray, enum kf_function function)
+{
+	return tray_send(tray, 0x80, INS_PROCESS, (unsigned int)function << 8 | s->session,
+			 BYTES(s->item, s->item_len));
 }
 
 uint16_t sealing_inject(struct tray *tray, uint8_t target, enum tray_key which,

@@ -125,11 +125,16 @@ void sealing_agree(struct sealing *s, enum tray_key which);
 void sealing_deinit(struct sealing *s);
 /* Sets body and plain for one key. */
 void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose purpose);
+struct pin_item;
+/* Sets body and plain for an order about PINs. */
+void sealing_take_order(struct sealing *s, enum kf_function function, uint32_t target,
+			const struct pin_item *order);
 /* Wraps S1 for the card, or as its method says, and imports it; PIN verified before. Return: status word. */
 uint16_t sealing_import(struct sealing *s, struct tray *tray);
 /* Seals body and plain into s->item. */
 void sealing_seal(struct sealing *s);
 uint16_t sealing_process(struct sealing *s, struct tray *tray);
+uint16_t sealing_process_as(struct sealing *s, struct tray *tray, enum kf_function function);
 /* All of it: key @which into @target, signed if the card wants it. Return: status word. */
 uint16_t sealing_inject(struct tray *tray, uint8_t target, enum tray_key which,
 			enum kf_purpose purpose);
