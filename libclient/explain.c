@@ -74,6 +74,21 @@ static const struct explanation by_reason[] = {
 	{ KF_REASON_BYOK_REFUSED, "the card does not take it: made for another KEK or hash, changed on the "
 	  "way, or not the key it is said to be", "the card, which does not say which of these",
 	  "look at the blob with keyferry byok inspect, and have it wrapped again" },
+	{ KF_REASON_RELAY_PLAIN, "a plain command (INS %u) that neither is protected nor sets up a channel", POLICY,
+	  "have the server protect it; only it and the card may know what is relayed" },
+	{ KF_REASON_RELAY_NUMBER, "it is not the next APDU; number %u is", "numbers have no gap",
+	  "get the list again from the server; the relay is as it was" },
+	{ KF_REASON_RELAY_COUNT, "there are more APDUs than the %u that were announced", "the relay's count",
+	  "have the server announce as many as it sends" },
+	{ KF_REASON_RELAY_HELD, "a relay runs, and nothing but it reaches the card", BROKER,
+	  "end the relay first" },
+	{ KF_REASON_RELAY_UID, "this user has a relay already", POLICY,
+	  "wait until it ends; keyferry clients shows it" },
+	{ KF_REASON_RELAY_OVER, "there is no relay, or it has ended and the card was reset", BROKER,
+	  "begin anew, with a list made for that" },
+	{ KF_REASON_PIN_LEAST, "fewer tries of the PIN are left than the sender asks for, so none was spent",
+	  "the least-tries value in the sealed order", "tell the help desk how many tries are left (keyferry "
+	  "card show), and have an order sealed for that, or for the PUK" },
 	{ KF_REASON_TAG, "the tag does not fit: encrypted by another key, or text, IV, tag or additional "
 	  "data were changed", "the card, which does not say which of these and tells nothing of the text",
 	  "decrypt with the key and the additional data that encrypted it, or get the text again" },
@@ -200,6 +215,7 @@ static const char *right_name(uint32_t right)
 {
 	static const char *const names[] = {
 		"look", "use", "inject", "create", "delete", "admin", "raw", "relay", "init", "kek",
+		"pin",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

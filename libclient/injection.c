@@ -32,6 +32,7 @@ struct item {
 /**
  * struct kf_injection - see keyferry.h
  * @n:		items added; item number i is items[i - 1]
+ * @tell:	called behind each item that is in the card, or NULL
  */
 struct kf_injection {
 	char serial[SERIAL_TEXT_SIZE];
@@ -40,6 +41,8 @@ struct kf_injection {
 	uint8_t *wrapped;
 	size_t wrapped_len;
 	size_t n;
+	void (*tell)(void *arg, uint32_t number);
+	void *tell_arg;
 	struct item items[KF_ITEMS_MAX];
 };
 
@@ -260,9 +263,12 @@ static int install_missing(struct kf_injection *injection, struct kf_context *co
 	if (r == 0)
 		r = kf_session_import(context, injection->sid, injection->method,
 				      injection->wrapped, injection->wrapped_len, key);
-	for (size_t i = 0; r == 0 && i < injection->n; i++)
+	for (size_t i = 0; r == 0 && i < injection->n; i++) {
 		if (!injection->items[i].receipt)
 			r = install(injection, context, *key, i, &injection->items[i]);
+		if (r == 0 && injection->tell)
+			injection->tell(injection->tell_arg, (uint32_t)i + 1);
+	}
 	return r;
 }
 
@@ -296,6 +302,15 @@ KF_EXPORT int kf_injection_run(struct kf_injection *injection, struct kf_context
 		return 0;
 	}
 	return r;
+}
+
+KF_EXPORT void kf_injection_on_item(struct kf_injection *injection,
+				    void (*tell)(void *arg, uint32_t number), void *arg)
+{
+	if (!injection)
+		return;
+	injection->tell = tell;
+	injection->tell_arg = arg;
 }
 
 KF_EXPORT size_t kf_injection_count(const struct kf_injection *injection)

@@ -117,6 +117,14 @@ static const struct shape shapes[] = {
 	SHAPE(KF_TXN_END, kf_txn_end, reserved, FLAGS(kf_txn_end, flags, KF_TXN_RESET),
 	      RES(kf_txn_end, reserved)),
 
+	SHAPE(KF_RELAY_BEGIN, kf_relay_begin, name, FLAGS(kf_relay_begin, flags, 0),
+	      RES(kf_relay_begin, reserved), STR_IN(kf_relay_begin, name)),
+	SHAPE(KF_RELAY_APDU, kf_relay_apdu, response,
+	      FLAGS(kf_relay_apdu, flags, 0), IN(kf_relay_apdu, command),
+	      OUT(kf_relay_apdu, response)),
+	SHAPE(KF_RELAY_END, kf_relay_end, reserved, FLAGS(kf_relay_end, flags, 0),
+	      RES(kf_relay_end, reserved)),
+
 	SHAPE(KF_DRV_HELLO, kf_drv_hello, driver_version,
 	      STR_OUT(kf_drv_hello, product_name), STR_OUT(kf_drv_hello, driver_version)),
 	SHAPE(KF_DRV_DROP, kf_drv_drop, slot, FLAGS(kf_drv_drop, flags, 0)),

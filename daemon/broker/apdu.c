@@ -29,3 +29,54 @@ int apdu_screen(struct bytes apdu, uint8_t *ins)
 			return -EACCES;
 	return 0;
 }
+
+/*
+ * Secure messaging by its class bits [7816-4 class byte]: 4 and 3 in the first range, interindustry
+ * or not, where GlobalPlatform has its own, too; 6 in the further one.
+ */
+static bool is_protected(uint8_t cla)
+{
+	return (cla & 0x40) ? (cla & 0x20) != 0 : (cla & 0x0c) != 0;
+}
+
+/* Selects, asks, proves who one is, or carries what was sealed for the card: gives no order by itself. */
+static bool is_set_up(uint8_t cla, uint8_t ins, uint16_t p1p2)
+{
+	static const uint8_t interindustry[] = {
+		0x22,		/* [7816-4 MANAGE SECURITY ENVIRONMENT] */
+		0x82, 0x88,	/* [7816-4 EXTERNAL or MUTUAL, INTERNAL AUTHENTICATE] */
+		0x84,		/* [7816-4 GET CHALLENGE] */
+		0x86, 0x87,	/* [7816-4 GENERAL AUTHENTICATE] */
+		0xa4,		/* [7816-4 SELECT] */
+		0xc0,		/* [7816-4 GET RESPONSE] */
+		0xca, 0xcb,	/* [7816-4 GET DATA] */
+	};
+	static const uint8_t proprietary[] = {
+		0x50,		/* [GlobalPlatform INITIALIZE UPDATE], [card-application OFFER] */
+		0x52, 0x54, 0x56, 0x58, 0x5c,	/* [card-application 5] session, item, receipt */
+		0x82, 0x88,	/* [GlobalPlatform EXTERNAL, INTERNAL AUTHENTICATE] */
+		0xca,		/* [GlobalPlatform GET DATA] */
+	};
+	bool own = cla & 0x80;
+	const uint8_t *set = own ? proprietary : interindustry;
+	size_t n = own ? sizeof(proprietary) : sizeof(interindustry);
+
+	if (!own && ins == 0x2a)	/* [7816-8 VERIFY CERTIFICATE] alone of its family */
+		return p1p2 == 0x00ae || p1p2 == 0x00be;
+	return memchr(set, ins, n) != NULL;
+}
+
+int apdu_screen_relay(struct bytes apdu, uint8_t *ins)
+{
+	struct unpacker u = unpack_begin(apdu);
+	uint8_t cla = unpack_u8(&u);
+	uint16_t p1p2;
+
+	*ins = unpack_u8(&u);
+	p1p2 = unpack_be16(&u);
+	if (u.bad || apdu.n > APDU_MAX)
+		return -EINVAL;
+	if (cla == 0xff)
+		return -EACCES;
+	return is_protected(cla) || is_set_up(cla, *ins, p1p2) ? 0 : -EACCES;
+}

@@ -91,6 +91,91 @@ static void turn_txn_end(struct reader *reader, struct job *job)
 	job_answer(job, &reply);
 }
 
+/* SECURITY section 7, Relay: one per uid. */
+static bool has_relay(const struct broker *broker, const struct user *user)
+{
+	const struct reader *reader;
+
+	list_each(reader, &broker->readers, link_broker)
+		if (txn_is_relay(&reader->txn) && reader->txn.holder->client->user == user)
+			return true;
+	return false;
+}
+
+static void turn_relay_begin(struct reader *reader, struct job *job)
+{
+	const struct kf_relay_begin *ask = packet_read(&job->request);
+	struct packet reply = packet_reply(&job->request, 0);
+	int r;
+
+	if (has_relay(reader->broker, job->client->user)) {
+		job_fail(job, -EDQUOT, KF_REASON_RELAY_UID, 0);
+		return;
+	}
+	r = txn_begin_relay(reader, job->context, ask->hold_ms, ask->count, ask->name);
+	if (r < 0) {
+		job_fail(job, r, KF_REASON_NONE, 0);
+		return;
+	}
+	((struct kf_relay_begin *)packet_body(&reply))->context = job->context->handle;
+	job_answer(job, &reply);
+}
+
+static void turn_relay_end(struct reader *reader, struct job *job)
+{
+	struct packet reply = packet_reply(&job->request, 0);
+	uint16_t reason = KF_REASON_RELAY_OVER;
+	int r = -EPROTO;
+
+	if (txn_is_relay(&reader->txn) || job->context->txn_expired)
+		r = txn_end(reader, job->context, &reason);
+	if (r < 0) {
+		job_fail(job, r, reason, 0);
+		return;
+	}
+	((struct kf_relay_end *)packet_body(&reply))->context = job->context->handle;
+	job_answer(job, &reply);
+}
+
+static bool is_of_relay(uint32_t nr)
+{
+	return nr == KF_RELAY_BEGIN || nr == KF_RELAY_APDU || nr == KF_RELAY_END;
+}
+
+/* What the broker answers itself, refusals included. Return: whether that is all there is to it. */
+static bool turn_is_done_here(struct reader *reader, struct job *job)
+{
+	const struct kf_relay_apdu *apdu = packet_read(&job->request);
+	uint16_t reason = 0;
+	uint32_t detail = 0;
+
+	if (txn_is_relay(&reader->txn) && !is_of_relay(nr_of(job))) {
+		job_fail(job, -EPROTO, KF_REASON_RELAY_HELD, 0);
+		return true;
+	}
+	switch (nr_of(job)) {
+	case KF_TXN_BEGIN:
+		turn_txn_begin(reader, job);
+		return true;
+	case KF_TXN_END:
+		turn_txn_end(reader, job);
+		return true;
+	case KF_RELAY_BEGIN:
+		turn_relay_begin(reader, job);
+		return true;
+	case KF_RELAY_END:
+		turn_relay_end(reader, job);
+		return true;
+	case KF_RELAY_APDU:
+		if (txn_relay(reader, job->context, apdu->number, &reason, &detail) == 0)
+			return false;
+		job_fail(job, -EPROTO, reason, detail);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void turn_start(struct reader *reader, struct job *job)
 {
 	bool foreign = security_is_foreign(&reader->security, job->context);
@@ -113,11 +198,7 @@ void card_kick(struct reader *reader)
 			return;
 		job = list_entry(queued, struct job, queued);
 		job_take(job);
-		if (nr_of(job) == KF_TXN_BEGIN)
-			turn_txn_begin(reader, job);
-		else if (nr_of(job) == KF_TXN_END)
-			turn_txn_end(reader, job);
-		else
+		if (!turn_is_done_here(reader, job))
 			turn_start(reader, job);
 	}
 }
@@ -158,7 +239,7 @@ static bool leaves_state(uint32_t nr)
 {
 	return nr == KF_PIN_VERIFY || nr == KF_PIN_CHANGE || nr == KF_PIN_UNBLOCK ||
 	       nr == KF_PIN_PAD_VERIFY || nr == KF_PIN_PAD_CHANGE ||
-	       nr == KF_APDU || nr == KF_PROCESS;
+	       nr == KF_APDU || nr == KF_RELAY_APDU || nr == KF_PROCESS;
 }
 
 /* The request in the driver's terms: its own numbers and slots instead of handles. */
@@ -270,6 +351,36 @@ static void pin_was_right(struct reader *reader, struct context *context, uint32
 	context->pin_lost = false;
 }
 
+/* The first failure ends it [DESIGN section 6], and the card is reset before anybody's turn. */
+static void relay_over(struct reader *reader, const struct job *job)
+{
+	if (job->context && txn_is_relay(&reader->txn))
+		txn_abandon(reader, job->context);
+}
+
+static void relay_was_answered(struct reader *reader, struct job *job, struct kf_relay_apdu *said)
+{
+	const struct kf_relay_apdu *ask = packet_read(&job->request);
+
+	said->number = ask->number;
+	said->flags = 0;
+	if (((said->sw ^ ask->expect) & ask->mask) == 0)
+		return;
+	said->flags = KF_RELAY_ENDED;
+	relay_over(reader, job);
+}
+
+/* An order about PINs leaves the card logged in, or out where it was in. */
+static void pins_were_touched(struct reader *reader, struct job *job)
+{
+	const struct kf_process *process = packet_read(&job->request);
+
+	if (process->function == KF_FUNCTION_AUTHENTICATE)
+		pin_was_right(reader, job->context, KF_PIN_USER);
+	else if (process->function == KF_FUNCTION_CHANGE_AUTHENTICATOR && job->context)
+		job->context->pins = 0;
+}
+
 /* For the card to be rid of, when there is nobody it could belong to. */
 static void bury_session_key(struct reader *reader, uint64_t ref)
 {
@@ -300,7 +411,8 @@ static int take_session_key(struct reader *reader, struct context *context,
 		return -ESTALE;
 	}
 	/* Only now is it known which container the sid is for. */
-	if (!client_may(context->client, reader, KF_RIGHT_INJECT, import->target)) {
+	if (!client_may(context->client, reader, request_right_to_inject(import->target),
+			import->target)) {
 		bury_session_key(reader, import->key);
 		return -EACCES;
 	}
@@ -362,6 +474,12 @@ static int translate(struct reader *reader, struct job *job, const struct packet
 		return 0;
 	case KF_SESSION_IMPORT:
 		return take_session_key(reader, context, body);
+	case KF_RELAY_APDU:
+		relay_was_answered(reader, job, body);
+		return 0;
+	case KF_PROCESS:
+		pins_were_touched(reader, job);
+		return 0;
 	case KF_KEY_DESTROY:
 		key_was_destroyed(reader, job);
 		return 0;
@@ -391,6 +509,8 @@ static void turn_failed(struct reader *reader, const struct packet *reply)
 	out.header.sw = reply->header.sw;
 	out.header.reason = reply->header.reason;
 	out.header.detail = reply->header.detail;
+	if (nr_of(job) == KF_RELAY_APDU)
+		relay_over(reader, job);
 	if (result == -EKEYREJECTED || outcome_unknown(result, reply->header.reason))
 		job->pin_charged = false;	/* spent, not given back */
 	if (context && context->pin_lost && result == -EPERM &&
@@ -402,6 +522,14 @@ static void turn_failed(struct reader *reader, const struct packet *reply)
 	    reader->security.owner == context && nr_of(job) != KF_KEK_CREATE && nr_of(job) != KF_KEK_SET)
 		context->pins = 0;
 	job_answer(job, &out);
+}
+
+/* The session that was made is not for who asked: whether a key's or PINs', its target tells. */
+static uint32_t right_missing(const struct packet *reply)
+{
+	const struct kf_session_import *import = packet_read(reply);
+
+	return request_right_to_inject(import->target);
 }
 
 static void turn_done(struct reader *reader, const struct packet *reply)
@@ -418,7 +546,7 @@ static void turn_done(struct reader *reader, const struct packet *reply)
 	memcpy(packet_body(&out), packet_read(&job->request), sizeof(uint64_t));
 	r = translate(reader, job, reply, &out);
 	if (r == -EACCES)
-		job_fail(job, r, KF_REASON_RIGHT_HERE, KF_RIGHT_INJECT);
+		job_fail(job, r, KF_REASON_RIGHT_HERE, right_missing(reply));
 	else if (r < 0)
 		job_fail(job, r, r == -EDQUOT ? KF_REASON_QUOTA_KEYS : KF_REASON_NONE,
 			 r == -EDQUOT ? reader->broker->quota.limit[QUOTA_KEYS] : 0);

@@ -18,6 +18,10 @@
 
 #define REQUEST(nr, handle_, right_, handler_) \
 	{ .request = (nr), .handle = (handle_), .right = (right_), .handler = (handler_) }
+/* One that serves orders about PINs, too, for who has the right to carry those. */
+#define REQUEST_OR_PIN(nr, handle_, handler_) \
+	{ .request = (nr), .handle = (handle_), .right = KF_RIGHT_INJECT, \
+	  .pin_right = KF_RIGHT_PIN, .handler = (handler_) }
 /* One that names a container, in @field_ of its struct. */
 #define REQUEST_TO(nr, handle_, right_, handler_, struct_, field_) \
 	{ .request = (nr), .handle = (handle_), .right = (right_), .handler = (handler_), \
@@ -64,14 +68,15 @@ static const struct request_rule request_rules[] = {
 		   kf_agree, container),
 	REQUEST_TO(KF_CIPHER,           HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card,
 		   kf_cipher, container),
-	REQUEST_TO(KF_OFFER,            HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_offer,
-		   kf_offer, container),
-	REQUEST(KF_SESSION_IMPORT,   HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_card),
-	REQUEST(KF_KEY_PROP_GET,     HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
-	REQUEST(KF_KEY_PROP_SET,     HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
-	REQUEST(KF_PROCESS,          HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
-	REQUEST(KF_KEY_DESTROY,      HANDLE_KEY,      KF_RIGHT_INJECT,     on_card),
-	REQUEST(KF_RECEIPT_GET,      HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_card),
+	{ .request = KF_OFFER, .handle = HANDLE_CONTEXT, .right = KF_RIGHT_INJECT,
+	  .pin_right = KF_RIGHT_PIN, .container = offsetof(struct kf_offer, container),
+	  .handler = on_offer },
+	REQUEST_OR_PIN(KF_SESSION_IMPORT, HANDLE_CONTEXT,                    on_card),
+	REQUEST_OR_PIN(KF_KEY_PROP_GET,   HANDLE_KEY,                        on_card),
+	REQUEST_OR_PIN(KF_KEY_PROP_SET,   HANDLE_KEY,                        on_card),
+	REQUEST_OR_PIN(KF_PROCESS,        HANDLE_KEY,                        on_card),
+	REQUEST_OR_PIN(KF_KEY_DESTROY,    HANDLE_KEY,                        on_card),
+	REQUEST_OR_PIN(KF_RECEIPT_GET,    HANDLE_CONTEXT,                    on_card),
 	REQUEST_TO(KF_KEK_CREATE,       HANDLE_CONTEXT,  KF_RIGHT_KEK,        on_puk,
 		   kf_kek_create, container),
 	REQUEST(KF_KEK_LIST,         HANDLE_CONTEXT,  KF_RIGHT_LOOK,       on_card),
@@ -82,6 +87,9 @@ static const struct request_rule request_rules[] = {
 	REQUEST_TO(KF_BYOK_IMPORT,      HANDLE_CONTEXT,  KF_RIGHT_INJECT,     on_byok,
 		   kf_byok_import, container),
 	REQUEST(KF_APDU,             HANDLE_CONTEXT,  KF_RIGHT_RAW,        on_apdu),
+	REQUEST(KF_RELAY_BEGIN,      HANDLE_CONTEXT,  KF_RIGHT_RELAY,      on_relay_begin),
+	REQUEST(KF_RELAY_APDU,       HANDLE_CONTEXT,  KF_RIGHT_RELAY,      on_relay_apdu),
+	REQUEST(KF_RELAY_END,        HANDLE_CONTEXT,  KF_RIGHT_RELAY,      on_card),
 	REQUEST(KF_TXN_BEGIN,        HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
 	REQUEST(KF_TXN_END,          HANDLE_CONTEXT,  KF_RIGHT_USE,        on_card),
 };
@@ -100,27 +108,6 @@ const struct request_rule *request_at(size_t i)
 	return i < sizeof(request_rules) / sizeof(request_rules[0]) ? &request_rules[i] : NULL;
 }
 
-static int check_rights(struct call *call, const struct request_rule *rule)
-{
-	uint32_t missing = rule->right & ~call->client->rights;
-
-	if (call->client->rights == 0) {
-		call->reason = KF_REASON_NO_RULE;
-		return -EACCES;
-	}
-	return missing ? call_refuse(call, KF_REASON_RIGHT, missing) : 0;
-}
-
-int call_refuse(struct call *call, enum kf_reason reason, uint32_t right)
-{
-	call->reason = (uint16_t)reason;
-	call->detail = right;
-	log_provoked(&call->broker->log, "client=%u uid=%u: %s refused, right 0x%x missing%s",
-		     call->client->number, call->client->uid, call->request->shape->name, right,
-		     reason == KF_REASON_RIGHT_HERE ? " for this reader or container" : "");
-	return -EACCES;
-}
-
 /* A session key is for the container its offer was for, whoever made that offer. */
 static uint32_t container_of_call(const struct call *call, const struct request_rule *rule)
 {
@@ -135,15 +122,71 @@ static uint32_t container_of_call(const struct call *call, const struct request_
 	return container;
 }
 
+/* What is said to be missing: the more fitting of the two, if the request tells. */
+static uint32_t right_wanted(const struct call *call, const struct request_rule *rule)
+{
+	bool pins = rule->pin_right && rule->container &&
+		    container_of_call(call, rule) == KF_CONTAINER_PINS;
+
+	return pins ? rule->pin_right : rule->right;
+}
+
+static int check_rights(struct call *call, const struct request_rule *rule)
+{
+	uint32_t missing = right_wanted(call, rule) & ~call->client->rights;
+
+	if (call->client->rights == 0) {
+		call->reason = KF_REASON_NO_RULE;
+		return -EACCES;
+	}
+	/* Which of the two it takes is seen when it is known what it is about. */
+	if (rule->pin_right & call->client->rights)
+		return 0;
+	return missing ? call_refuse(call, KF_REASON_RIGHT, missing) : 0;
+}
+
+int call_refuse(struct call *call, enum kf_reason reason, uint32_t right)
+{
+	call->reason = (uint16_t)reason;
+	call->detail = right;
+	log_provoked(&call->broker->log, "client=%u uid=%u: %s refused, right 0x%x missing%s",
+		     call->client->number, call->client->uid, call->request->shape->name, right,
+		     reason == KF_REASON_RIGHT_HERE ? " for this reader or container" : "");
+	return -EACCES;
+}
+
+uint32_t request_right_to_inject(uint32_t target)
+{
+	return target == KF_CONTAINER_PINS ? KF_RIGHT_PIN : KF_RIGHT_INJECT;
+}
+
+/* Where nothing tells what it is about, either right will do; the card's answer will tell. */
+static uint32_t right_of_call(const struct call *call, const struct request_rule *rule,
+			      uint32_t container)
+{
+	if (rule->pin_right == 0)
+		return rule->right;
+	if (container != POLICY_SOME_CONTAINER)
+		return request_right_to_inject(container);
+	return call_may(call, rule->pin_right, container) ? rule->pin_right : rule->right;
+}
+
 /* With the object looked up it is known which reader and which container it is about. */
 static int check_place(struct call *call, const struct request_rule *rule)
 {
-	if (!call->context || call_may(call, rule->right, container_of_call(call, rule)))
+	uint32_t container, right;
+
+	if (!call->context)
+		return 0;
+	container = container_of_call(call, rule);
+	right = right_of_call(call, rule, container);
+	if (call_may(call, right, container))
 		return 0;
 	/* What one has must stay possible to give back, whatever a new table says. */
 	if (rule->request == KF_CONTEXT_CLOSE || rule->request == KF_KEY_DESTROY)
 		return 0;
-	return call_refuse(call, KF_REASON_RIGHT_HERE, rule->right);
+	return call_refuse(call, call->client->rights & right ? KF_REASON_RIGHT_HERE : KF_REASON_RIGHT,
+			   right);
 }
 
 bool call_may(const struct call *call, uint32_t right, uint32_t container)

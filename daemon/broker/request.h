@@ -21,6 +21,7 @@ struct call;
  * struct request_rule - one row
  * @handle:	what its first field must be: a handle of this client, of this kind
  * @right:	what the client's uid must have, at the reader and container in question
+ * @pin_right:	what it must have instead where it is about PINs and not about a container; 0: it never is
  * @container:	where in the struct the container stands; 0 if it names none
  * @handler:	called with all of it in order
  */
@@ -28,6 +29,7 @@ struct request_rule {
 	uint32_t request;
 	enum handle_kind handle;
 	uint32_t right;
+	uint32_t pin_right;
 	size_t container;
 	int (*handler)(struct call *call);
 };
@@ -69,6 +71,8 @@ void request_again(struct client *client, struct bytes frame, uint64_t deadline_
 
 /* Says that @right is missing. Return: -EACCES. */
 int call_refuse(struct call *call, enum kf_reason reason, uint32_t right);
+/* Which right it takes to have a session key for @target. */
+uint32_t request_right_to_inject(uint32_t target);
 /* Whether the client has @right at the context's reader and this container. */
 bool call_may(const struct call *call, uint32_t right, uint32_t container);
 
@@ -90,3 +94,5 @@ int on_puk(struct call *call);
 int on_byok(struct call *call);
 int on_offer(struct call *call);
 int on_apdu(struct call *call);
+int on_relay_begin(struct call *call);
+int on_relay_apdu(struct call *call);

@@ -101,7 +101,8 @@ static bool waits_for_txn(const struct client *client, const struct context *con
 
 	list_each(job, &client->jobs, in_client)
 		if (job->context == context && job->state == JOB_QUEUED &&
-		    job->request.shape->request == KF_TXN_BEGIN)
+		    (job->request.shape->request == KF_TXN_BEGIN ||
+		     job->request.shape->request == KF_RELAY_BEGIN))
 			return true;
 	return false;
 }

@@ -194,3 +194,25 @@ int on_apdu(struct call *call)
 	}
 	return r < 0 ? r : on_card(call);
 }
+
+int on_relay_begin(struct call *call)
+{
+	const struct kf_relay_begin *ask = packet_read(call->request);
+
+	if (ask->count == 0 || ask->count > KF_RELAY_APDUS_MAX)
+		return -EINVAL;
+	return on_card(call);
+}
+
+/* What is in a channel is opaque; what is in none has to be of a kind that makes one. */
+int on_relay_apdu(struct call *call)
+{
+	uint8_t ins = 0;
+	int r = apdu_screen_relay(packet_get(call->request, kf_relay_apdu, command), &ins);
+
+	if (r == -EACCES) {
+		call->reason = KF_REASON_RELAY_PLAIN;
+		call->detail = ins;
+	}
+	return r < 0 ? r : on_card(call);
+}

@@ -26,7 +26,11 @@ const struct txn_step *txn_step(enum txn_state state, enum txn_event event)
 static void clear(struct reader *reader)
 {
 	timer_disarm(&reader->broker->loop, &reader->txn.timer);
+	/* What a channel left in the card is nobody's business [SECURITY section 7, Relay]. */
+	if (txn_is_relay(&reader->txn))
+		reader->reset_due = true;
 	reader->txn.holder = NULL;
+	reader->txn.relay_count = 0;
 }
 
 static void lapse(struct reader *reader)
@@ -118,6 +122,41 @@ static int begin(struct reader *reader, enum txn_event event, struct context *co
 int txn_begin(struct reader *reader, struct context *context, uint32_t hold_ms, const char *name)
 {
 	return begin(reader, TXN_BEGUN, context, hold_ms, name);
+}
+
+int txn_begin_relay(struct reader *reader, struct context *context, uint32_t hold_ms,
+		    uint32_t count, const char *name)
+{
+	int r = txn_begin(reader, context, hold_ms, name);
+
+	if (r < 0)
+		return r;
+	reader->txn.relay_count = count;
+	reader->txn.relay_next = 1;
+	return 0;
+}
+
+int txn_relay(struct reader *reader, struct context *context, uint32_t number, uint16_t *reason,
+	      uint32_t *detail)
+{
+	struct txn *txn = &reader->txn;
+
+	if (!txn_is_relay(txn) || txn->holder != context) {
+		*reason = context->txn_expired ? KF_REASON_TXN_EXPIRED : KF_REASON_RELAY_OVER;
+		return -EPROTO;
+	}
+	if (number > txn->relay_count) {
+		*reason = KF_REASON_RELAY_COUNT;
+		*detail = txn->relay_count;
+		return -EPROTO;
+	}
+	if (number != txn->relay_next) {
+		*reason = KF_REASON_RELAY_NUMBER;
+		*detail = txn->relay_next;
+		return -EPROTO;
+	}
+	txn->relay_next++;
+	return 0;
 }
 
 int txn_end(struct reader *reader, struct context *context, uint16_t *reason)

@@ -50,11 +50,23 @@ struct txn {
 	struct context *holder;		/* NULL in NONE, and only there */
 	uint64_t since_ns;
 	struct timer timer;
+	uint32_t relay_count;		/* of APDUs it may be; 0: this is no relay */
+	uint32_t relay_next;		/* the number that has to come */
 	char name[KF_LABEL_MAX];
 };
 
 /* Return: 0, -EPROTO if @context holds it already, -ENOMEM. Nobody else may hold it. */
 int txn_begin(struct reader *reader, struct context *context, uint32_t hold_ms, const char *name);
+/* The same, for a relay of @count APDUs; its end resets the card. */
+int txn_begin_relay(struct reader *reader, struct context *context, uint32_t hold_ms,
+		    uint32_t count, const char *name);
+static inline bool txn_is_relay(const struct txn *txn)
+{
+	return txn->holder && txn->relay_count != 0;
+}
+/* APDU @number may go, and the next one is expected. Return: 0, -EPROTO with reason and detail. */
+int txn_relay(struct reader *reader, struct context *context, uint32_t number, uint16_t *reason,
+	      uint32_t *detail);
 /* Return: 0, -EPROTO with the reason. */
 int txn_end(struct reader *reader, struct context *context, uint16_t *reason);
 /* The holder is gone; no-op for anybody else. */

@@ -143,11 +143,12 @@ static void count_rest(struct kf_card *kf)
 		info->key_import |= KF_IMPORT_ECC;
 	if (info->methods & (1u << KF_METHOD_SHARED | 1u << KF_METHOD_DERIVED))
 		info->key_import |= KF_IMPORT_SHARED;
-	if (kf->suites & 1u << SUITE_AES256_CBC_CMAC) {
+	if (!(kf->suites & 1u << SUITE_AES256_CBC_CMAC)) {
+		info->functions = 0;
+	} else {
 		info->ciphers = 1u << KF_KEY_AES_256;
 		info->chain_modes = KF_CHAIN_CBC;
 		info->cipher_paddings = KF_PADDING_BLOCK;
-		info->functions = 1u << KF_FUNCTION_IMPORT_KEYPAIR;
 	}
 	count_exchange(info);
 	count_purposes(info);
@@ -183,6 +184,13 @@ static void take_keks(struct unpacker *u, struct kf_card *kf)
 	kf->info.unwrap_hashes = kf_bits_of(field_take(u, 0x90));
 }
 
+/* A card that does not tell does what there was before others came. */
+static void take_functions(struct unpacker *u, struct kf_card *kf)
+{
+	kf->info.functions = field_is_next(u, 0x92) ? kf_bits_of(field_take(u, 0x92))
+						    : 1u << KF_FUNCTION_IMPORT_KEYPAIR;
+}
+
 /* E1 [card-application 4.2] */
 static int facts_parse(struct bytes data, struct kf_card *kf)
 {
@@ -209,6 +217,7 @@ static int facts_parse(struct bytes data, struct kf_card *kf)
 	take_keks(&u, kf);
 	if (field_is_next(&u, 0x91))
 		info->exchange_types = kf_bits_of(field_take(&u, 0x91));
+	take_functions(&u, kf);
 	if (unpack_end(&u) < 0 || !serial_is_valid(serial) ||
 	    info->app_version != APP_VERSION << 16 || info->n_containers > APP_CONTAINERS)
 		return -EBADMSG;

@@ -134,6 +134,18 @@ static int offer_send(struct card *card, const struct kf_offer *offer, struct by
 	return conditions_mean_purpose(card, kf_call(card, &command, data));
 }
 
+/* An offer about PINs is for no container, and only for senders that the card knows. */
+static int target_choose(struct card *card, uint32_t container, uint32_t *out)
+{
+	if (container == KF_CONTAINER_BATCH)
+		return 0;
+	if (container != KF_CONTAINER_PINS)
+		return kf_place_choose(card, container, out);
+	if (!(kf_of(card)->info.functions & 1u << KF_FUNCTION_CHANGE_AUTHENTICATOR))
+		return -EOPNOTSUPP;
+	return kf_of(card)->n_injectors ? 0 : card_say(card, -EREMOTEIO, KF_REASON_SENDER, 0);
+}
+
 int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement)
 {
 	struct kf_offer want = *offer;
@@ -143,7 +155,7 @@ int kf_offer(struct card *card, struct kf_offer *offer, struct packer *statement
 	r = offer_check(card, &want);
 	if (r < 0)
 		return r;
-	r = kf_place_choose(card, want.container, &want.container);
+	r = target_choose(card, want.container, &want.container);
 	if (r < 0)
 		return r;
 	if (want.flags & KF_OFFER_EXISTING)
@@ -304,6 +316,39 @@ static int item_refused(struct card *card, enum kf_item_field field)
 	return card_say(card, -EINVAL, KF_REASON_ITEM, field);
 }
 
+/* Which container it is for, or that it is for none, and by an offer that was about PINs. */
+static bool container_fits(const struct kf_card *kf, const struct card_session *session,
+			   const struct item_body *body)
+{
+	if (function_is_about_pins(body->function) != (body->container == KF_CONTAINER_PINS))
+		return false;
+	return (body->container < kf->info.n_containers || body->container == KF_CONTAINER_PINS) &&
+	       (session->container == KF_CONTAINER_ANY || body->container == session->container ||
+		(session->container == KF_CONTAINER_BATCH && body->container != KF_CONTAINER_PINS));
+}
+
+static bool pin_fits(const struct item_body *body)
+{
+	if (function_is_about_pins(body->function))
+		return (body->pin == KF_PIN_USER || body->pin == KF_PIN_PUK) &&
+		       !body->policy.pin_needed;
+	return body->pin == (body->policy.pin_needed ? KF_PIN_USER : 0);
+}
+
+static bool key_type_fits(const struct kf_card *kf, const struct item_body *body)
+{
+	if (function_is_about_pins(body->function))
+		return body->key_type == KF_KEY_NONE;
+	return (uint32_t)body->key_type < 32 && kf->info.key_types & 1u << body->key_type;
+}
+
+static bool purpose_fits(const struct item_body *body)
+{
+	if (function_is_about_pins(body->function))
+		return body->purpose == KF_PURPOSE_NONE;
+	return key_type_suits(body->key_type, body->purpose);
+}
+
 static int item_check_fields(struct card *card, const struct card_session *session,
 			     const struct kf_process *process, const struct item_body *body)
 {
@@ -321,14 +366,13 @@ static int item_check_fields(struct card *card, const struct card_session *sessi
 		return item_refused(card, KF_ITEM_NUMBER);
 	if (strcmp(body->serial, kf->serial) != 0)
 		return item_refused(card, KF_ITEM_SERIAL);
-	if (body->container >= kf->info.n_containers ||
-	    (session->container != KF_CONTAINER_ANY && body->container != session->container))
+	if (!container_fits(kf, session, body))
 		return item_refused(card, KF_ITEM_CONTAINER);
-	if (body->pin != (body->policy.pin_needed ? KF_PIN_USER : 0))
+	if (!pin_fits(body))
 		return item_refused(card, KF_ITEM_PIN);
-	if ((uint32_t)body->key_type >= 32 || !(kf->info.key_types & 1u << body->key_type))
+	if (!key_type_fits(kf, body))
 		return item_refused(card, KF_ITEM_KEY_TYPE);
-	if (!key_type_suits(body->key_type, body->purpose))
+	if (!purpose_fits(body))
 		return item_refused(card, KF_ITEM_PURPOSE);
 	if (session->iv_len != 0 && !bytes_equal(BYTES_OF(session->iv), BYTES_OF(body->iv)))
 		return item_refused(card, KF_ITEM_IV);
@@ -358,6 +402,8 @@ static int item_check_target(struct card *card, const struct item_body *body)
 	struct kf_place place;
 	int r;
 
+	if (function_is_about_pins(body->function))
+		return body->replaces.present ? item_refused(card, KF_ITEM_REPLACES) : 0;
 	r = kf_place_get(card, body->container, &place);
 	if (r < 0)
 		return r;
@@ -370,6 +416,16 @@ static int item_check_target(struct card *card, const struct item_body *body)
 	if (place.purpose <= KF_PURPOSE_SESSION)
 		return card_say(card, -EREMOTEIO, KF_REASON_KEY_PURPOSE, 0);
 	return 0;
+}
+
+/* The two words of step 7 [card-application 5.4]. */
+static int conditions_mean(struct card *card, const struct item_body *body, int r)
+{
+	if (!function_is_about_pins(body->function))
+		return conditions_mean_purpose(card, r);
+	if (r == -EREMOTEIO && card->said.sw == SW_CONDITIONS)
+		card->said.reason = KF_REASON_PIN_LEAST;
+	return r;
 }
 
 static int item_check(struct card *card, const struct card_session *session,
@@ -447,7 +503,7 @@ int kf_process(struct card *card, struct card_session *session, struct kf_proces
 	if (r < 0)
 		return r;
 	command.p1 = (uint8_t)process->function;
-	r = conditions_mean_purpose(card, kf_call(card, &command, &data));
+	r = conditions_mean(card, &item.body, kf_call(card, &command, &data));
 	if (r < 0)
 		return r;
 	session_advance(session, &item.body);

@@ -167,6 +167,21 @@ static int on_apdu(struct call *call)
 	return r;
 }
 
+/* The status word goes to the broker as a number, for it has to judge it and reads no card's bytes. */
+static int on_relay_apdu(struct call *call)
+{
+	struct bytes response, sw;
+	int r = card_raw(call->seat->card, PART(call, kf_relay_apdu, command), &call->out);
+
+	if (r < 0)
+		return r;
+	response = laid_since(call, 0);
+	sw = bytes_slice(response, response.n - 2, 2);
+	OUT(call, kf_relay_apdu)->sw = (uint32_t)(sw.p[0] << 8 | sw.p[1]);
+	SET_PART(call, kf_relay_apdu, response, 0);
+	return 0;
+}
+
 /* --- the card --- */
 
 static int on_card_info(struct call *call)
@@ -533,6 +548,7 @@ static const struct rule rules[] = {
 	{ KF_DRV_DROP,		NEEDS_CARD,	NO_VERB,		on_drop },
 	{ KF_DRV_WATCH,		NEEDS_NOTHING,	NO_VERB,		on_watch },
 	{ KF_APDU,		NEEDS_CARD,	NO_VERB,		on_apdu },
+	{ KF_RELAY_APDU,	NEEDS_CARD,	NO_VERB,		on_relay_apdu },
 
 	{ KF_CARD_INFO,		NEEDS_CARD,	VERB(info),		on_card_info },
 	{ KF_DEVICE_CERT,	NEEDS_CARD,	VERB(device_cert),	on_device_cert },
@@ -616,7 +632,7 @@ static int run(struct call *call, const struct rule *rule)
 
 	if (r < 0)
 		return r;
-	if (rule->needs == NEEDS_CARD && rule->handle != on_apdu)
+	if (rule->needs == NEEDS_CARD && rule->handle != on_apdu && rule->handle != on_relay_apdu)
 		r = card_begin(call->seat->card, call->deadline);
 	return r < 0 ? r : rule->handle(call);
 }

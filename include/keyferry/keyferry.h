@@ -1107,6 +1107,13 @@ int kf_injection_find(struct kf_injection *injection, struct kf_context *context
 int kf_injection_run(struct kf_injection *injection, struct kf_context *context, const char *pin,
 		     size_t len, uint32_t flags);
 
+/*
+ * Called by kf_injection_run() behind each item that was installed or found; @number counts from 1. It must
+ * not call functions on the context.
+ */
+void kf_injection_on_item(struct kf_injection *injection,
+			  void (*tell)(void *arg, uint32_t number), void *arg);
+
 /* How many items were added. */
 size_t kf_injection_count(const struct kf_injection *injection);
 /* Of item @number, from 1; %KF_INJECTION_ABSENT past the end. */
@@ -1140,6 +1147,37 @@ int kf_transaction_begin(struct kf_context *context, const char *name, uint32_t 
  * Return: 0; -EPROTO: none of this context, or it had been ended at its deadline.
  */
 int kf_transaction_end(struct kf_context *context, uint32_t flags);
+
+/* ---------------------------------------------------------------- relay */
+
+/**
+ * kf_relay_begin() - run a server's protected APDUs, and nothing else, on the card
+ * @context:	on a card; needs %KF_RIGHT_RELAY, which equals full rights on it
+ * @name:	what for; others see it
+ * @hold_ms:	how long at most, as in kf_transaction_begin()
+ * @count:	how many APDUs at most, 1 to 1024
+ *
+ * Until its end no other request of this or any context reaches the card; then the card is reset.
+ * Return: 0; -EDQUOT this user has a relay; -EBUSY; -ETIMEDOUT.
+ */
+int kf_relay_begin(struct kf_context *context, const char *name, uint32_t hold_ms, uint32_t count);
+
+/**
+ * kf_relay_apdu() - the next one
+ * @number:	from 1, without a gap
+ * @expect:	the status word it has to end with
+ * @mask:	bits of it that matter; 0: any will do
+ * @response:	data, SW1, SW2; the caller frees it
+ *
+ * Return: 0; -ECANCELED with @response: another status word, and the relay has ended; -EACCES neither
+ * protected nor of a channel's set-up, -EPROTO a gap in the numbers, too many, or past the end: the
+ * card has not seen it.
+ */
+int kf_relay_apdu(struct kf_context *context, uint32_t number, const uint8_t *command, size_t len,
+		  uint16_t expect, uint16_t mask, struct kf_blob **response);
+
+/* Ends it. Return: 0; -EPROTO it has ended. */
+int kf_relay_end(struct kf_context *context);
 
 /* ---------------------------------------------------------------- the service */
 

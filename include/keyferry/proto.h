@@ -128,6 +128,14 @@ enum kf_reason {
 					 * detail: kf_byok_field */
 	KF_REASON_BYOK_REFUSED = 37,	/* EREMOTEIO: the card does not take the blob */
 	KF_REASON_TAG = 38,		/* EREMOTEIO: the tag is not that of key, IV, text and aad */
+	KF_REASON_RELAY_PLAIN = 40,	/* EACCES: neither protected nor part of a channel's set-up; detail INS */
+	KF_REASON_RELAY_NUMBER = 41,	/* EPROTO: not the next one; detail: the one that is */
+	KF_REASON_RELAY_COUNT = 42,	/* EPROTO: more than were announced; detail: how many that was */
+	KF_REASON_RELAY_HELD = 43,	/* EPROTO: while the relay runs, nothing but it reaches the card */
+	KF_REASON_RELAY_UID = 44,	/* EDQUOT: this uid has a relay already */
+	KF_REASON_RELAY_OVER = 45,	/* EPROTO: there is no relay, or it has ended */
+	KF_REASON_PIN_LEAST = 39,	/* EREMOTEIO: fewer tries are left than the sender of a sealed PIN
+					 * asks for */
 };
 
 /*
@@ -231,6 +239,7 @@ static_assert(sizeof(struct kf_part) == 8, "kf_part");
 #define KF_RIGHT_RELAY		0x00000080u	/* relay protected APDUs: full rights on the card */
 #define KF_RIGHT_INIT		0x00000100u	/* initialise a card */
 #define KF_RIGHT_KEK		0x00000200u	/* create key-encryption keys */
+#define KF_RIGHT_PIN		0x00000400u	/* carry sealed orders about PINs into the card */
 
 /* ---------------------------------------------------------------- connection: 0x00 to 0x0f */
 
@@ -1076,7 +1085,7 @@ static_assert(sizeof(struct kf_cipher) == 80, "kf_cipher");
 #define KF_CIPHER		_IOWR(KF_TYPE, 0x53, struct kf_cipher)
 
 /* ---------------------------------------------------------------- injection: 0x60 to 0x6f
- * 0x67 to 0x6b are kept for PIN injection and channel set-up.
+ * 0x67 to 0x6b are kept for channel set-up.
  */
 
 #define KF_OFFER_EXISTING	0x1u	/* turn @exchange_container into EXCHANGE, irrevocably */
@@ -1084,7 +1093,9 @@ static_assert(sizeof(struct kf_cipher) == 80, "kf_cipher");
 /**
  * struct kf_offer - the card's signed offer to take a sealed key
  * @context:	[in] handle
- * @container:	[in] target number or %KF_CONTAINER_ANY, [out] which it was
+ * @container:	[in] target number or %KF_CONTAINER_ANY, [out] which it was. %KF_CONTAINER_BATCH: each item
+ *		names its own, which takes the right over all. %KF_CONTAINER_PINS: items
+ *		will be orders about PINs, and the right is %KF_RIGHT_PIN instead
  * @method:	[in] enum kf_method
  * @exchange_type: [in] enum kf_key_type of the exchange key; 0: the card's default for @method
  * @flags:	[in] KF_OFFER_; without, a fresh exchange key
@@ -1126,7 +1137,8 @@ static_assert(sizeof(struct kf_offer) == 96, "kf_offer");
  * @sid:	[in] from the offer
  * @input:	[in] wrapped S1; the server's public key or derivation input for other methods
  * @output:	[out] derivation output for methods that have one
- * @target:	[out] the container the sid is for; %KF_CONTAINER_ANY if that is not known
+ * @target:	[out] the container the sid is for, or %KF_CONTAINER_PINS; %KF_CONTAINER_ANY if that is
+ *		not known
  * @reserved:	0
  */
 struct kf_session_import {
@@ -1178,7 +1190,7 @@ static_assert(sizeof(struct kf_key_prop) == 24, "kf_key_prop");
  * @key:	[in] session key handle
  * @function:	[in] enum kf_function; must be what the item says
  * @flags:	[in] 0
- * @container:	[out] where the key was installed
+ * @container:	[out] where the key was installed; %KF_CONTAINER_PINS for an order about PINs
  * @item_no:	[out] from 1
  * @item:	[in] DER, as docs/formats.md has it
  * @receipt:	[out] DER, signed by the card
@@ -1402,7 +1414,7 @@ static_assert(sizeof(struct kf_byok_import) == 112, "kf_byok_import");
 #define KF_BYOK_IMPORT		_IOWR(KF_TYPE, 0x78, struct kf_byok_import)
 
 /* ---------------------------------------------------------------- raw and exclusive: 0x80 to 0x8f
- * 0x84 to 0x87 are kept for the relay.
+ * 0x87 is kept for the relay.
  */
 
 /**
@@ -1459,6 +1471,70 @@ struct kf_txn_end {
 };
 static_assert(sizeof(struct kf_txn_end) == 16, "kf_txn_end");
 #define KF_TXN_END		_IOWR(KF_TYPE, 0x82, struct kf_txn_end)
+
+#define KF_RELAY_APDUS_MAX	1024	/* in one relay */
+
+/**
+ * struct kf_relay_begin - an exclusive run of a server's protected APDUs
+ * @context:	[in] handle
+ * @hold_ms:	[in] as in kf_txn_begin; at the end, however it comes, the card is reset
+ * @count:	[in] how many APDUs at most, 1 to %KF_RELAY_APDUS_MAX
+ * @flags:	[in] 0
+ * @reserved:	0
+ * @name:	[in] what for; shown in KF_CLIENTS
+ *
+ * Answered when granted. One per uid. Until the end nothing but KF_RELAY_APDU reaches the card.
+ */
+struct kf_relay_begin {
+	__u64 context;
+	__u32 hold_ms;
+	__u32 count;
+	__u32 flags;
+	__u32 reserved;
+	char name[KF_LABEL_MAX];
+};
+static_assert(sizeof(struct kf_relay_begin) == 56, "kf_relay_begin");
+#define KF_RELAY_BEGIN		_IOWR(KF_TYPE, 0x84, struct kf_relay_begin)
+
+#define KF_RELAY_ENDED		0x1u	/* by this APDU: its status word was not the expected one */
+
+/**
+ * struct kf_relay_apdu - the next APDU of the run
+ * @context:	[in] handle
+ * @number:	[in] from 1, without a gap
+ * @flags:	[out] KF_RELAY_
+ * @expect:	[in] the status word it has to end with
+ * @mask:	[in] bits of @expect that matter; 0: any status word will do
+ * @sw:		[out] the status word
+ * @command:	[in] protected by secure messaging, or one of those that set up a channel
+ * @response:	[out] data, SW1, SW2; 61xx and 6Cxx have been followed
+ */
+struct kf_relay_apdu {
+	__u64 context;
+	__u32 number;
+	__u32 flags;
+	__u16 expect;
+	__u16 mask;
+	__u32 sw;
+	struct kf_part command;
+	struct kf_part response;
+};
+static_assert(sizeof(struct kf_relay_apdu) == 40, "kf_relay_apdu");
+#define KF_RELAY_APDU		_IOWR(KF_TYPE, 0x85, struct kf_relay_apdu)
+
+/**
+ * struct kf_relay_end - ends it; the card is reset
+ * @context:	[in] handle
+ * @flags:	[in] 0
+ * @reserved:	0
+ */
+struct kf_relay_end {
+	__u64 context;
+	__u32 flags;
+	__u32 reserved;
+};
+static_assert(sizeof(struct kf_relay_end) == 16, "kf_relay_end");
+#define KF_RELAY_END		_IOWR(KF_TYPE, 0x86, struct kf_relay_end)
 
 /* ---------------------------------------------------------------- events: 0xe0 to 0xef */
 

@@ -3,7 +3,7 @@
  * What each call asks the broker, and what it makes of the answer.
  *
  * Faces: libclient/blob.c libclient/context.c libclient/pin.c libclient/key.c libclient/offer.c
- * Faces: libclient/session.c
+ * Faces: libclient/session.c libclient/relay.c
  */
 #include "tests/libclient/fake.h"
 
@@ -238,6 +238,48 @@ TEST_F(requests, closing_keeps_the_last_failure)
 	fake_answer(&self->f, KF_CONTEXT_CLOSE, -EBADF);
 	self->f.context = kf_context_close(self->f.context);
 	EXPECT_EQ(-ENODEV, kf_client_error(self->f.client)->code);
+}
+
+TEST_F(requests, a_relay_hands_out_the_answer_that_ended_it)
+{
+	static const uint8_t command[] = { 0x00, 0x84, 0x00, 0x00, 0x08 };
+	struct packet p = fake_reply_begin(&self->f, KF_RELAY_APDU, 0);
+	struct kf_relay_apdu *said = packet_body(&p);
+	const struct kf_relay_apdu *asked;
+	struct kf_blob *blob = NULL;
+
+	said->sw = 0x6a82;
+	said->flags = KF_RELAY_ENDED;
+	packet_set(&p, kf_relay_apdu, response, BYTES("\x6a\x82", 2));
+	fake_send(&self->f, &p);
+	EXPECT_EQ(-ECANCELED, kf_relay_apdu(self->f.context, 7, command, sizeof(command), 0x9000,
+					    0xff00, &blob));
+	EXPECT_EQ(2u, kf_blob_size(blob));
+	expect_explained(self->f.client, -ECANCELED);
+	blob = kf_blob_free(blob);
+	p = fake_asked(&self->f);
+	asked = packet_read(&p);
+	EXPECT_EQ(FAKE_CONTEXT, asked->context);
+	EXPECT_EQ(7u, asked->number);
+	EXPECT_EQ(0x9000, asked->expect);
+	EXPECT_EQ(0xff00, asked->mask);
+	EXPECT_BYTES_EQ(BYTES_OF(command), packet_get(&p, kf_relay_apdu, command));
+}
+
+TEST_F(requests, a_relay_is_bounded_and_named)
+{
+	const struct kf_relay_begin *begin;
+	struct packet p;
+
+	fake_answer(&self->f, KF_RELAY_BEGIN, 0);
+	EXPECT_EQ(0, kf_relay_begin(self->f.context, "relay", UINT32_MAX, 12));
+	p = fake_asked(&self->f);
+	begin = packet_read(&p);
+	EXPECT_EQ(KF_TXN_MAX_MS, begin->hold_ms);
+	EXPECT_EQ(12u, begin->count);
+	EXPECT_STREQ("relay", begin->name);
+	fake_answer(&self->f, KF_RELAY_END, -EPROTO);
+	EXPECT_EQ(-EPROTO, kf_relay_end(self->f.context));
 }
 
 TEST_F(requests, a_transaction_is_bounded_and_named)

@@ -28,6 +28,54 @@ TEST(other_commands_pass_except_in_the_readers_own_class)
 	EXPECT_EQ(-EACCES, screen(0xff, 0xca));
 }
 
+static int screen_relay(uint8_t cla, uint8_t ins, uint16_t p1p2)
+{
+	uint8_t apdu[5] = { cla, ins, (uint8_t)(p1p2 >> 8), (uint8_t)p1p2, 0 }, seen = 0;
+	int r = apdu_screen_relay(BYTES_OF(apdu), &seen);
+
+	EXPECT_EQ(ins, seen);
+	return r;
+}
+
+TEST(what_is_protected_is_relayed_whatever_it_is)
+{
+	static const uint8_t protected[] = { 0x04, 0x08, 0x0c, 0x0f, 0x1c, 0x84, 0x8c, 0x60, 0xe0 };
+
+	for (size_t i = 0; i < sizeof(protected); i++)
+		for (unsigned int ins = 0; ins < 256; ins++)
+			EXPECT_EQ(0, screen_relay(protected[i], (uint8_t)ins, 0));
+}
+
+TEST(of_plain_commands_only_those_that_set_up_a_channel)
+{
+	static const uint8_t plain[] = { 0x22, 0x82, 0x84, 0x86, 0x87, 0x88, 0xa4, 0xc0, 0xca, 0xcb };
+	static const uint8_t own[] = { 0x50, 0x52, 0x54, 0x56, 0x58, 0x5c, 0x82, 0x88, 0xca };
+
+	for (unsigned int ins = 0; ins < 256; ins++) {
+		bool in_plain = memchr(plain, (int)ins, sizeof(plain)) != NULL;
+		bool in_own = memchr(own, (int)ins, sizeof(own)) != NULL;
+
+		EXPECT_EQ(in_plain ? 0 : -EACCES, screen_relay(0x00, (uint8_t)ins, 0x0081));
+		EXPECT_EQ(in_plain ? 0 : -EACCES, screen_relay(0x40, (uint8_t)ins, 0x0081));
+		EXPECT_EQ(in_own ? 0 : -EACCES, screen_relay(0x80, (uint8_t)ins, 0x0081));
+		EXPECT_EQ(-EACCES, screen_relay(0xff, (uint8_t)ins, 0x0081));
+	}
+	EXPECT_EQ(0, screen_relay(0x00, 0x2a, 0x00be));
+	EXPECT_EQ(0, screen_relay(0x00, 0x2a, 0x00ae));
+	EXPECT_EQ(-EACCES, screen_relay(0x00, 0x2a, 0x9e9a));
+}
+
+TEST(what_is_no_apdu_is_not_relayed)
+{
+	static uint8_t big[APDU_MAX + 1] = { 0, 0xa4 };
+	uint8_t ins;
+
+	for (size_t n = 0; n < 4; n++)
+		EXPECT_EQ(-EINVAL, apdu_screen_relay(BYTES(big, n), &ins));
+	EXPECT_EQ(0, apdu_screen_relay(BYTES(big, APDU_MAX), &ins));
+	EXPECT_EQ(-EINVAL, apdu_screen_relay(BYTES_OF(big), &ins));
+}
+
 TEST(what_is_no_apdu_is_refused)
 {
 	static uint8_t big[APDU_MAX + 1] = { 0, 0xa4 };

@@ -488,6 +488,185 @@ TEST_F(card, a_key_whose_client_left_meanwhile_is_destroyed)
 	EXPECT_ASKED(&self->rig, NR(KF_SESSION_IMPORT), NR(KF_KEY_DESTROY));
 }
 
+/* --- the relay --- */
+
+static int relay_begin(struct fixture_card *self, struct peer *peer, uint64_t context,
+		       uint32_t count, struct packet *reply)
+{
+	struct packet p = ask(KF_RELAY_BEGIN, context);
+
+	((struct kf_relay_begin *)packet_body(&p))->count = count;
+	packet_set_string(((struct kf_relay_begin *)packet_body(&p))->name, "relay");
+	return call(self, peer, p, reply);
+}
+
+static int relay_apdu(struct fixture_card *self, uint32_t number, uint8_t ins, struct packet *reply)
+{
+	const uint8_t command[] = { 0x00, ins, 0x00, 0x00, 0x08 };
+	struct packet p = ask(KF_RELAY_APDU, self->ca);
+	struct kf_relay_apdu *apdu = packet_body(&p);
+
+	apdu->number = number;
+	apdu->expect = 0x9000;
+	apdu->mask = 0xffff;
+	packet_set(&p, kf_relay_apdu, command, BYTES_OF(command));
+	return call(self, &self->a, p, reply);
+}
+
+TEST_F(card, a_relay_runs_alone_and_the_card_is_reset_behind_it)
+{
+	struct packet reply = { 0 }, sign = ask(KF_SIGN, self->cb);
+	const struct kf_relay_apdu *said = packet_read(&reply);
+
+	verify(self, &self->b, self->cb);
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 2, &reply));
+	peer_send(&self->b, &sign);
+	EXPECT_EQ(0, relay_apdu(self, 1, 0x84, &reply));
+	EXPECT_EQ(1u, said->number);
+	EXPECT_EQ(0x9000u, said->sw);
+	EXPECT_EQ(0u, said->flags);
+	EXPECT_EQ(0, relay_apdu(self, 2, 0x84, &reply));
+	EXPECT_EQ(0, plain(self, &self->a, KF_RELAY_END, self->ca));
+	/* the PIN of another was gone before the first of them, the channel before the next turn */
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_RELAY_APDU), NR(KF_RELAY_APDU),
+		     NR(KF_DRV_POWER_CYCLE), NR(KF_SIGN));
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 3, 0x84, &reply));
+	EXPECT_EQ(KF_REASON_RELAY_OVER, reply.header.reason);
+	EXPECT_EQ(-EPROTO, plain(self, &self->a, KF_RELAY_END, self->ca));
+}
+
+TEST_F(card, a_relay_takes_numbers_without_a_gap_and_no_more_than_announced)
+{
+	struct packet reply = { 0 };
+
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 2, &reply));
+	EXPECT_EQ(0, relay_apdu(self, 1, 0x84, &reply));
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 1, 0x84, &reply));
+	EXPECT_EQ(KF_REASON_RELAY_NUMBER, reply.header.reason);
+	EXPECT_EQ(2u, reply.header.detail);
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 3, 0x84, &reply));
+	EXPECT_EQ(KF_REASON_RELAY_COUNT, reply.header.reason);
+	EXPECT_EQ(2u, reply.header.detail);
+	EXPECT_EQ(-EACCES, relay_apdu(self, 2, 0x20, &reply));
+	EXPECT_EQ(KF_REASON_RELAY_PLAIN, reply.header.reason);
+	EXPECT_EQ(0x20u, reply.header.detail);
+	EXPECT_EQ(0u, self->rig.n_asked);
+	EXPECT_EQ(0, relay_apdu(self, 2, 0x84, &reply));	/* and all is as it was */
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 3, 0x84, &reply));
+	EXPECT_EQ(0, plain(self, &self->a, KF_RELAY_END, self->ca));
+}
+
+TEST_F(card, nothing_but_the_relay_reaches_the_card_while_it_runs)
+{
+	static const uint32_t others[] = { KF_SIGN, KF_PIN_LOGOUT, KF_CARD_RESET, KF_TXN_END, KF_CARD_INFO };
+	struct packet reply = { 0 };
+
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 2, &reply));
+	self->rig.n_asked = 0;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		EXPECT_EQ(-EPROTO, call(self, &self->a, ask(others[i], self->ca), &reply));
+		EXPECT_EQ(KF_REASON_RELAY_HELD, reply.header.reason);
+	}
+	EXPECT_EQ(-EPROTO, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	EXPECT_EQ(0u, self->rig.n_asked);
+	EXPECT_EQ(-EDQUOT, relay_begin(self, &self->a, self->ca, 2, &reply));
+	EXPECT_EQ(0, relay_apdu(self, 1, 0x84, &reply));
+}
+
+TEST_F(card, a_status_word_nobody_expects_ends_a_relay)
+{
+	struct packet reply = { 0 };
+	const struct kf_relay_apdu *said = packet_read(&reply);
+
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 3, &reply));
+	self->rig.relay_sw = 0x6982;
+	self->rig.n_asked = 0;
+	EXPECT_EQ(0, relay_apdu(self, 1, 0x84, &reply));
+	EXPECT_EQ(KF_RELAY_ENDED, said->flags);
+	EXPECT_EQ(0x6982u, said->sw);
+	EXPECT_EQ(2u, packet_get(&reply, kf_relay_apdu, response).n);
+	EXPECT_ASKED(&self->rig, NR(KF_RELAY_APDU), NR(KF_DRV_POWER_CYCLE));
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 2, 0x84, &reply));
+	EXPECT_EQ(KF_REASON_RELAY_OVER, reply.header.reason);
+	EXPECT_EQ(0, plain(self, &self->b, KF_SIGN, self->cb));
+}
+
+TEST_F(card, an_apdu_that_fails_on_its_way_ends_a_relay)
+{
+	struct packet reply = { 0 };
+
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 3, &reply));
+	self->rig.fail = NR(KF_RELAY_APDU);
+	self->rig.fail_result = -EIO;
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EIO, relay_apdu(self, 1, 0x84, &reply));
+	EXPECT_ASKED(&self->rig, NR(KF_RELAY_APDU), NR(KF_DRV_POWER_CYCLE));
+	self->rig.fail_result = 0;
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 2, 0x84, &reply));
+}
+
+TEST_F(card, a_relay_ends_at_its_deadline_and_with_its_context)
+{
+	struct packet reply = { 0 };
+
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 3, &reply));
+	EXPECT_EQ(0, relay_apdu(self, 1, 0x84, &reply));
+	self->rig.n_asked = 0;
+	rig_expire(&self->rig, &self->rig.reader->txn.timer);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_POWER_CYCLE));
+	EXPECT_EQ(-EPROTO, relay_apdu(self, 2, 0x84, &reply));
+	EXPECT_EQ(KF_REASON_TXN_EXPIRED, reply.header.reason);
+	EXPECT_EQ(-EPROTO, plain(self, &self->a, KF_RELAY_END, self->ca));
+
+	ASSERT_EQ(0, relay_begin(self, &self->a, self->ca, 3, &reply));
+	self->rig.n_asked = 0;
+	EXPECT_EQ(0, plain(self, &self->a, KF_CONTEXT_CLOSE, self->ca));
+	rig_run(&self->rig);
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_POWER_CYCLE));
+	EXPECT_EQ(0, plain(self, &self->b, KF_SIGN, self->cb));
+}
+
+TEST_F(card, a_relay_has_a_count)
+{
+	struct packet reply = { 0 };
+
+	EXPECT_EQ(-EINVAL, relay_begin(self, &self->a, self->ca, 0, &reply));
+	EXPECT_EQ(-EINVAL, relay_begin(self, &self->a, self->ca, KF_RELAY_APDUS_MAX + 1, &reply));
+	EXPECT_EQ(0, relay_begin(self, &self->a, self->ca, KF_RELAY_APDUS_MAX, &reply));
+}
+
+/* --- orders about PINs --- */
+
+static int process_order(struct fixture_card *self, uint64_t key, enum kf_function function)
+{
+	struct packet p = ask(KF_PROCESS, key), reply;
+
+	((struct kf_process *)packet_body(&p))->function = function;
+	return call(self, &self->a, p, &reply);
+}
+
+TEST_F(card, a_sealed_login_is_its_clients_alone_and_a_changed_pin_nobodys)
+{
+	struct packet reply;
+	uint64_t key;
+
+	self->rig.target = KF_CONTAINER_PINS;
+	EXPECT_EQ(0, call(self, &self->a, ask(KF_SESSION_IMPORT, self->ca), &reply));
+	key = ((const struct kf_session_import *)packet_read(&reply))->key;
+	EXPECT_EQ(0, process_order(self, key, KF_FUNCTION_AUTHENTICATE));
+	EXPECT_EQ(1u << KF_PIN_USER, verified(self, &self->a, self->ca));
+	EXPECT_EQ(0u, verified(self, &self->b, self->cb));
+	EXPECT_EQ(0, process_order(self, key, KF_FUNCTION_AUTHENTICATE));
+	EXPECT_EQ(1u << KF_PIN_USER, verified(self, &self->a, self->ca));
+	EXPECT_EQ(0, process_order(self, key, KF_FUNCTION_CHANGE_AUTHENTICATOR));
+	EXPECT_EQ(0u, verified(self, &self->a, self->ca));
+	/* What it left in the card is dropped before another's turn. */
+	self->rig.n_asked = 0;
+	EXPECT_EQ(0, plain(self, &self->b, KF_SIGN, self->cb));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_SIGN));
+}
+
 /* --- transactions --- */
 
 TEST_F(card, a_transaction_keeps_the_card_and_the_pin)

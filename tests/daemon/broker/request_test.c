@@ -41,6 +41,8 @@ TEST(rights_are_what_the_security_page_says)
 		{ KF_SESSION_IMPORT, KF_RIGHT_INJECT }, { KF_PROCESS, KF_RIGHT_INJECT },
 		{ KF_CONTAINER_CREATE, KF_RIGHT_CREATE }, { KF_CERT_STORE, KF_RIGHT_CREATE },
 		{ KF_CONTAINER_DELETE, KF_RIGHT_DELETE }, { KF_CARD_RESET, KF_RIGHT_ADMIN },
+		{ KF_RELAY_BEGIN, KF_RIGHT_RELAY }, { KF_RELAY_APDU, KF_RIGHT_RELAY },
+		{ KF_RELAY_END, KF_RIGHT_RELAY },
 		{ KF_APDU, KF_RIGHT_RAW }, { KF_READER_LIST, KF_RIGHT_LOOK },
 		{ KF_CARD_INFO, KF_RIGHT_LOOK }, { KF_CERT_READ, KF_RIGHT_LOOK },
 		{ KF_CIPHER, KF_RIGHT_USE }, { KF_BYOK_IMPORT, KF_RIGHT_INJECT },
@@ -57,7 +59,7 @@ static int sized(struct fixture_request *self, struct packet packet, size_t n, b
 {
 	uint8_t buf[2048];
 	struct packer p = pack_begin(buf, sizeof(buf));
-	struct packet reply;
+	struct packet reply = { 0 };
 
 	packet.header.request = _IOC(_IOC_DIR(packet.header.request), KF_TYPE,
 				     _IOC_NR(packet.header.request), (uint32_t)n);
@@ -107,7 +109,7 @@ TEST_F(request, every_row_without_its_right_is_refused_and_nothing_happens)
 
 		if (rule->right == 0)
 			continue;
-		rig_policy(&self->rig, RIG_ALL & ~rule->right);
+		rig_policy(&self->rig, RIG_ALL & ~(rule->right | rule->pin_right));
 		self->rig.n_asked = 0;
 		EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
 		EXPECT_EQ(KF_REASON_RIGHT, reply.header.reason);
@@ -309,6 +311,54 @@ TEST_F(request, a_session_key_outlives_a_new_table_and_is_judged_by_it)
 	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
 	p = ask(KF_KEY_DESTROY, key);
 	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+static uint64_t key_for(struct fixture_request *self, uint32_t target)
+{
+	struct packet p = ask(KF_SESSION_IMPORT, self->context), reply;
+
+	self->rig.target = target;
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	return ((const struct kf_session_import *)packet_read(&reply))->key;
+}
+
+/* Orders about PINs and keys have a right each; neither stands for the other. */
+TEST_F(request, the_right_to_carry_pins_is_another_than_that_to_inject_keys)
+{
+	const struct { uint32_t right, other, target, foreign; } sides[] = {
+		{ KF_RIGHT_PIN, KF_RIGHT_INJECT, KF_CONTAINER_PINS, 3 },
+		{ KF_RIGHT_INJECT, KF_RIGHT_PIN, 3, KF_CONTAINER_PINS },
+	};
+	size_t at = offsetof(struct kf_offer, container);
+
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t own = key_for(self, sides[i].target), foreign = key_for(self, sides[i].foreign);
+		struct packet p = ask(KF_PROCESS, foreign), import = ask(KF_SESSION_IMPORT, self->context);
+		struct packet reply;
+
+		narrow(self, (struct spawn_rule){ .rights = sides[i].right });
+		self->rig.n_asked = 0;
+		EXPECT_EQ(-EACCES, ask_container(self, KF_OFFER, at, sides[i].foreign, &reply));
+		EXPECT_EQ(KF_REASON_RIGHT, reply.header.reason);
+		EXPECT_EQ(sides[i].other, reply.header.detail);
+		EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+		EXPECT_EQ(sides[i].other, reply.header.detail);
+		EXPECT_EQ(0u, self->rig.n_asked);
+
+		EXPECT_EQ(0, ask_container(self, KF_OFFER, at, sides[i].target, &reply));
+		p = ask(KF_PROCESS, own);
+		EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+
+		/* The cargo may say what it likes: the card tells what the sid is for. */
+		self->rig.target = sides[i].foreign;
+		self->rig.n_asked = 0;
+		EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &import, &reply));
+		EXPECT_EQ(sides[i].other, reply.header.detail);
+		EXPECT_ASKED(&self->rig, NR(KF_SESSION_IMPORT), NR(KF_KEY_DESTROY));
+		self->rig.target = sides[i].target;
+		EXPECT_EQ(0, peer_call(&self->rig, &self->a, &import, &reply));
+		narrow(self, (struct spawn_rule){ .rights = RIG_ALL });
+	}
 }
 
 TEST_F(request, a_reader_one_may_not_look_at_is_not_listed_opened_or_told_of)

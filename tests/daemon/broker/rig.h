@@ -36,6 +36,7 @@ struct peer {
  * @behind:	what it says to KF_DRV_WATCH
  * @watched:	what it was told by that
  * @tries:	what it says to KF_PIN_STATUS
+ * @relay_sw:	status word it says to KF_RELAY_APDU; 0: 9000
  * @target:	what it says to KF_SESSION_IMPORT: which container the sid is for
  * @fail:	nr that it refuses with @fail_result
  */
@@ -51,6 +52,7 @@ struct rig {
 	bool watched;
 	uint32_t tries;
 	uint32_t target;
+	uint32_t relay_sw;
 	uint32_t fail;
 	int fail_result;
 	uint16_t fail_reason;
@@ -131,6 +133,11 @@ static inline void driver_answer(struct rig *rig, const struct packet *ask)
 		rig->last_ref = ++rig->next_ref;
 		((struct kf_session_import *)packet_body(&reply))->key = rig->last_ref;
 		((struct kf_session_import *)packet_body(&reply))->target = rig->target;
+		break;
+	case KF_RELAY_APDU:
+		((struct kf_relay_apdu *)packet_body(&reply))->sw = rig->relay_sw ? rig->relay_sw : 0x9000;
+		((struct kf_relay_apdu *)packet_body(&reply))->flags = KF_RELAY_ENDED;	/* not its to say */
+		packet_set(&reply, kf_relay_apdu, response, BYTES("\x90\x00", 2));
 		break;
 	case KF_SIGN:
 		packet_set(&reply, kf_sign, signature, BYTES("signed", 6));

@@ -2,6 +2,7 @@
 #include "format/hash.h"
 #include "format/receipt.h"
 #include "format/statement.h"
+#include "driver/card/kf.h"
 #include "tests/driver/card/script.h"
 #include "tests/oom_openssl.h"
 
@@ -475,6 +476,148 @@ TEST_F(inject, each_public_fact_is_compared_before_the_card_is_asked)
 		EXPECT_EQ((uint32_t)field, self->s.card->said.detail);
 		EXPECT_EQ(1u, session.next_item);
 	}
+}
+
+/* --- orders about PINs --- */
+
+static struct item_body order_like(enum kf_function function)
+{
+	struct item_body body = body_like();
+
+	body.function = function;
+	body.container = KF_CONTAINER_PINS;
+	body.key_type = KF_KEY_NONE;
+	body.purpose = KF_PURPOSE_NONE;
+	body.policy.pin_needed = false;
+	return body;
+}
+
+static int process_order(SELF, struct card_session *session, const struct item_body *body)
+{
+	struct kf_process process = { .key = 1, .function = body->function };
+
+	return kf_card_driver.process(script_begin(&self->s), session, &process,
+				      item_der(self, body), &self->p);
+}
+
+static void expect_order(SELF, const struct item_body *body, struct bytes answer, uint16_t sw)
+{
+	uint8_t want[4096], reply[4096];
+	struct packer p = pack_begin(want, sizeof(want)), q = pack_begin(reply, sizeof(reply));
+	struct bytes item = item_der(self, body);
+
+	pack_be(&p, 0x80540002u | (uint32_t)body->function << 8, 4);
+	pack_be(&p, item.n, 3);
+	pack_bytes(&p, item);
+	pack_be16(&p, 0);
+	pack_bytes(&q, answer);
+	pack_be16(&q, sw);
+	script_add(&self->s, pack_done(&p), pack_done(&q));
+}
+
+TEST_F(inject, an_order_about_pins_asks_for_no_container)
+{
+	struct card_session session = session_like();
+	struct item_body body = order_like(KF_FUNCTION_CHANGE_AUTHENTICATOR);
+	uint8_t buf[RECEIPT_MAX];
+
+	session.container = KF_CONTAINER_PINS;
+	expect_order(self, &body, receipt_for(&body, item_der(self, &body), buf, sizeof(buf)), 0x9000);
+	EXPECT_EQ(0, process_order(self, &session, &body));
+	EXPECT_EQ(2u, session.next_item);
+}
+
+TEST_F(inject, what_the_card_says_of_a_pin_is_passed_on)
+{
+	static const struct { uint16_t sw; int error; enum kf_reason reason; uint32_t detail; } said[] = {
+		{ 0x63c1, -EKEYREJECTED, KF_REASON_PIN_WRONG, 1 },
+		{ 0x6983, -EKEYREVOKED, KF_REASON_NONE, 0 },
+		{ 0x6985, -EREMOTEIO, KF_REASON_PIN_LEAST, 0 },
+		{ 0x6988, -EREMOTEIO, KF_REASON_NONE, 0 },
+	};
+	struct item_body body = order_like(KF_FUNCTION_AUTHENTICATE);
+
+	for (size_t i = 0; i < 4; i++) {
+		struct card_session session = session_like();
+
+		session.container = KF_CONTAINER_PINS;
+		expect_order(self, &body, BYTES_NONE, said[i].sw);
+		EXPECT_EQ(said[i].error, process_order(self, &session, &body));
+		EXPECT_EQ(said[i].reason, self->s.card->said.reason);
+		EXPECT_EQ(said[i].detail, self->s.card->said.detail);
+		EXPECT_EQ(1u, session.next_item);
+	}
+}
+
+TEST_F(inject, an_order_out_of_form_is_told_before_the_card_is_asked)
+{
+	for (int i = 0; i < 8; i++) {
+		struct card_session session = session_like();
+		struct item_body body = order_like(KF_FUNCTION_CHANGE_AUTHENTICATOR);
+		enum kf_item_field field = KF_ITEM_CONTAINER;
+
+		session.container = KF_CONTAINER_PINS;
+		switch (i) {
+		case 0: body.container = 4; break;
+		case 1: session.container = 4; break;
+		case 2: session.container = body.container = 4; break;
+		case 3: body.replaces.present = true; field = KF_ITEM_REPLACES; break;
+		case 4: body.pin = 3; field = KF_ITEM_PIN; break;
+		case 5: body.policy.pin_needed = true; field = KF_ITEM_PIN; break;
+		case 6: body.key_type = KF_KEY_EC_P256; field = KF_ITEM_KEY_TYPE; break;
+		case 7: body.purpose = KF_PURPOSE_SIGN; field = KF_ITEM_PURPOSE; break;
+		}
+		EXPECT_EQ(-EINVAL, process_order(self, &session, &body));
+		EXPECT_EQ((uint32_t)field, self->s.card->said.detail);
+	}
+}
+
+TEST_F(inject, an_item_of_a_batch_goes_where_it_says)
+{
+	struct card_session session = session_like();
+	struct item_body body = body_like();
+	struct bytes item = item_der(self, &body);
+	uint8_t buf[RECEIPT_MAX];
+
+	session.container = KF_CONTAINER_BATCH;
+	script_place_empty(&self->s, 4);
+	expect_process(self, item, receipt_for(&body, item, buf, sizeof(buf)), 0x9000);
+	EXPECT_EQ(0, process(self, &session, item));
+	body = order_like(KF_FUNCTION_AUTHENTICATE);
+	body.number = 2;
+	EXPECT_EQ(-EINVAL, process_order(self, &session, &body));
+	EXPECT_EQ((uint32_t)KF_ITEM_CONTAINER, self->s.card->said.detail);
+}
+
+TEST_F(inject, a_key_does_not_come_by_an_offer_about_pins)
+{
+	struct card_session session = session_like();
+	struct item_body body = body_like();
+
+	session.container = body.container = KF_CONTAINER_PINS;
+	EXPECT_EQ(-EINVAL, process(self, &session, item_der(self, &body)));
+	EXPECT_EQ((uint32_t)KF_ITEM_CONTAINER, self->s.card->said.detail);
+}
+
+TEST_F(inject, an_offer_about_pins_is_made_for_no_container)
+{
+	struct statement st = statement_like();
+	struct kf_offer offer = offer_like();
+
+	st.container = offer.container = KF_CONTAINER_PINS;
+	expect_answer(self, "80500000 00002B 8020" N32 "8101FF 820102 830102 0000",
+		      signed_statement(self, &st));
+	EXPECT_EQ(0, kf_card_driver.offer(script_begin(&self->s), &offer, &self->p));
+}
+
+TEST_F(inject, a_card_that_knows_no_sender_is_not_asked_about_pins)
+{
+	struct kf_offer offer = offer_like();
+
+	offer.container = KF_CONTAINER_PINS;
+	kf_of(self->s.card)->n_injectors = 0;
+	EXPECT_EQ(-EREMOTEIO, kf_card_driver.offer(script_begin(&self->s), &offer, &self->p));
+	EXPECT_EQ(KF_REASON_SENDER, self->s.card->said.reason);
 }
 
 TEST_F(inject, what_is_no_item_is_not_sent)

@@ -174,6 +174,16 @@ static int apdu(SELF, uint8_t ins, struct packet *reply)
 	return apdu_to(self, 0, ins, reply);
 }
 
+/* The status word as a number, for the broker; whichever it is. */
+static int relay_apdu(SELF, uint8_t ins, struct packet *reply)
+{
+	const uint8_t command[] = { 0x00, ins, 0x00, 0x00, 0x00 };
+	struct packet request = ask(self, KF_RELAY_APDU);
+
+	packet_set(&request, kf_relay_apdu, command, BYTES_OF(command));
+	return call(self, &request, reply);
+}
+
 #define ONLY(kind) do { if (variant->card != (kind) || variant->two) return; } while (0)
 #define ONLY_TWO(kind) do { \
 		if (!variant->two || variant->silent || variant->second != (kind)) \
@@ -288,6 +298,9 @@ TEST_F(service, a_card_nobody_knows_takes_raw_apdus_and_a_reset_for_a_drop)
 	EXPECT_EQ(-EOPNOTSUPP, simple(self, KF_PIN_LOGOUT, &reply));
 	ASSERT_EQ(0, apdu(self, 0x84, &reply));
 	EXPECT_BYTES_EQ(BYTES_OF(echo), packet_get(&reply, kf_apdu, response));
+	ASSERT_EQ(0, relay_apdu(self, 0x84, &reply));
+	EXPECT_BYTES_EQ(BYTES_OF(echo), packet_get(&reply, kf_relay_apdu, response));
+	EXPECT_EQ(0x9000u, ((const struct kf_relay_apdu *)packet_read(&reply))->sw);
 	ASSERT_EQ(0, simple(self, KF_DRV_DROP, &reply));
 	EXPECT_EQ(KF_DRV_DROPPED_KEYS, ((const struct kf_drv_drop *)packet_read(&reply))->flags);
 }
