@@ -30,6 +30,7 @@ static int keypair_new(struct kf_keypair **out)
 		return -ENOMEM;
 	pair->purpose = KF_PURPOSE_SIGN;
 	pair->policy.pin_needed = true;
+	pair->container = KF_CONTAINER_BATCH;
 	*out = pair;
 	return 0;
 }
@@ -115,6 +116,17 @@ int kf_keypair_set_policy(struct kf_keypair *pair, int pin_needed, int64_t not_a
 		return error_what(e, -EINVAL, "cannot set the policy");
 	}
 	pair->policy = (struct key_policy){ pin_needed != 0, (uint64_t)not_after };
+	return 0;
+}
+
+int kf_keypair_set_container(struct kf_keypair *pair, unsigned int container, struct kf_error *e)
+{
+	if (container >= APP_CONTAINERS) {
+		(void)error_why(e, -EINVAL, "docs/card-application.md 1", "name 0 to 15",
+				"no card has a container %u", container);
+		return error_what(e, -EINVAL, "cannot set the container");
+	}
+	pair->container = container;
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct kf_keypair {
 	enum kf_purpose purpose;
 	struct key_policy policy;
 	struct spki_hash replaces;
+	uint32_t container;		/* in a batch; %KF_CONTAINER_BATCH: none was named */
 	uint8_t hash[KF_DIGEST_SIZE];
 };
 

@@ -347,10 +347,19 @@ int md_check_pair(const struct kf_verified_offer *offer, const struct kf_keypair
 {
 	char text[HEX_DIGEST_SIZE];
 
+	if (offer->statement.container == KF_CONTAINER_PINS)
+		return error_why(e, -EACCES, "docs/card-application.md 5.1",
+				 "make an offer for a container",
+				 "the offer is about PINs, and takes no key");
 	if (!kf_verified_offer_takes(offer, pair->type))
 		return error_why(e, -EOPNOTSUPP, "key types the card attested",
 				 "use a key of another type", "card %s takes no key of type %s",
 				 offer->statement.serial, key_type_name(pair->type));
+	if (offer->statement.container == KF_CONTAINER_BATCH)
+		return pair->container < APP_CONTAINERS ? 0 :
+		       error_why(e, -EINVAL, "docs/card-application.md 5.1",
+				 "name a container for each key of a batch",
+				 "the offer is for a batch, and the key has no container");
 	if (pair->replaces.present == holds->present &&
 	    (!holds->present ||
 	     bytes_equal(BYTES_OF(pair->replaces.digest), BYTES_OF(holds->digest))))
@@ -367,24 +376,56 @@ int md_check_pair(const struct kf_verified_offer *offer, const struct kf_keypair
 			 offer->statement.serial, text);
 }
 
-static struct item_body body_for(const struct kf_md_key *key, const struct kf_keypair *pair)
+int md_check_order(const struct kf_verified_offer *offer, struct kf_error *e)
+{
+	if (offer->statement.container == KF_CONTAINER_PINS)
+		return 0;
+	return error_why(e, -EACCES, "docs/card-application.md 5.1",
+			 "make an offer about PINs: keyferry offer --pins",
+			 "the offer is for a key in container %u, and takes no order about PINs",
+			 offer->statement.container);
+}
+
+/**
+ * struct content - what an item is made of: a key, or an order about PINs; the other is NULL
+ */
+struct content {
+	const struct kf_keypair *pair;
+	const struct kf_pin_order *order;
+};
+
+static void describe_content(struct item_body *body, const struct content *content)
+{
+	const struct kf_keypair *pair = content->pair;
+
+	if (!pair) {
+		body->function = content->order->function;
+		body->pin = content->order->target;
+		return;
+	}
+	body->function = KF_FUNCTION_IMPORT_KEYPAIR;
+	if (body->container == KF_CONTAINER_BATCH)
+		body->container = pair->container;
+	body->replaces = pair->replaces;
+	body->pin = pair->policy.pin_needed ? KF_PIN_USER : 0;
+	body->key_type = pair->type;
+	body->purpose = pair->purpose;
+	body->policy = pair->policy;
+}
+
+static struct item_body body_for(const struct kf_md_key *key, const struct content *content)
 {
 	const struct statement *s = &key->offer->statement;
 	struct item_body body = {
 		.suite = SUITE_AES256_CBC_CMAC,
 		.method = key->offer->method,
-		.function = KF_FUNCTION_IMPORT_KEYPAIR,
 		.number = (uint32_t)key->cargo.n_items + 1,
 		.count = key->items,
 		.container = s->container,
-		.replaces = pair->replaces,
-		.pin = pair->policy.pin_needed ? KF_PIN_USER : 0,
-		.key_type = pair->type,
-		.purpose = pair->purpose,
-		.policy = pair->policy,
 		.sender = key->offer->sender,
 	};
 
+	describe_content(&body, content);
 	memcpy(body.sid, s->sid, sizeof(body.sid));
 	memcpy(body.serial, s->serial, sizeof(body.serial));
 	memcpy(body.exchange, s->exchange, sizeof(body.exchange));
@@ -392,14 +433,22 @@ static struct item_body body_for(const struct kf_md_key *key, const struct kf_ke
 	return body;
 }
 
-static int encrypt_pair(const struct item_keys *keys, const struct kf_md_key *key,
-			const struct kf_keypair *pair, struct packer *out)
+static int encode_content(const struct content *content, struct secret *plain)
+{
+	int r;
+
+	if (!content->pair)
+		return pin_order_encode(content->order, plain);
+	r = secret_init(plain, KEY_PLAIN_MAX);
+	return r < 0 ? r : key_plain_encode(content->pair->key, plain);
+}
+
+static int encrypt_content(const struct item_keys *keys, const struct kf_md_key *key,
+			   const struct content *content, struct packer *out)
 {
 	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
-	int r = secret_init(&plain, KEY_PLAIN_MAX);
+	int r = encode_content(content, &plain);
 
-	if (r == 0)
-		r = key_plain_encode(pair->key, &plain);
 	if (r == 0)
 		r = item_encrypt(keys, key->iv, &plain, out);
 	return r;
@@ -435,7 +484,7 @@ static int finish_item(const struct kf_md_key *key, const struct item_keys *keys
 	return pack_end(out);
 }
 
-static int make_item(const struct kf_md_key *key, const struct kf_keypair *pair,
+static int make_item(const struct kf_md_key *key, const struct content *content,
 		     struct item_body *body, struct packer *out)
 {
 	_cleanup_(item_keys_deinit) struct item_keys keys = ITEM_KEYS_INIT;
@@ -450,7 +499,7 @@ static int make_item(const struct kf_md_key *key, const struct kf_keypair *pair,
 	memcpy(place.h, key->offer->h, sizeof(place.h));
 	r = item_keys_derive(&keys, &key->s1, &place);
 	if (r == 0)
-		r = encrypt_pair(&keys, key, pair, &sealed);
+		r = encrypt_content(&keys, key, content, &sealed);
 	if (r < 0)
 		return r;
 	body->ciphertext = pack_done(&sealed);
@@ -461,7 +510,7 @@ static int make_item(const struct kf_md_key *key, const struct kf_keypair *pair,
 }
 
 /* Cargo and ticket get their entry together, or neither. */
-static int note_item(struct kf_md_key *key, const struct kf_keypair *pair,
+static int note_item(struct kf_md_key *key, const struct content *content,
 		     const struct item_body *body, struct bytes item)
 {
 	struct cargo_item *cargo = &key->cargo.items[key->cargo.n_items];
@@ -473,7 +522,8 @@ static int note_item(struct kf_md_key *key, const struct kf_keypair *pair,
 		.pin = body->pin, .key_type = body->key_type, .purpose = body->purpose,
 		.policy = body->policy, .sender = body->sender, .grade = key->offer->grade,
 	};
-	memcpy(ticket->key, pair->hash, sizeof(ticket->key));
+	if (content->pair)
+		memcpy(ticket->key, content->pair->hash, sizeof(ticket->key));
 	r = sha256(item, ticket->sha256);
 	if (r < 0)
 		return r;
@@ -485,19 +535,19 @@ static int note_item(struct kf_md_key *key, const struct kf_keypair *pair,
 	cargo->key_type = body->key_type;
 	cargo->purpose = body->purpose;
 	cargo->container = body->container;
+	cargo->pin = content->pair ? 0 : body->pin;
 	memcpy(cargo->iv, body->iv, sizeof(cargo->iv));
 	key->cargo.n_items++;
 	key->ticket.n_items++;
-	key->holds.present = true;
-	memcpy(key->holds.digest, pair->hash, sizeof(key->holds.digest));
+	if (content->pair) {
+		key->holds.present = true;
+		memcpy(key->holds.digest, content->pair->hash, sizeof(key->holds.digest));
+	}
 	return 0;
 }
 
-static int check_turn(const struct kf_md_key *key, enum kf_function function, struct kf_error *e)
+static int check_turn(const struct kf_md_key *key, struct kf_error *e)
 {
-	if (function != KF_FUNCTION_IMPORT_KEYPAIR)
-		return error_why(e, -EOPNOTSUPP, "this version", "import a key pair",
-				 "this version seals no other function");
 	if (key->cargo.n_items == key->items)
 		return error_why(e, -EPROTO, "items of one session key", "get a new offer",
 				 "all %u items of this session key are made", key->items);
@@ -508,31 +558,54 @@ static int check_turn(const struct kf_md_key *key, enum kf_function function, st
 	return 0;
 }
 
-int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
-		       const struct kf_keypair *pair, uint8_t **item, size_t *len,
-		       struct kf_error *e)
+static int seal_content(struct kf_md_key *key, const struct content *content, uint8_t **item,
+			size_t *len, struct kf_error *e)
 {
 	uint8_t buf[KF_ITEM_MAX];
 	struct packer p = pack_begin(buf, sizeof(buf));
-	struct item_body body;
+	struct item_body body = body_for(key, content);
 	int r;
 
-	r = check_turn(key, function, e);
-	if (r == 0)
-		r = md_check_pair(key->offer, pair, &key->holds, e);
-	if (r < 0)
-		return error_what(e, r, "cannot seal the key");
-	body = body_for(key, pair);
 	key->iv_is_set = false;
-	r = make_item(key, pair, &body, &p);
+	r = make_item(key, content, &body, &p);
 	if (r == -EMSGSIZE || (r == 0 && p.n > key->offer->statement.limit_item))
 		r = error_why(e, -EOPNOTSUPP, "the limits the card attested", "use a smaller key",
 			      "the item would be longer than the card takes");
 	if (r == 0)
-		r = note_item(key, pair, &body, pack_done(&p));
+		r = note_item(key, content, &body, pack_done(&p));
 	if (r == 0)
 		r = hand_out(&key->cargo.items[key->cargo.n_items - 1].item, item, len);
+	return r;
+}
+
+int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
+		       const struct kf_keypair *pair, uint8_t **item, size_t *len,
+		       struct kf_error *e)
+{
+	int r = 0;
+
+	if (function != KF_FUNCTION_IMPORT_KEYPAIR)
+		r = error_why(e, -EOPNOTSUPP, "this version", "import a key pair",
+			      "this version seals no other function around a key pair");
+	if (r == 0)
+		r = check_turn(key, e);
+	if (r == 0)
+		r = md_check_pair(key->offer, pair, &key->holds, e);
+	if (r == 0)
+		r = seal_content(key, &(struct content){ .pair = pair }, item, len, e);
 	return error_what(e, r, "cannot seal the key");
+}
+
+int kf_md_encrypt_pin(struct kf_md_key *key, const struct kf_pin_order *order, uint8_t **item,
+		      size_t *len, struct kf_error *e)
+{
+	int r = check_turn(key, e);
+
+	if (r == 0)
+		r = md_check_order(key->offer, e);
+	if (r == 0)
+		r = seal_content(key, &(struct content){ .order = order }, item, len, e);
+	return error_what(e, r, "cannot seal the order about a PIN");
 }
 
 static int check_complete(const struct kf_md_key *key, struct kf_error *e)

@@ -193,7 +193,7 @@ static int check_policy(const struct kf_server *server, enum kf_method method,
 	if (!number_list_has(&s->suites, SUITE_AES256_CBC_CMAC))
 		return refuse(e, "the server's policy", "use another card",
 			      "the card does not do AES-256-CBC with CMAC");
-	if (s->container >= APP_CONTAINERS || s->limit_items < 1 || s->limit_tries < 1)
+	if (!target_is_valid(s->container) || s->limit_items < 1 || s->limit_tries < 1)
 		return refuse(e, "docs/card-application.md 1", "use another card",
 			      "container or limits in the statement are out of range");
 	return 0;
@@ -204,6 +204,10 @@ static int choose_sender(struct kf_verified_offer *offer, const struct kf_server
 {
 	const struct statement *s = &offer->statement;
 
+	if (s->n_injectors == 0 && s->container == KF_CONTAINER_PINS)
+		return refuse(e, "PINs are set for known senders alone, SECURITY section 4",
+			      "use a card personalised with this server's injector key",
+			      "the card knows no sender");
 	if (s->n_injectors == 0)
 		return 0;
 	if (!server->injector)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "format/hash.h"
 #include "format/keys.h"
+#include "format/pin_item.h"
 #include "format/receipt.h"
 #include "libserver/cert.h"
 #include "libserver/json/receipt.h"
@@ -55,9 +56,9 @@ static const char *difference(const struct receipt *got, const struct ticket *ti
 	    (got->confirms && !bytes_equal(BYTES_OF(got->confirmation), BYTES_OF(ticket->confirmation))))
 		return "the card does not confirm this session key";
 	if (got->container != item->container)
-		return "the key went into another container";
+		return "it went into another container";
 	if (got->pin != item->pin)
-		return "the key is under another PIN";
+		return "it is about another PIN";
 	if (got->key_type != item->key_type || got->purpose != item->purpose)
 		return "key type or usage differs";
 	if (got->policy.pin_needed != item->policy.pin_needed ||
@@ -89,9 +90,24 @@ static int check_evidence(const struct receipt *got, const struct ticket_item *i
 	return r;
 }
 
+/* The PIN that the card says it touched has to be the one that was meant. */
+static int check_pin(const struct receipt *got, const struct ticket_item *item, uint32_t number,
+		     uint32_t *tries, struct kf_error *e)
+{
+	struct pin_mark mark;
+
+	if (pin_mark_parse(got->evidence, &mark) < 0)
+		return refuse(e, number, "what it tells of the PIN is malformed");
+	if (mark.pin != item->pin)
+		return refuse(e, number, "it is about another PIN");
+	*tries = mark.tries;
+	return 0;
+}
+
 static int prove(struct kf_receipt_report *report, EVP_PKEY *device,
 		 const struct receipt_entry *entry, struct kf_error *e)
 {
+	const struct ticket_item *item;
 	struct receipt_proof *proof;
 	struct signed_receipt sealed;
 	struct receipt receipt;
@@ -114,11 +130,15 @@ static int prove(struct kf_receipt_report *report, EVP_PKEY *device,
 	why = difference(&receipt, &report->ticket, entry->number);
 	if (why)
 		return refuse(e, entry->number, why);
-	r = check_evidence(&receipt, &report->ticket.items[entry->number - 1], entry->number, e);
+	item = &report->ticket.items[entry->number - 1];
+	proof = &report->proofs[entry->number - 1];
+	if (function_is_about_pins(item->function))
+		r = check_pin(&receipt, item, entry->number, &proof->tries, e);
+	else
+		r = check_evidence(&receipt, item, entry->number, e);
 	if (r < 0)
 		return r;
 
-	proof = &report->proofs[entry->number - 1];
 	r = blob_set(&proof->evidence, receipt.evidence);
 	if (r < 0)
 		return r;
@@ -259,15 +279,50 @@ unsigned int kf_receipt_report_item_container(const struct kf_receipt_report *re
 	return i < report->ticket.n_items ? report->ticket.items[i].container : 0;
 }
 
+enum kf_function kf_receipt_report_item_function(const struct kf_receipt_report *report,
+						 unsigned int i)
+{
+	return i < report->ticket.n_items ? report->ticket.items[i].function : KF_FUNCTION_NONE;
+}
+
+unsigned int kf_receipt_report_item_pin(const struct kf_receipt_report *report, unsigned int i)
+{
+	return i < report->ticket.n_items ? report->ticket.items[i].pin : 0;
+}
+
+enum kf_key_type kf_receipt_report_item_type(const struct kf_receipt_report *report, unsigned int i)
+{
+	return i < report->ticket.n_items ? report->ticket.items[i].key_type : KF_KEY_NONE;
+}
+
+enum kf_purpose kf_receipt_report_item_purpose(const struct kf_receipt_report *report,
+					       unsigned int i)
+{
+	return i < report->ticket.n_items ? report->ticket.items[i].purpose : KF_PURPOSE_NONE;
+}
+
+int64_t kf_receipt_report_item_not_after(const struct kf_receipt_report *report, unsigned int i)
+{
+	return i < report->ticket.n_items ? (int64_t)report->ticket.items[i].policy.not_after : 0;
+}
+
+unsigned int kf_receipt_report_item_tries(const struct kf_receipt_report *report, unsigned int i)
+{
+	return kf_receipt_report_item_is_proved(report, i) ? report->proofs[i].tries : 0;
+}
+
 const uint8_t *kf_receipt_report_item_key(const struct kf_receipt_report *report, unsigned int i)
 {
-	return i < report->ticket.n_items ? report->ticket.items[i].key : NULL;
+	if (i >= report->ticket.n_items ||
+	    function_is_about_pins(report->ticket.items[i].function))
+		return NULL;
+	return report->ticket.items[i].key;
 }
 
 const uint8_t *kf_receipt_report_item_public(const struct kf_receipt_report *report,
 					     unsigned int i, size_t *len)
 {
-	if (!kf_receipt_report_item_is_proved(report, i))
+	if (!kf_receipt_report_item_is_proved(report, i) || !kf_receipt_report_item_key(report, i))
 		return NULL;
 	*len = report->proofs[i].evidence.n;
 	return report->proofs[i].evidence.p;

@@ -8,10 +8,12 @@
 #include "libserver/server.h"
 #include "libserver/ticket.h"
 
-/* One item: @evidence is the public key the card computed, set once it is proved. */
+/* One item: @evidence is the public key the card computed, set once it is proved; of an order about
+ * PINs it is what the card tells of the PIN, and @tries is out of that. */
 struct receipt_proof {
 	bool proved;
 	uint32_t counter;
+	uint32_t tries;
 	struct blob evidence;
 };
 

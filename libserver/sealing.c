@@ -14,20 +14,50 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* One container twice can only be meant if the second replaces the first. */
+static int check_batch(const struct kf_seal_request *request, struct kf_error *e)
+{
+	const struct kf_verified_offer *offer = request->offer;
+	uint32_t seen = 0;
+
+	if (offer->statement.container != KF_CONTAINER_BATCH)
+		return error_why(e, -EACCES, "docs/card-application.md 5.1",
+				 "make an offer for a batch: keyferry offer --batch",
+				 "the offer is not for a batch");
+	for (size_t i = 0; i < request->n_pairs; i++) {
+		const struct kf_keypair *pair = request->pairs[i];
+		int r = md_check_pair(offer, pair, &offer->statement.holds, e);
+
+		if (r < 0)
+			return r;
+		if ((seen >> pair->container & 1) && !pair->replaces.present)
+			return error_why(e, -EINVAL, "an occupied container is replaced only by name",
+					 "name another container, or the key that is replaced",
+					 "container %u comes twice", pair->container);
+		seen |= UINT32_C(1) << pair->container;
+	}
+	return 0;
+}
+
 static int check_request(const struct kf_seal_request *request, struct kf_error *e)
 {
 	const struct kf_verified_offer *offer = request->offer;
 	struct stat st;
 
-	if (request->size != sizeof(*request) || !offer || !request->pair ||
+	if (request->size != sizeof(*request) || !offer ||
+	    !request->pair + !request->pin_order + !request->n_pairs != 2 ||
+	    (request->recipient && !request->pair) ||
 	    !request->recipient != !request->archive_path)
 		return error_why(e, -EINVAL, "struct kf_seal_request",
-				 "set size, offer and pair; recipient and path together",
-				 "the request is incomplete");
+				 "set size, offer and a pair or an order about PINs; for a pair "
+				 "recipient and path together", "the request is incomplete");
 	if (request->archive_path && lstat(request->archive_path, &st) == 0)
 		return error_why(e, -EEXIST, "archives are never overwritten",
 				 "name another file", "%s exists", request->archive_path);
-	return md_check_pair(offer, request->pair, &offer->statement.holds, e);
+	if (request->n_pairs)
+		return check_batch(request, e);
+	return request->pair ? md_check_pair(offer, request->pair, &offer->statement.holds, e)
+			     : md_check_order(offer, e);
 }
 
 static int archive_failed(const char *path, int r, struct kf_error *e)
@@ -91,8 +121,8 @@ static int keep_archive(const struct kf_seal_request *request, const struct seal
 	return r < 0 ? archive_failed(request->archive_path, r, e) : 0;
 }
 
-static int seal_item(const struct kf_seal_request *request, struct sealing *sealing,
-		     struct kf_error *e)
+static int seal_item(const struct kf_seal_request *request, const struct kf_keypair *pair,
+		     struct sealing *sealing, struct kf_error *e)
 {
 	_cleanup_(freep) uint8_t *item = NULL;
 	size_t len = 0;
@@ -101,9 +131,22 @@ static int seal_item(const struct kf_seal_request *request, struct sealing *seal
 	r = kf_md_set_chaining_mode(sealing->key, KF_CHAIN_CBC, e);
 	if (r == 0)
 		r = kf_md_set_iv(sealing->key, NULL, 0, e);
-	if (r == 0)
-		r = kf_md_encrypt_data(sealing->key, KF_FUNCTION_IMPORT_KEYPAIR, request->pair,
-				       &item, &len, e);
+	if (r < 0)
+		return r;
+	if (request->pin_order)
+		return kf_md_encrypt_pin(sealing->key, request->pin_order, &item, &len, e);
+	return kf_md_encrypt_data(sealing->key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &len, e);
+}
+
+static int seal_items(const struct kf_seal_request *request, struct sealing *sealing,
+		      struct kf_error *e)
+{
+	int r = 0;
+
+	if (!request->n_pairs)
+		return seal_item(request, request->pair, sealing, e);
+	for (size_t i = 0; r == 0 && i < request->n_pairs; i++)
+		r = seal_item(request, request->pairs[i], sealing, e);
 	return r;
 }
 
@@ -127,10 +170,11 @@ static int spend_and_seal(struct kf_state *state, const struct kf_seal_request *
 	if (r == 0)
 		r = keep_archive(request, sealing, e);
 	if (r == 0)
-		r = kf_md_import_session_key(state->server, request->offer, NULL, 0, 1,
+		r = kf_md_import_session_key(state->server, request->offer, NULL, 0,
+					     request->n_pairs ? (unsigned int)request->n_pairs : 1,
 					     &sealing->key, e);
 	if (r == 0)
-		r = seal_item(request, sealing, e);
+		r = seal_items(request, sealing, e);
 	if (r == 0)
 		r = keep_ticket(state, sealing, e);
 	if (r == 0)
@@ -138,12 +182,17 @@ static int spend_and_seal(struct kf_state *state, const struct kf_seal_request *
 	return r;
 }
 
+static const char *what_fails(const struct kf_seal_request *request)
+{
+	return request->pin_order ? "cannot seal the order about a PIN" : "cannot seal the key";
+}
+
 /* Whoever has no cargo and no nonce any more has to hear that trying again is of no use. */
-static void say_it_is_spent(int r, struct kf_error *e)
+static void say_it_is_spent(const struct kf_seal_request *request, int r, struct kf_error *e)
 {
 	struct kf_error said;
 
-	(void)error_what(e, r, "cannot seal the key");
+	(void)error_what(e, r, "%s", what_fails(request));
 	if (!e)
 		return;
 	said = *e;
@@ -172,7 +221,7 @@ static int seal(struct kf_state *state, const struct kf_seal_request *request,
 		return r;
 	r = spend_and_seal(state, request, sealing, cargo, len, e);
 	if (r < 0 && nonces_are_spent(&state->used, nonce))
-		say_it_is_spent(r, e);
+		say_it_is_spent(request, r, e);
 	/* Ours alone, and a copy of a key that no card will have is one copy too many. */
 	if (r < 0 && sealing->archive_fd >= 0)
 		(void)unlink(request->archive_path);
@@ -187,5 +236,5 @@ int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request,
 
 	if (r == 0)
 		r = seal(state, request, &sealing, cargo, len, e);
-	return error_what(e, r, "cannot seal the key");
+	return error_what(e, r, "%s", what_fails(request));
 }

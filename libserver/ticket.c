@@ -6,6 +6,15 @@
 
 enum { PIN_MAX = 255 };
 
+static void take_key(struct json_in *in, struct ticket_item *item)
+{
+	item->key_type = json_in_key_type(in, "key_type");
+	item->purpose = json_in_purpose(in, "purpose");
+	item->policy.pin_needed = json_in_bool(in, "pin_needed");
+	item->policy.not_after = json_in_number(in, "not_after", INT64_MAX);
+	json_in_digest(in, "public_key_sha256", item->key);
+}
+
 static void take_item(struct json_in *in, uint32_t number, struct ticket_item *item)
 {
 	if (json_in_number(in, "number", KF_ITEMS_MAX) != number)
@@ -13,14 +22,11 @@ static void take_item(struct json_in *in, uint32_t number, struct ticket_item *i
 	json_in_digest(in, "item_sha256", item->sha256);
 	item->function = json_in_function(in, "function");
 	item->method = json_in_method(in, "method");
-	item->container = (uint32_t)json_in_number(in, "container", APP_CONTAINERS - 1);
+	item->container = json_in_target(in, "container");
 	item->pin = (uint32_t)json_in_number(in, "pin", PIN_MAX);
-	item->key_type = json_in_key_type(in, "key_type");
-	item->purpose = json_in_purpose(in, "purpose");
-	item->policy.pin_needed = json_in_bool(in, "pin_needed");
-	item->policy.not_after = json_in_number(in, "not_after", INT64_MAX);
+	if (!function_is_about_pins(item->function))
+		take_key(in, item);
 	json_in_digest_or_null(in, "sender", item->sender.digest, &item->sender.present);
-	json_in_digest(in, "public_key_sha256", item->key);
 	item->grade = json_in_grade(in, "grade");
 }
 
@@ -77,6 +83,15 @@ int ticket_parse(struct bytes text, struct ticket *out, struct kf_error *e)
 	return 0;
 }
 
+static void put_key(json_t **object, const struct ticket_item *item)
+{
+	json_out(object, "key_type", json_string(key_type_name(item->key_type)));
+	json_out(object, "purpose", json_string(purpose_name(item->purpose)));
+	json_out(object, "pin_needed", json_boolean(item->policy.pin_needed));
+	json_out(object, "not_after", json_integer((json_int_t)item->policy.not_after));
+	json_out(object, "public_key_sha256", json_out_digest(item->key));
+}
+
 static json_t *item_out(const struct ticket_item *item, uint32_t number)
 {
 	json_t *object = json_object();
@@ -87,13 +102,10 @@ static json_t *item_out(const struct ticket_item *item, uint32_t number)
 	json_out(&object, "method", json_string(method_name(item->method)));
 	json_out(&object, "container", json_integer(item->container));
 	json_out(&object, "pin", json_integer(item->pin));
-	json_out(&object, "key_type", json_string(key_type_name(item->key_type)));
-	json_out(&object, "purpose", json_string(purpose_name(item->purpose)));
-	json_out(&object, "pin_needed", json_boolean(item->policy.pin_needed));
-	json_out(&object, "not_after", json_integer((json_int_t)item->policy.not_after));
+	if (!function_is_about_pins(item->function))
+		put_key(&object, item);
 	json_out(&object, "sender", item->sender.present ? json_out_digest(item->sender.digest)
 							 : json_null());
-	json_out(&object, "public_key_sha256", json_out_digest(item->key));
 	json_out(&object, "grade", json_string(grade_name(item->grade)));
 	return object;
 }

@@ -11,7 +11,8 @@
 /**
  * struct ticket_item - one sealed item
  * @sha256:	of the whole item, DER
- * @key:	SPKI hash of the key in it
+ * @key_type, @purpose, @policy, @key: of the key in it, the last its SPKI hash; none of these in an
+ *		order about PINs
  */
 struct ticket_item {
 	uint8_t sha256[KF_DIGEST_SIZE];

@@ -42,6 +42,7 @@ struct kf_server;
 struct kf_enrolled;
 struct kf_verified_offer;
 struct kf_keypair;
+struct kf_pin_order;
 struct kf_md_key;
 struct kf_archive_recipient;
 struct kf_receipt_report;
@@ -228,8 +229,44 @@ int kf_keypair_set_purpose(struct kf_keypair *key, enum kf_purpose purpose, stru
 int kf_keypair_set_policy(struct kf_keypair *key, int pin_needed, int64_t not_after,
 			  struct kf_error *e);
 
+/* Where it shall go by an offer for a batch, which leaves that to its items. Return: 0, -EINVAL. */
+int kf_keypair_set_container(struct kf_keypair *key, unsigned int container, struct kf_error *e);
+
 /* The key in the target container that this one may replace; NULL: none, as at first. */
 void kf_keypair_set_replaces(struct kf_keypair *key, const uint8_t hash[KF_DIGEST_SIZE]);
+
+/* --- an order about PINs: CARD_CHANGE_AUTHENTICATOR and CARD_AUTHENTICATE --- */
+
+/**
+ * kf_pin_order_change() - replace PIN or PUK by whoever knows the old value
+ * @pin:	%KF_PIN_USER or %KF_PIN_PUK
+ * @old:	its value, 4 to 32 bytes
+ * @fresh:	the value it shall have, 4 to 32 bytes
+ *
+ * Values are copied into locked memory. Return: 0, -EINVAL a length that no card takes.
+ */
+int kf_pin_order_change(unsigned int pin, const void *old, size_t old_len, const void *fresh,
+			size_t fresh_len, struct kf_pin_order **out, struct kf_error *e);
+/* Give the user PIN a new value and all its tries, by the PUK. Return: as above. */
+int kf_pin_order_unblock(const void *puk, size_t puk_len, const void *fresh, size_t fresh_len,
+			 struct kf_pin_order **out, struct kf_error *e);
+
+/**
+ * kf_pin_order_authenticate() - log the client in, without telling it the PIN
+ * @flags:	0; a session PIN, which would come out at the client, is refused
+ *
+ * Return: as above, -EACCES a session PIN.
+ */
+int kf_pin_order_authenticate(const void *pin, size_t pin_len, unsigned int flags,
+			      struct kf_pin_order **out, struct kf_error *e);
+struct kf_pin_order *kf_pin_order_free(struct kf_pin_order *order);
+
+/*
+ * How many tries of the PIN that proves it (PIN or PUK) must be left; with fewer the card compares
+ * nothing. 2 unless set: a wrong value then cannot block it. Return: 0, -EINVAL not 1 to 127.
+ */
+int kf_pin_order_set_least_tries(struct kf_pin_order *order, unsigned int tries,
+				 struct kf_error *e);
 
 /* --- the minidriver's no-card calls --- */
 
@@ -288,6 +325,16 @@ size_t kf_md_block_length(const struct kf_md_key *key);
 int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
 		       const struct kf_keypair *pair, uint8_t **item, size_t *len,
 		       struct kf_error *e);
+
+/**
+ * kf_md_encrypt_pin() - MDEncryptData for CSF_CHANGE_AUTHENTICATOR and CSF_AUTHENTICATE
+ * @order:	what to seal
+ * @item:	as kf_md_encrypt_data()
+ *
+ * Return: 0, -EACCES the offer is not about PINs (%KF_CONTAINER_PINS), and as above.
+ */
+int kf_md_encrypt_pin(struct kf_md_key *key, const struct kf_pin_order *order, uint8_t **item,
+		      size_t *len, struct kf_error *e);
 
 /* The cargo file (docs/formats.md 8.3) of all items. Return: 0, -EPROTO items are missing. */
 int kf_md_cargo(const struct kf_md_key *key, char **json, size_t *len, struct kf_error *e);
@@ -349,7 +396,19 @@ enum kf_grade kf_receipt_report_grade(const struct kf_receipt_report *report);
 /* Items of the ticket, and how many of them are proved. */
 unsigned int kf_receipt_report_items(const struct kf_receipt_report *report);
 unsigned int kf_receipt_report_proved(const struct kf_receipt_report *report);
-/* Item @i, counted from 0. Hash of the key it holds: KF_DIGEST_SIZE bytes, borrowed. */
+/* Item @i, counted from 0. What it was for, and the PIN it was about or that its key needs; 0: none. */
+enum kf_function kf_receipt_report_item_function(const struct kf_receipt_report *report,
+						 unsigned int i);
+unsigned int kf_receipt_report_item_pin(const struct kf_receipt_report *report, unsigned int i);
+/* What a key is and may do, as the ticket has it and a proved receipt repeats; none of an order about PINs. */
+enum kf_key_type kf_receipt_report_item_type(const struct kf_receipt_report *report, unsigned int i);
+enum kf_purpose kf_receipt_report_item_purpose(const struct kf_receipt_report *report,
+					       unsigned int i);
+/* Advisory: seconds since 1970; 0: none. */
+int64_t kf_receipt_report_item_not_after(const struct kf_receipt_report *report, unsigned int i);
+/* Tries the PIN of a proved order has afterwards. */
+unsigned int kf_receipt_report_item_tries(const struct kf_receipt_report *report, unsigned int i);
+/* Hash of the key it holds: KF_DIGEST_SIZE bytes, borrowed; NULL: it was about a PIN. */
 int kf_receipt_report_item_is_proved(const struct kf_receipt_report *report, unsigned int i);
 unsigned int kf_receipt_report_item_container(const struct kf_receipt_report *report,
 					      unsigned int i);
@@ -468,10 +527,12 @@ int kf_state_offer(struct kf_state *state, const char *card, int any_genuine, co
  * struct kf_seal_request - start from { .size = sizeof(struct kf_seal_request) }
  * @size:	of the struct the caller knows
  * @offer:	from kf_state_offer() of the same state
- * @pair:	the key
+ * @pair:	the key; NULL: @pin_order or @pairs
  * @recipient:	archive it for; NULL: no archive
  * @archive_path: where; must not exist
  * @archive_signing_key: as kf_archive_seal()
+ * @pin_order:	in place of a key; never archived
+ * @pairs:	a batch in place of one key: @n_pairs of them, each with its container; not archived
  */
 struct kf_seal_request {
 	size_t size;
@@ -480,6 +541,9 @@ struct kf_seal_request {
 	const struct kf_archive_recipient *recipient;
 	const char *archive_path;
 	int archive_signing_key;
+	const struct kf_pin_order *pin_order;
+	const struct kf_keypair *const *pairs;
+	size_t n_pairs;
 };
 
 /**

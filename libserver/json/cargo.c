@@ -28,9 +28,13 @@ static void take_item(struct json_in *in, uint32_t number, struct cargo_item *it
 	if (item->number != number)
 		json_in_fail(in, "number", "is not the next one");
 	item->function = json_in_function(in, "function");
-	item->key_type = json_in_key_type(in, "key_type");
-	item->purpose = json_in_purpose(in, "purpose");
-	item->container = (uint32_t)json_in_number(in, "container", APP_CONTAINERS - 1);
+	if (function_is_about_pins(item->function)) {
+		item->pin = json_in_pin(in, "pin");
+	} else {
+		item->key_type = json_in_key_type(in, "key_type");
+		item->purpose = json_in_purpose(in, "purpose");
+	}
+	item->container = json_in_target(in, "container");
 	json_in_copy(in, "iv", item->iv, sizeof(item->iv));
 	json_in_expect(in, "chaining_mode", "ChainingModeCBC");
 	json_in_blob(in, "item", KF_ITEM_MAX, &item->item);
@@ -65,7 +69,7 @@ int cargo_file_parse(struct bytes text, struct cargo_file *out, struct kf_error 
 
 	json_in_serial(&in, "serial", file.serial);
 	json_in_copy(&in, "sid", file.sid, sizeof(file.sid));
-	file.container = (uint32_t)json_in_number(&in, "container", APP_CONTAINERS - 1);
+	file.container = json_in_target(&in, "container");
 	file.method = json_in_method(&in, "method");
 	json_in_digest_or_null(&in, "sender", file.sender, &file.signed_by);
 	file.grade = json_in_grade(&in, "grade");
@@ -96,7 +100,8 @@ static const char *contradicted(const struct cargo_file *file, const struct carg
 		return "serial";
 	if (!bytes_equal(BYTES_OF(file->sid), BYTES_OF(sealed->sid)))
 		return "sid";
-	if (file->container != sealed->container || item->container != sealed->container)
+	if ((file->container != KF_CONTAINER_BATCH && file->container != sealed->container) ||
+	    item->container != sealed->container)
 		return "container";
 	if (file->method != sealed->method)
 		return "method";
@@ -110,6 +115,8 @@ static const char *contradicted(const struct cargo_file *file, const struct carg
 		return "key_type";
 	if (item->purpose != sealed->purpose)
 		return "purpose";
+	if (item->pin != (function_is_about_pins(sealed->function) ? sealed->pin : 0))
+		return "pin";
 	if (!bytes_equal(BYTES_OF(item->iv), BYTES_OF(sealed->iv)))
 		return "iv";
 	return NULL;
@@ -145,8 +152,12 @@ static json_t *item_out(const struct cargo_item *item)
 
 	json_out(&object, "number", json_integer(item->number));
 	json_out(&object, "function", json_string(function_name(item->function)));
-	json_out(&object, "key_type", json_string(key_type_name(item->key_type)));
-	json_out(&object, "purpose", json_string(purpose_name(item->purpose)));
+	if (function_is_about_pins(item->function)) {
+		json_out(&object, "pin", json_integer(item->pin));
+	} else {
+		json_out(&object, "key_type", json_string(key_type_name(item->key_type)));
+		json_out(&object, "purpose", json_string(purpose_name(item->purpose)));
+	}
 	json_out(&object, "container", json_integer(item->container));
 	json_out(&object, "iv", json_out_bytes(BYTES_OF(item->iv)));
 	json_out(&object, "chaining_mode", json_string("ChainingModeCBC"));

@@ -9,6 +9,8 @@
 
 /**
  * struct cargo_item - one sealed item and what the minidriver's caller wants to know about it
+ * @key_type, @purpose: of a key; none in an order about PINs
+ * @pin:	the PIN an order is about; 0 beside a key
  * @item:	DER of the item; the other fields are copies
  */
 struct cargo_item {
@@ -16,6 +18,7 @@ struct cargo_item {
 	enum kf_function function;
 	enum kf_key_type key_type;
 	enum kf_purpose purpose;
+	uint32_t pin;
 	uint32_t container;
 	uint8_t iv[KF_IV_SIZE];
 	struct blob item;

@@ -15,8 +15,35 @@ enum kf_method json_in_method(struct json_in *in, const char *name)
 
 enum kf_function json_in_function(struct json_in *in, const char *name)
 {
-	json_in_expect(in, name, function_name(KF_FUNCTION_IMPORT_KEYPAIR));
-	return KF_FUNCTION_IMPORT_KEYPAIR;
+	static const enum kf_function functions[] = {
+		KF_FUNCTION_IMPORT_KEYPAIR, KF_FUNCTION_CHANGE_AUTHENTICATOR,
+		KF_FUNCTION_AUTHENTICATE,
+	};
+	const char *text = json_in_text(in, name);
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (strcmp(text, function_name(functions[i])) == 0)
+			return functions[i];
+	json_in_fail(in, name, "is not the name of a function");
+	return KF_FUNCTION_NONE;
+}
+
+uint32_t json_in_target(struct json_in *in, const char *name)
+{
+	uint32_t container = (uint32_t)json_in_number(in, name, UINT8_MAX);
+
+	if (in->r == 0 && !target_is_valid(container))
+		json_in_fail(in, name, "is not a number in range");
+	return container;
+}
+
+uint32_t json_in_pin(struct json_in *in, const char *name)
+{
+	uint32_t pin = (uint32_t)json_in_number(in, name, KF_PIN_PUK);
+
+	if (in->r == 0 && pin == 0)
+		json_in_fail(in, name, "is not PIN or PUK");
+	return pin;
 }
 
 enum kf_key_type json_in_key_type(struct json_in *in, const char *name)

@@ -8,8 +8,12 @@
 #include "libserver/json/object.h"
 
 enum kf_method json_in_method(struct json_in *in, const char *name);
-/* %KF_FUNCTION_IMPORT_KEYPAIR is the only one of this version. */
+/* One that items of this version have. */
 enum kf_function json_in_function(struct json_in *in, const char *name);
+/* A container's number, or %KF_CONTAINER_PINS. */
+uint32_t json_in_target(struct json_in *in, const char *name);
+/* %KF_PIN_USER or %KF_PIN_PUK. */
+uint32_t json_in_pin(struct json_in *in, const char *name);
 /* Key pairs only. */
 enum kf_key_type json_in_key_type(struct json_in *in, const char *name);
 /* SIGN, DECRYPT or DERIVE. */

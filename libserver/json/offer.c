@@ -15,7 +15,7 @@ int offer_file_parse(struct bytes text, struct offer_file *out, struct kf_error 
 	int r;
 
 	json_in_serial(&in, "serial", file.serial);
-	file.container = (uint32_t)json_in_number(&in, "container", APP_CONTAINERS - 1);
+	file.container = json_in_target(&in, "container");
 	json_in_copy(&in, "sid", file.sid, sizeof(file.sid));
 	json_in_copy(&in, "nonce", file.nonce, sizeof(file.nonce));
 	file.method = json_in_method(&in, "method");

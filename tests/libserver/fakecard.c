@@ -404,6 +404,17 @@ static int open_s1(struct fakecard *card, const struct cargo_file *cargo, struct
 	return open_agreed(card, blob_bytes(&cargo->input), s1);
 }
 
+static int open_content(const struct item_body *body, struct bytes plain,
+			struct fakecard_opened *out)
+{
+	if (!function_is_about_pins(body->function))
+		return key_plain_decode(plain, body->key_type, &out->key);
+	if (plain.n != sizeof(out->plain))
+		return -EBADMSG;
+	memcpy(out->plain, plain.p, plain.n);
+	return pin_item_decode(BYTES_OF(out->plain), &out->order);
+}
+
 static int open_item(struct fakecard *card, const struct cargo_file *cargo, struct bytes der,
 		     EVP_PKEY *injector, struct fakecard_opened *out)
 {
@@ -427,7 +438,7 @@ static int open_item(struct fakecard *card, const struct cargo_file *cargo, stru
 	if (injector && ecdsa_verify(injector, item.signed_der, BYTES_NONE, item.signature) == 0)
 		out->sender_is_valid = true;
 	if (item_decrypt(&keys, item.body.iv, item.body.ciphertext, &plain) < 0 ||
-	    key_plain_decode(secret_bytes(&plain), item.body.key_type, &out->key) < 0)
+	    open_content(&item.body, secret_bytes(&plain), out) < 0)
 		return -EBADMSG;
 	out->body = item.body;
 	out->body.ciphertext = BYTES_NONE;
@@ -466,7 +477,10 @@ static void make_receipt(struct fakecard *card, struct bytes item_der, struct bl
 		.result = RECEIPT_INSTALLED, .counter = 7, .confirms = method_confirms(b->method),
 	};
 
-	ASSERT_EQ(0, key_spki(opened->key, &key));
+	if (opened->key)
+		ASSERT_EQ(0, key_spki(opened->key, &key));
+	else
+		pin_mark_pack(&key, &(struct pin_mark){ b->pin, 3 });
 	memcpy(r.device, card->statement.device, sizeof(r.device));
 	memcpy(r.serial, b->serial, sizeof(r.serial));
 	memcpy(r.sid, b->sid, sizeof(r.sid));

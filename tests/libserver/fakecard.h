@@ -7,6 +7,7 @@
 #pragma once
 
 #include "format/item.h"
+#include "format/pin_item.h"
 #include "format/receipt.h"
 #include "format/shared.h"
 #include "format/statement.h"
@@ -67,10 +68,12 @@ struct fakecard_bend {
 char *fakecard_offer(struct fakecard *card, const uint8_t nonce[static KF_NONCE_SIZE],
 		     const struct fakecard_bend *bend);
 
-/* An item opened by the card, as docs/card-application.md 5.4 says. */
+/* An item opened by the card, as docs/card-application.md 5.4 says: a key, or an order about PINs. */
 struct fakecard_opened {
 	struct item_body body;
 	EVP_PKEY *key;
+	struct pin_item order;
+	uint8_t plain[PIN_ITEM_SIZE];	/* what the order borrows from */
 	bool sender_is_valid;
 };
 

@@ -30,11 +30,27 @@ static inline void voyage_one_sender(struct statement *s)
 	memcpy(s->injectors[0], voyage_sender, KF_DIGEST_SIZE);
 }
 
+/* Of an offer about PINs. */
+static inline void voyage_pins(struct statement *s)
+{
+	voyage_one_sender(s);
+	s->container = KF_CONTAINER_PINS;
+	s->holds.present = false;
+}
+
+static inline void voyage_pins_file(struct offer_file *file)
+{
+	file->container = KF_CONTAINER_PINS;
+}
+
 /* Up to the verified offer; @bend_statement may be NULL, @exchange KF_KEY_NONE for the RSA key. */
 static inline void voyage_init_by(struct voyage *v, bool with_injector, enum kf_key_type exchange,
 				  void (*bend_statement)(struct statement *s))
 {
-	struct fakecard_bend bend = { .statement = bend_statement };
+	struct fakecard_bend bend = {
+		.statement = bend_statement,
+		.file = bend_statement == voyage_pins ? voyage_pins_file : NULL,
+	};
 	uint8_t nonce[KF_NONCE_SIZE];
 	char *json;
 
@@ -61,7 +77,8 @@ static inline void voyage_init_by(struct voyage *v, bool with_injector, enum kf_
 		pem = fakecard_pem(v->injector);
 		ASSERT_EQ(0, kf_server_set_injector(v->server, pem, strlen(pem), NULL, 0, NULL));
 		ASSERT_EQ(0, kf_server_injector_hash(v->server, voyage_sender));
-		bend.statement = voyage_one_sender;
+		if (!bend_statement)
+			bend.statement = voyage_one_sender;
 		free(pem);
 	}
 	ASSERT_EQ(0, kf_enrolled_new(v->server, v->card.cert_der.p, v->card.cert_der.n,
