@@ -12,6 +12,7 @@ int cmd_container_cert(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_offer(int argc, char **argv);
 int cmd_inject(int argc, char **argv);
+int cmd_relay(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_clients(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -24,6 +25,7 @@ int cmd_policy(int argc, char **argv);
 	{ "key", "sign, decrypt, derive", cmd_key }, \
 	{ "offer", "have the card offer to take a sealed key", cmd_offer }, \
 	{ "inject", "carry a sealed key into the card", cmd_inject }, \
+	{ "relay", "run a server's protected APDUs on the card", cmd_relay }, \
 	{ "status", "how the service is doing", cmd_status }, \
 	{ "clients", "who holds which card for how long", cmd_clients }, \
 	{ "doctor", "what is wrong, and what to do about it", cmd_doctor }, \

@@ -46,6 +46,34 @@ static int injection_from(const struct cargo_file *cargo, struct kf_injection **
 	return r;
 }
 
+static bool is_about_pins(const struct cargo_file *cargo)
+{
+	return cargo->container == KF_CONTAINER_PINS;
+}
+
+static const char *pin_name(uint32_t pin)
+{
+	return pin == KF_PIN_PUK ? "PUK" : "PIN";
+}
+
+/* One line, and a member of the JSON list. */
+static json_t *tell_item(const struct ui *ui, const struct cargo_item *item, const char *outcome)
+{
+	if (function_is_about_pins(item->function)) {
+		ui_say(ui, "item %u, %s %s: %s", item->number,
+		       item->function == KF_FUNCTION_AUTHENTICATE ? "log in by the" : "set the",
+		       pin_name(item->pin), outcome);
+		return json_pack("{s:I,s:s,s:s,s:I}", "number", (json_int_t)item->number, "outcome",
+				 outcome, "function", function_name(item->function), "pin",
+				 (json_int_t)item->pin);
+	}
+	ui_say(ui, "item %u, %s %s: %s in container %u", item->number,
+	       key_type_name(item->key_type), purpose_name(item->purpose), outcome,
+	       item->container);
+	return json_pack("{s:I,s:s,s:I}", "number", (json_int_t)item->number, "outcome", outcome,
+			 "container", (json_int_t)item->container);
+}
+
 static const char *outcome_name(enum kf_injection_outcome outcome)
 {
 	switch (outcome) {
@@ -53,6 +81,16 @@ static const char *outcome_name(enum kf_injection_outcome outcome)
 	case KF_INJECTION_STORED:	return "installed before";
 	case KF_INJECTION_UNKNOWN:	return "indeterminate";
 	default:			return "not installed";
+	}
+}
+
+static const char *order_outcome_name(enum kf_injection_outcome outcome)
+{
+	switch (outcome) {
+	case KF_INJECTION_INSTALLED:	return "done";
+	case KF_INJECTION_STORED:	return "done before";
+	case KF_INJECTION_UNKNOWN:	return "indeterminate";
+	default:			return "not done";
 	}
 }
 
@@ -119,14 +157,10 @@ static int injected(struct tool *tool, const struct cargo_file *cargo,
 	}
 	for (uint32_t i = 1; i <= kf_injection_count(injection); i++) {
 		const struct cargo_item *item = &cargo->items[i - 1];
-		const char *outcome = outcome_name(kf_injection_outcome(injection, i));
+		enum kf_injection_outcome outcome = kf_injection_outcome(injection, i);
 
-		ui_say(&tool->ui, "item %u, %s %s: %s in container %u", i,
-		       key_type_name(item->key_type), purpose_name(item->purpose), outcome,
-		       item->container);
-		(void)json_array_append_new(items, json_pack("{s:I,s:s,s:I}", "number",
-			(json_int_t)i, "outcome", outcome, "container",
-			(json_int_t)item->container));
+		(void)json_array_append_new(items, tell_item(&tool->ui, item, is_about_pins(cargo) ?
+			order_outcome_name(outcome) : outcome_name(outcome)));
 	}
 	ui_say(&tool->ui, "grade %s, as the server computed it; sender %s", grade_name(cargo->grade),
 	       cargo->signed_by ? "signed by an injector" : "unauthenticated");
@@ -149,7 +183,7 @@ static int not_injected(struct tool *tool, const struct kf_injection *injection,
 	int code;
 
 	if (unknown)
-		error_text_set(e.what, "indeterminate: the key was sent and nothing came back");
+		error_text_set(e.what, "indeterminate: it was sent and nothing came back");
 	if (unsaved) {
 		error_text_set(e.why, "%s; and %s: %s", why->why, unsaved->what, unsaved->why);
 		error_text_set(e.next, "%s; %s", why->next, unsaved->next);
@@ -169,20 +203,35 @@ static int finish(struct tool *tool, const struct cargo_file *cargo,
 	return r < 0 ? tool_fail_with(tool, &unsaved) : injected(tool, cargo, injection, out);
 }
 
+struct progress {
+	const struct ui *ui;
+	size_t n;
+};
+
+static void tell_progress(void *arg, uint32_t number)
+{
+	const struct progress *progress = arg;
+
+	ui_progress(progress->ui, "item %u of %zu is in the card", number, progress->n);
+}
+
 static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_injection *injection,
 	       const char *out)
 {
 	_cleanup_(secret_deinit) struct secret pin = SECRET_INIT;
+	struct progress progress = { &tool->ui, kf_injection_count(injection) };
 	int code, r;
 
+	kf_injection_on_item(injection, tell_progress, &progress);
 	if (kf_injection_find(injection, tool->context) < 0)
 		return tool_fail(tool);
 	if (count(injection, KF_INJECTION_STORED) == kf_injection_count(injection))
 		return finish(tool, cargo, injection, out, false);
-	code = tool_ask_pin(tool, "PIN", &pin);
+	/* Who has an order about PINs sealed need not know any: the order has what it takes. */
+	code = is_about_pins(cargo) ? UI_OK : tool_ask_pin(tool, "PIN", &pin);
 	if (code != UI_OK)
 		return code;
-	ui_progress(&tool->ui, "the card opens and checks the key ...");
+	ui_progress(&tool->ui, "the card opens and checks what was sealed ...");
 	r = kf_injection_run(injection, tool->context, (const char *)pin.p, pin.n,
 			     tool->last_try ? KF_PIN_LAST_TRY : 0);
 	return finish(tool, cargo, injection, out, r < 0);

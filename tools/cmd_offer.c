@@ -18,6 +18,7 @@ struct offer_args {
 	const char *challenge, *out, *type, *method_text;
 	enum kf_method method;
 	uint32_t container, exchange;
+	bool pins, batch;
 };
 
 static int read_challenge(struct tool *tool, const char *path, struct challenge_file *out)
@@ -86,7 +87,7 @@ static int first_free(struct tool *tool, uint32_t *out)
 static int get_offer(struct tool *tool, const struct offer_args *a, enum kf_key_type type,
 		     const struct challenge_file *challenge, struct kf_signed_offer **out)
 {
-	uint32_t target = a->container;
+	uint32_t target = a->pins ? KF_CONTAINER_PINS : a->batch ? KF_CONTAINER_BATCH : a->container;
 	int code = target == KF_CONTAINER_ANY ? first_free(tool, &target) : UI_OK, r;
 
 	if (code != UI_OK)
@@ -142,11 +143,21 @@ static int write_file(struct tool *tool, const struct offer_file *file, const ch
 
 static int done(struct tool *tool, const struct offer_file *file, const char *out)
 {
+	const char *what = file->container == KF_CONTAINER_PINS ? "pin " :
+			   file->container == KF_CONTAINER_BATCH ? "batch LIST " : "";
+
 	if (strcmp(out, "-") == 0)
 		return UI_OK;
-	ui_say(&tool->ui, "Card %s offers container %u by method %s.", file->serial,
-	       file->container, method_name(file->method));
-	ui_say(&tool->ui, "Send %s to the server: keyferry seal --offer %s", out, out);
+	if (file->container == KF_CONTAINER_BATCH)
+		ui_say(&tool->ui, "Card %s offers to take a batch of keys by method %s.", file->serial,
+		       method_name(file->method));
+	else if (file->container == KF_CONTAINER_PINS)
+		ui_say(&tool->ui, "Card %s offers to take an order about its PINs by method %s.",
+		       file->serial, method_name(file->method));
+	else
+		ui_say(&tool->ui, "Card %s offers container %u by method %s.", file->serial,
+		       file->container, method_name(file->method));
+	ui_say(&tool->ui, "Send %s to the server: keyferry seal %s--offer %s", out, what, out);
 	return ui_json(&tool->ui, json_pack("{s:s,s:I,s:s,s:s}", "serial", file->serial, "container",
 					    (json_int_t)file->container, "method",
 					    method_name(file->method), "file", out));
@@ -210,6 +221,10 @@ int cmd_offer(int argc, char **argv)
 		  "where the key shall go (the first free one)" },
 		{ "method", 0, ARG_TEXT, &a.method_text, "METHOD",
 		  "how the session key is established: rsa (default), ecdh, derived, shared" },
+		{ "pins", 0, ARG_FLAG, &a.pins, NULL,
+		  "for an order about PINs instead of a key" },
+		{ "batch", 0, ARG_FLAG, &a.batch, NULL,
+		  "for several keys, into the containers that the server names" },
 		{ "exchange-type", 0, ARG_TEXT, &a.type, "TYPE",
 		  "of a fresh exchange key: rsa2048 rsa3072 rsa4096; p256 p384 x25519 (the card's "
 		  "choice)" },
@@ -229,6 +244,8 @@ int cmd_offer(int argc, char **argv)
 		return ui_usage(&tool.ui, "--challenge FILE -o FILE are needed");
 	if (a.method_text && method_from_name(a.method_text, &a.method) < 0)
 		return ui_usage(&tool.ui, "there is no method '%s'", a.method_text);
+	if (a.pins + a.batch + (a.container != KF_CONTAINER_ANY) > 1)
+		return ui_usage(&tool.ui, "--pins, --batch and --container exclude each other");
 	if (a.type && key_type_from_name(a.type, &type) < 0)
 		return ui_usage(&tool.ui, "there is no key type '%s'", a.type);
 	if (type != KF_KEY_NONE && !key_type_serves(type, a.method))

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* tools/cmd_receipt.c - keyferry receipt verify: prove what a card installed. */
 #include "base/error.h"
+#include "format/numbers.h"
 #include "libserver/json/object.h"
+#include "libserver/json/time.h"
 #include "tools/args.h"
 #include "tools/server_state.h"
 
@@ -12,6 +14,30 @@ static void report_freep(struct kf_receipt_report **report)
 	*report = kf_receipt_report_free(*report);
 }
 
+static const char *pin_name(const struct kf_receipt_report *report, unsigned int i)
+{
+	return kf_receipt_report_item_pin(report, i) == KF_PIN_PUK ? "PUK" : "PIN";
+}
+
+static json_t *order_json(const struct ui *ui, const struct kf_receipt_report *report,
+			  unsigned int i)
+{
+	bool proved = kf_receipt_report_item_is_proved(report, i);
+	bool login = kf_receipt_report_item_function(report, i) == KF_FUNCTION_AUTHENTICATE;
+	unsigned int tries = kf_receipt_report_item_tries(report, i);
+
+	if (proved)
+		ui_say(ui, "item %u:    proved, %s %s, which has %u tries", i + 1,
+		       login ? "logged in by the" : "set the", pin_name(report, i), tries);
+	else
+		ui_say(ui, "item %u:    indeterminate, %s %s", i + 1,
+		       login ? "log in by the" : "set the", pin_name(report, i));
+	return json_pack("{s:i,s:b,s:s,s:i,s:o*}", "number", (int)i + 1, "proved", proved,
+			 "function", login ? "authenticate" : "change-authenticator", "pin",
+			 (int)kf_receipt_report_item_pin(report, i), "tries",
+			 proved ? json_integer((json_int_t)tries) : NULL);
+}
+
 static json_t *item_json(const struct ui *ui, const struct kf_receipt_report *report,
 			 unsigned int i)
 {
@@ -20,13 +46,24 @@ static json_t *item_json(const struct ui *ui, const struct kf_receipt_report *re
 									 : "unauthenticated";
 	char key[HEX_DIGEST_SIZE];
 
+	const char *type = key_type_name(kf_receipt_report_item_type(report, i));
+	const char *purpose = purpose_name(kf_receipt_report_item_purpose(report, i));
+	int64_t not_after = kf_receipt_report_item_not_after(report, i);
+	bool pin = kf_receipt_report_item_pin(report, i) != 0;
+	char until[UTC_SIZE] = "";
+
+	if (not_after != 0)
+		(void)utc_print(not_after, until);
 	hex_print(BYTES(kf_receipt_report_item_key(report, i), KF_DIGEST_SIZE), key);
 	ui_say(ui, "item %u:    %s, container %u, sender %s, key %s", i + 1,
 	       proved ? "proved" : "indeterminate", kf_receipt_report_item_container(report, i),
 	       sender, key);
-	return json_pack("{s:i,s:b,s:i,s:s,s:s}", "number", (int)i + 1, "proved", proved,
-			 "container", (int)kf_receipt_report_item_container(report, i), "sender",
-			 sender, "public_key_sha256", key);
+	ui_say(ui, "           %s, %s, %s%s%s", type, purpose, pin ? "PIN needed" : "no PIN needed",
+	       not_after ? ", not after " : "", until);
+	return json_pack("{s:i,s:b,s:i,s:s,s:s,s:s,s:s,s:b,s:s*}", "number", (int)i + 1, "proved",
+			 proved, "container", (int)kf_receipt_report_item_container(report, i),
+			 "sender", sender, "public_key_sha256", key, "key_type", type, "purpose",
+			 purpose, "pin_needed", pin, "not_after", not_after ? until : NULL);
 }
 
 static int print(const struct ui *ui, const struct kf_receipt_report *report)
@@ -39,7 +76,8 @@ static int print(const struct ui *ui, const struct kf_receipt_report *report)
 
 	ui_say(ui, "card:      %s", kf_receipt_report_serial(report));
 	for (unsigned int i = 0; i < items; i++)
-		(void)json_array_append_new(array, item_json(ui, report, i));
+		(void)json_array_append_new(array, kf_receipt_report_item_key(report, i) ?
+			item_json(ui, report, i) : order_json(ui, report, i));
 	ui_say(ui, "proved:    %u of %u", proved, items);
 	if (proved == items)
 		ui_say(ui, "grade:     %s", grade);

@@ -9,26 +9,23 @@
 #include "libserver/json/object.h"
 #include "libserver/json/time.h"
 #include "tools/args.h"
-#include "tools/server_state.h"
+#include "tools/seal_offer.h"
 
 
-enum { PEM_MAX = 64 << 10, FILE_MAX = 1 << 20 };
+enum { FILE_MAX = 1 << 20 };
 
-DEFINE_CLEANUP(struct kf_keypair *, kf_keypair_free);
-DEFINE_CLEANUP(struct kf_verified_offer *, kf_verified_offer_free);
 DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
 
 /* The command line; the last four are made of the texts before them. */
 struct seal {
-	const char *dir, *offer, *key, *out, *device;
+	const char *dir, *key, *out;
+	struct seal_offer offer;
 	const char *usage_text, *replace_text, *not_after_text;
 	const char *methods_text;
 	const char *archive_cert, *archive_root, *archive_out;
-	bool any_genuine, allow_virtual, no_pin, archive_signing_key;
+	bool no_pin, archive_signing_key;
 	int passphrase_fd, injector_passphrase_fd;
-	uint32_t exchange_bits;
 	uint8_t methods[METHODS_MAX];
-	size_t n_methods;
 	enum kf_purpose usage;
 	bool replaces;
 	uint8_t replace[KF_DIGEST_SIZE];
@@ -37,26 +34,10 @@ struct seal {
 
 /* --- the key --- */
 
-static int read_key(const struct seal *want, struct kf_keypair **out, struct kf_error *e)
-{
-	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT, passphrase = SECRET_INIT;
-	int r;
-
-	r = ui_secret_from_file(want->key, PEM_MAX, &pem, e);
-	if (r == 0)
-		r = kf_keypair_from_pem(pem.p, pem.n, NULL, 0, out, e);
-	if (r != -ENOKEY)
-		return r;
-	r = passphrase_get(want->passphrase_fd, "Passphrase of the private key", &passphrase, e);
-	if (r == 0)
-		r = kf_keypair_from_pem(pem.p, pem.n, passphrase.p, passphrase.n, out, e);
-	return r;
-}
-
 static int prepare_key(const struct seal *want, struct kf_keypair **out, struct kf_error *e)
 {
 	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
-	int r = read_key(want, &pair, e);
+	int r = seal_key_read(want->key, want->passphrase_fd, &pair, e);
 
 	if (r == 0 && want->usage_text)
 		r = kf_keypair_set_purpose(pair, want->usage, e);
@@ -70,28 +51,7 @@ static int prepare_key(const struct seal *want, struct kf_keypair **out, struct 
 	return 0;
 }
 
-/* --- offer and archive --- */
-
-static int read_offer(const struct seal *want, struct kf_state *state,
-		      struct kf_verified_offer **out, struct kf_error *e)
-{
-	_cleanup_(freep) uint8_t *json = NULL;
-	struct kf_server *server = kf_state_server(state);
-	size_t len = 0;
-	int r = 0;
-
-	if (want->allow_virtual)
-		kf_server_allow_virtual(server, 1);
-	if (want->exchange_bits)
-		r = kf_server_set_exchange_bits(server, want->exchange_bits, e);
-	if (r == 0 && want->n_methods > 0)
-		r = kf_server_set_methods(server, want->methods, want->n_methods, e);
-	if (r == 0)
-		r = ui_file_read(want->offer, FILE_MAX, &json, &len, e);
-	if (r == 0)
-		r = kf_state_offer(state, want->device, want->any_genuine, json, len, out, e);
-	return r;
-}
+/* --- archive --- */
 
 static int read_recipient(const struct seal *want, struct kf_archive_recipient **out,
 			  struct kf_error *e)
@@ -137,7 +97,7 @@ static int report(const struct ui *ui, const struct seal *want,
 
 	ui_say(ui, "cargo:     %s", want->out);
 	ui_say(ui, "card:      %s%s", kf_verified_offer_serial(offer),
-	       want->any_genuine ? " (any genuine card was accepted)" : "");
+	       want->offer.any_genuine ? " (any genuine card was accepted)" : "");
 	ui_say(ui, "method:    %s", method_name(kf_verified_offer_method(offer)));
 	ui_say(ui, "container: %u", kf_verified_offer_container(offer));
 	ui_say(ui, "key:       %s, %s, %s", key_type_name(key->type), purpose_name(key->purpose),
@@ -149,22 +109,12 @@ static int report(const struct ui *ui, const struct seal *want,
 	return ui_json(ui, json_pack(
 		"{s:s,s:s,s:s,s:b,s:s,s:i,s:s,s:s,s:s,s:s,s:s*,s:s}", "cargo", want->out, "serial",
 		kf_verified_offer_serial(offer), "device", kf_verified_offer_fingerprint(offer),
-		"any_genuine", want->any_genuine, "method",
+		"any_genuine", want->offer.any_genuine, "method",
 		method_name(kf_verified_offer_method(offer)), "container",
 		(int)kf_verified_offer_container(offer), "key_type",
 		key_type_name(key->type), "purpose", purpose_name(key->purpose),
 		"public_key_sha256", key->hash, "sender", sender, "archive", want->archive_out,
 		"grade", grade));
-}
-
-static int write_cargo(const char *path, struct bytes cargo, struct kf_error *e)
-{
-	int r = ui_file_write(path, cargo, 0644, e);
-
-	if (r < 0)
-		error_text_set(e->next, "check the folder and its free space; then get a new offer: "
-			       "this one is spent");
-	return r;
 }
 
 /* The pair is the callee's to free: before the cargo goes out, whatever that may wait for. */
@@ -189,7 +139,7 @@ static int seal_and_write(const struct seal *want, struct kf_state *state,
 		r = kf_state_seal(state, &request, &cargo, &len, e);
 	*pair = kf_keypair_free(*pair);
 	if (r == 0)
-		r = write_cargo(want->out, BYTES(cargo, len), e);
+		r = seal_cargo_write(want->out, BYTES(cargo, len), e);
 	return r;
 }
 
@@ -205,7 +155,7 @@ static int seal(const struct ui *ui, const struct seal *want)
 	ossl_secure_heap();
 	r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 	if (r == 0)
-		r = read_offer(want, state, &offer, &e);
+		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)
 		r = prepare_key(want, &pair, &e);
 	if (r == 0) {
@@ -221,7 +171,7 @@ static int seal(const struct ui *ui, const struct seal *want)
 
 static int check_texts(const struct ui *ui, struct seal *want)
 {
-	if (!want->dir || !want->offer || !want->key || !want->out)
+	if (!want->dir || !want->offer.path || !want->key || !want->out)
 		return ui_usage(ui, "--state, --offer, --key and -o are needed");
 	if (want->usage_text && (purpose_from_name(want->usage_text, &want->usage) < 0 ||
 				 (want->usage != KF_PURPOSE_SIGN &&
@@ -234,13 +184,14 @@ static int check_texts(const struct ui *ui, struct seal *want)
 	if (want->not_after_text && utc_parse(want->not_after_text, &want->not_after) < 0)
 		return ui_usage(ui, "--not-after wants a time like 2030-01-31T23:59:59Z");
 	if (want->methods_text &&
-	    methods_parse(want->methods_text, want->methods, &want->n_methods) < 0)
+	    methods_parse(want->methods_text, want->methods, &want->offer.n_methods) < 0)
 		return ui_usage(ui, "--methods wants a list, best first, like ecdh,rsa");
+	want->offer.methods = want->methods;
 	if (!want->archive_cert != !want->archive_out)
 		return ui_usage(ui, "--archive-cert and --archive-out belong together");
 	if (want->archive_root && !want->archive_cert)
 		return ui_usage(ui, "--archive-root belongs to --archive-cert");
-	if (want->device && want->any_genuine)
+	if (want->offer.device && want->offer.any_genuine)
 		return ui_usage(ui, "--device and --any-genuine exclude each other");
 	return UI_OK;
 }
@@ -252,19 +203,19 @@ int cmd_seal(int argc, char **argv)
 	int code;
 	const struct arg args[] = {
 		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
-		{ "offer", 0, ARG_TEXT, &want.offer, "FILE", "what the card offered" },
+		{ "offer", 0, ARG_TEXT, &want.offer.path, "FILE", "what the card offered" },
 		{ "key", 0, ARG_TEXT, &want.key, "PEM", "the private key; - is stdin" },
 		{ "output", 'o', ARG_TEXT, &want.out, "FILE", "where to write the cargo" },
 		{ "usage", 0, ARG_TEXT, &want.usage_text, "USE", "sign (default), decrypt, derive" },
-		{ "device", 0, ARG_TEXT, &want.device, "D",
+		{ "device", 0, ARG_TEXT, &want.offer.device, "D",
 		  "it must be this card (default: the challenge's)" },
-		{ "any-genuine", 0, ARG_FLAG, &want.any_genuine, NULL,
+		{ "any-genuine", 0, ARG_FLAG, &want.offer.any_genuine, NULL,
 		  "accept any card under an enrolled root" },
-		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL,
+		{ "allow-virtual", 0, ARG_FLAG, &want.offer.allow_virtual, NULL,
 		  "with --any-genuine: it may be software" },
 		{ "methods", 0, ARG_TEXT, &want.methods_text, "LIST",
 		  "accepted for this offer, best first (default: the state's)" },
-		{ "exchange-bits", 0, ARG_NUMBER, &want.exchange_bits, "N",
+		{ "exchange-bits", 0, ARG_NUMBER, &want.offer.exchange_bits, "N",
 		  "smallest RSA EXCHANGE key (default 3072)" },
 		{ "no-pin", 0, ARG_FLAG, &want.no_pin, NULL, "the key may be used without PIN" },
 		{ "not-after", 0, ARG_TEXT, &want.not_after_text, "TIME", "advisory, for people" },
@@ -283,8 +234,15 @@ int cmd_seal(int argc, char **argv)
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};
-	const struct arg_tables tables = { "Seal a private key for one card.", args, NULL };
+	const struct arg_tables tables = {
+		"Seal a private key for one card. keyferry seal batch seals several, keyferry seal pin an "
+		"order about a PIN.",
+		args, NULL };
 
+	if (argc > 1 && strcmp(argv[1], "pin") == 0)
+		return cmd_seal_pin(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "batch") == 0)
+		return cmd_seal_batch(argc - 1, argv + 1);
 	if (!args_parse(&ui, &tables, argc, argv, &code))
 		return code;
 	code = check_texts(&ui, &want);

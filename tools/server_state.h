@@ -13,13 +13,15 @@
 int cmd_server(int argc, char **argv);
 int cmd_challenge(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
+int cmd_seal_pin(int argc, char **argv);
+int cmd_seal_batch(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
 	{ "server", "the server's state: init, enroll, list, show, crl, methods, shared", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
-	{ "seal", "seal a private key for the card that made an offer", cmd_seal }, \
+	{ "seal", "seal a private key, or an order about a PIN, for one card", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \
 	{ "byok", "bring your own key: KEKs, import, wrap, inspect, convert", cmd_byok }
 

@@ -16,6 +16,7 @@
 . "$KF_SRC/tests/e2e/bad.sh"
 
 stage_readers=second
+stage_rights=look,use,inject,create,delete,pin
 stage_up
 folder=$stage/mail/docs
 mkdir "$folder" && chmod 1777 "$folder"
@@ -119,6 +120,7 @@ keyferry_1_runs() {
 	run examples
 }
 
+card_has_pin() { printf '%s\n' "$1" | as client keyferry card pin verify --pin-fd 0; }
 keyferry_seal_1_runs() {
 	cd "$folder"
 	openssl req -x509 -newkey rsa:2048 -noenc -keyout archive-key.pem -out archive.pem -days 2 \
@@ -130,8 +132,11 @@ keyferry_seal_1_runs() {
 		--archive-out archive.p7m -o archived
 	cd "$stage"
 	[ "$(id -u)" != 0 ] || chmod 644 "$folder/archive.p7m"
+	printf '%s\nnew-pin-4711\n' "$stage_puk" >"$folder/puk-and-pin"
 	literal keyferry-seal.1 EXAMPLES >examples
 	run examples | tee opened
+	grep -q 'proved, set the PIN, which has 3 tries' opened || fail "$(cat opened)"
+	card_has_pin new-pin-4711
 	sed -n '/^-----BEGIN/,/^-----END/p' opened | cmp - "$folder/key.pem"
 }
 

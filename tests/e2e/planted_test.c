@@ -2,7 +2,8 @@
 /*
  * tests/e2e/planted_test.c - A key and its session key are planted on the server and injected; at
  * every APDU boundary and at the end nothing of them may be in the memory, the logs or the system
- * calls of client, broker, driver and monitor, nor of the PIN once it has done its work. Three
+ * calls of client, broker, driver and monitor, nor of the PIN once it has done its work. The same
+ * for a PUK and a new PIN in an order of the server's, which nobody types. Three
  * controls have to hit, or the search itself is broken: the virtual card, the server held before
  * it wipes, and a driver that leaks on purpose. This is a regression test and proves nothing.
  *
@@ -26,12 +27,17 @@
 
 static struct outcome o;
 
+static const char *const files[] = { "client.strace", "broker.strace", "driver.strace",
+				     "monitor.strace", "service.log", "inject.log",
+				     "receipt.json", "cargo.json", "offer.json", NULL };
+
 FIXTURE(planted)
 {
 	struct rig rig;
 	struct needles *sealed;		/* what only server and card may have */
 	struct needles *pin;
-	char *pem;			/* K2 */
+	char *pem;			/* K2, or NULL: an order about PINs */
+	char new_pin[2 * 8 + 1];
 	uint8_t *s1;			/* shared with the server */
 	pid_t server;
 	pid_t tracers[4];
@@ -40,7 +46,7 @@ FIXTURE(planted)
 
 FIXTURE_VARIANT(planted)
 {
-	enum kf_key_type type;
+	enum kf_key_type type;		/* KF_KEY_NONE: an order about PINs */
 	const char *level;
 	const char *driver;		/* NULL: the honest one */
 	enum kf_method method;
@@ -58,6 +64,11 @@ FIXTURE_VARIANT_ADD(planted, by_ecdh_on_x25519) {
 };
 FIXTURE_VARIANT_ADD(planted, by_derived) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_DERIVED, NULL };
 FIXTURE_VARIANT_ADD(planted, by_shared) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_SHARED, NULL };
+FIXTURE_VARIANT_ADD(planted, pin) { KF_KEY_NONE, "extended", NULL, KF_METHOD_RSA, NULL };
+FIXTURE_VARIANT_ADD(planted, pin_tpdu_by_ecdh) { KF_KEY_NONE, "tpdu-t1", NULL, KF_METHOD_ECDH, "p256" };
+FIXTURE_VARIANT_ADD(planted, pin_leaking_driver) {
+	KF_KEY_NONE, "extended", "leaky_driver", KF_METHOD_RSA, NULL,
+};
 
 static void plant(struct needles *needles, enum kf_key_type type, char **pem)
 {
@@ -74,6 +85,18 @@ static void plant(struct needles *needles, enum kf_key_type type, char **pem)
 	ASSERT_TRUE(*pem != NULL);
 	memcpy(*pem, text, (size_t)n);
 	BIO_free(bio);
+}
+
+/* Sixteen random digits, and the PUK by which they are set. */
+static void plant_pin(struct needles *needles, char new_pin[static 17])
+{
+	uint8_t random[8];
+
+	ASSERT_EQ(1, RAND_bytes(random, sizeof(random)));
+	for (size_t i = 0; i < sizeof(random); i++)
+		(void)snprintf(new_pin + 2 * i, 3, "%02x", random[i]);
+	needles_add(needles, "the new PIN", BYTES(new_pin, 16));
+	needles_add(needles, "the PUK", BYTES(RIG_PUK, strlen(RIG_PUK)));
 }
 
 static char *read_text(const char *path, size_t *n)
@@ -117,13 +140,15 @@ static int take_master(struct rig *rig, struct kf_server *server, struct kf_erro
  * The server, in a process of its own that stops before it wipes. It uses the functions on plain
  * bytes, with a session key that the test knows.
  */
-static void serve(struct rig *rig, const char *pem, enum kf_method method, uint8_t *s1)
+static void serve(struct rig *rig, const char *pem, const char *new_pin, enum kf_method method,
+		  uint8_t *s1)
 {
 	struct kf_error e = KF_ERROR_INIT;
 	struct kf_verified_offer *offer = NULL;
 	struct kf_enrolled *card = NULL;
 	struct kf_server *server = NULL;
 	struct kf_keypair *pair = NULL;
+	struct kf_pin_order *order = NULL;
 	struct kf_md_key *key = NULL;
 	size_t n = 0, m = 0, item_len = 0, len = 0;
 	char *a, *b, *json = NULL;
@@ -143,14 +168,21 @@ static void serve(struct rig *rig, const char *pem, enum kf_method method, uint8
 	a = read_text(rig_path(rig, "mail/offer.json"), &n);
 	r = r ? r : kf_offer_peek(a, n, nonce, NULL, NULL, &e);
 	r = r ? r : kf_offer_verify(server, card, nonce, a, n, &offer, &e);
-	r = r ? r : kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, &e);
+	if (pem)
+		r = r ? r : kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, &e);
+	else
+		r = r ? r : kf_pin_order_unblock(RIG_PUK, strlen(RIG_PUK), new_pin, 16, &order, &e);
 	r = r ? r : kf_md_import_session_key(server, offer, brings ? s1 : NULL, brings ? KF_S1_SIZE : 0,
 					     1, &key, &e);
 	if (r == 0)
 		memcpy(s1, key->s1.p, KF_S1_SIZE);
 	r = r ? r : kf_md_set_chaining_mode(key, KF_CHAIN_CBC, &e);
 	r = r ? r : kf_md_set_iv(key, NULL, 0, &e);
-	r = r ? r : kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &item_len, &e);
+	if (pem)
+		r = r ? r : kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item,
+					       &item_len, &e);
+	else
+		r = r ? r : kf_md_encrypt_pin(key, order, &item, &item_len, &e);
 	r = r ? r : kf_md_cargo(key, &json, &len, &e);
 	if (r < 0) {
 		(void)fprintf(stderr, "# server: %s: %s\n", e.what, e.why);
@@ -188,11 +220,17 @@ FIXTURE_SETUP(planted)
 	self->sealed = needles_new();
 	self->pin = needles_new();
 	ASSERT_TRUE(self->sealed && self->pin);
-	plant(self->sealed, variant->type, &self->pem);
+	if (variant->type == KF_KEY_NONE)
+		plant_pin(self->sealed, self->new_pin);
+	else
+		plant(self->sealed, variant->type, &self->pem);
 	self->s1 = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_TRUE(self->s1 != MAP_FAILED);
 	ASSERT_EQ(1, RAND_bytes(self->s1, KF_S1_SIZE));
-	needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));
+	if (self->pem)
+		needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));
+	else
+		needles_add(self->pin, "the new PIN", BYTES(self->new_pin, 16));
 
 	rig_open(rig);
 	rig->shares_keys = method_is_shared(variant->method);
@@ -213,9 +251,10 @@ FIXTURE_SETUP(planted)
 	rig_server(rig, &o, "challenge", "--state", "server", "--device", RIG_SERIAL, "-o",
 		   "mail/challenge.json", NULL);
 	ASSERT_OK(&o);
-	rig_client(rig, NULL, &o, "offer", "--challenge", "mail/challenge.json", "--container", "3",
-		   "-o", "mail/offer.json", "--method", method_name(variant->method),
-		   variant->exchange ? "--exchange-type" : NULL, variant->exchange, NULL);
+	rig_client(rig, NULL, &o, "offer", "--challenge", "mail/challenge.json", "-o", "mail/offer.json",
+		   variant->type == KF_KEY_NONE ? "--pins" : "--container=3", "--method",
+		   method_name(variant->method), variant->exchange ? "--exchange-type" : NULL,
+		   variant->exchange, NULL);
 	ASSERT_OK(&o);
 	rig_stop_service(rig);
 	rig_stop_reader(rig);
@@ -259,6 +298,22 @@ static pid_t start_client(struct rig *rig)
 			 "{pin}", "-o", "mail/receipt.json", NULL);
 }
 
+static void type_the_new_pin(struct fixture_planted *self)
+{
+	struct wait_for w = { .reader = self->rig.reader };
+
+	w.client = rig_spawn(&self->rig, RIG_CLIENT, self->new_pin, "mail/verify.log", "keyferry",
+			     "--socket", rig_path(&self->rig, "run/broker.sock"), "card", "pin",
+			     "verify", "--pin-fd", "{pin}", NULL);
+	for (;;) {
+		ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 60000));
+		if (w.done)
+			break;
+		(void)kill(self->rig.reader, SIGCONT);
+	}
+	EXPECT_EQ(0, w.status);
+}
+
 TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 {
 	struct rig *rig = &self->rig;
@@ -268,7 +323,7 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 
 	self->server = fork();
 	if (self->server == 0)
-		serve(rig, self->pem, variant->method, self->s1);
+		serve(rig, self->pem, self->new_pin, variant->method, self->s1);
 	ASSERT_EQ(self->server, waitpid(self->server, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
 	needles_add(self->sealed, "S1", BYTES(self->s1, KF_S1_SIZE));
@@ -313,6 +368,10 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 	expect_clean(self->sealed, rig->service, "monitor", -1);
 	expect_clean(self->sealed, broker, "broker", -1);
 	expect_clean(self->sealed, driver, "driver", -1);
+	if (!self->pem) {
+		expect_clean_files(self->sealed, rig, files);
+		type_the_new_pin(self);	/* from here on broker and driver have had it */
+	}
 	expect_clean(self->pin, rig->service, "monitor", -1);
 	expect_clean(self->pin, broker, "broker", -1);
 	if (variant->driver)
@@ -322,9 +381,6 @@ TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 	EXPECT_TRUE(process_has(self->sealed, rig->reader));	/* control: the card */
 
 	rig_stop_service(rig);
-	static const char *const files[] = { "client.strace", "broker.strace", "driver.strace",
-					     "monitor.strace", "service.log", "inject.log",
-					     "receipt.json", "cargo.json", "offer.json", NULL };
-
-	expect_clean_files(self->sealed, rig, files);
+	if (self->pem)
+		expect_clean_files(self->sealed, rig, files);
 }

@@ -393,7 +393,7 @@ static void launch_service(struct rig *rig)
 	char grant[64];
 
 	/* The client may look, use and inject; everything else it has to ask for. */
-	(void)snprintf(grant, sizeof(grant), "%u:look,use,inject,create,delete",
+	(void)snprintf(grant, sizeof(grant), "%u:look,use,inject,create,delete,pin",
 		       (unsigned)rig->uid[RIG_CLIENT]);
 	rig->service = rig_spawn(rig, RIG_SERVICE, NULL, "mail/service.log", "keyferryd",
 				 "--socket", rig_path(rig, "run/broker.sock"), "--virtual",

@@ -6,7 +6,8 @@
 #
 #	stage_up [reader options]	builds it; $stage is the folder and the working directory;
 #					$stage_maker=1: the maker's root stays in maker/,
-#					$stage_readers: names of further sockets in run/ to watch
+#					$stage_readers: names of further sockets in run/ to watch,
+#				$stage_rights: the client's, if not those to do with keys
 #	as ROLE COMMAND...		ROLE is service, client or server
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
@@ -75,7 +76,7 @@ stage_service() {
 	done
 	# shellcheck disable=SC2086 # options and their values
 	as_background service keyferryd --socket "$stage/run/broker.sock" $stage_more "$@" \
-		--grant "$uid_client:look,use,inject,create,delete" >>mail/service.log 2>&1
+		--grant "$uid_client:${stage_rights:-look,use,inject,create,delete}" >>mail/service.log 2>&1
 	echo $! >pids/service
 	stage_tries=0
 	until [ -S run/broker.sock ]; do

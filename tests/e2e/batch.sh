@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Batches: one cargo with many keys for one card, each into a container of its own. Cut off at any moment, the
+# same cargo goes on from the item that is missing, and what was finished is not done twice: the card's own
+# receipts prove all of it.
+# shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh and bad.sh
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/e2e/stage.sh"
+. "$KF_SRC/tests/e2e/bad.sh"
+
+stage_up
+mkdir said keys
+editor_up
+
+for n in 2 4 5 7 9; do
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "server/$n.pem" 2>/dev/null
+done
+cat >server/list <<-END
+	# containers of the first floor
+	2 sign server/2.pem
+	4 derive server/4.pem no-pin
+
+	5 sign server/5.pem
+	7 sign server/7.pem
+	9 sign server/9.pem
+END
+[ "$(id -u)" != 0 ] || chown "$uid_server:$uid_server" server/*.pem server/list
+
+batch_offer() {
+	rm -f mail/challenge mail/offer
+	server challenge --state server --device "$stage_serial" -o mail/challenge >mail/log
+	chmod 644 mail/challenge
+	card offer --challenge mail/challenge --exchange-type rsa3072 -o mail/offer "${1:---batch}" >mail/log
+}
+seal_batch() {
+	rm -f mail/cargo
+	server seal batch server/list --state server --offer mail/offer -o mail/cargo >mail/log
+	chmod 644 mail/cargo
+}
+new_batch() {
+	batch_offer
+	seal_batch
+}
+put() { card_with_pin "$stage_pin" inject mail/cargo -o mail/receipt --timeout "${1:-30}"; }
+all_proved() {
+	server receipt verify --state server mail/receipt >mail/proof || fail "$(cat mail/proof)"
+	grep -q 'proved:    5 of 5' mail/proof || fail "$(cat mail/proof)"
+	for c in 2 4 5 7 9; do
+		grep -q "proved, container $c, sender signed" mail/proof || fail "$(cat mail/proof)"
+	done
+}
+
+many_keys_come_in_one_cargo() {
+	rewind base
+	new_batch
+	put >mail/log
+	[ "$(grep -c ': installed in container' mail/log)" = 5 ] || fail "$(cat mail/log)"
+	all_proved
+	[ "$(grep -c 'p256, sign, PIN needed' mail/proof)" = 4 ] || fail "$(cat mail/proof)"
+	grep -q 'p256, derive, no PIN needed' mail/proof || fail "$(cat mail/proof)"
+	echo text >mail/text
+	card_with_pin "$stage_pin" key sign --container 7 -i mail/text -o mail/sig >mail/log
+	openssl pkey -in server/7.pem -pubout -out mail/7.pub
+	openssl dgst -sha256 -verify mail/7.pub -signature mail/sig mail/text
+	# No PIN for the one that says so.
+	card container list --json >mail/listed
+	python "
+c = { x['container']: x for x in load('mail/listed')['containers'] }
+assert sorted(c) == [2, 4, 5, 7, 9], c"
+	# Again it is all there, and nobody is asked for a PIN.
+	cp mail/receipt mail/first
+	card inject mail/cargo -o mail/receipt </dev/null >mail/log
+	[ "$(grep -c ': installed before in container' mail/log)" = 5 ] || fail "$(cat mail/log)"
+	cmp mail/receipt mail/first
+}
+
+# The reader and its card die at that command, in the middle of the fifth, the seventh, ...
+cut_off_anywhere_it_goes_on_where_it_was() {
+	halves=''
+	for n in 20 23 26 29 32; do
+		rewind base
+		new_batch
+		stage_unplug card
+		stage_reader card reader --misbehave "die=$n"
+		card reader wait >mail/log
+		put 3 >mail/log 2>&1 || :
+		stage_unplug card 2>/dev/null || :
+		stage_reader card reader
+		card reader wait >mail/log
+		before=$(card container list --json | grep -c '"container"' || :)
+		put >mail/log
+		[ "$(grep -c ': installed before in container' mail/log)" = "$before" ] ||
+			fail "cut off at $n with $before keys: $(cat mail/log)"
+		all_proved
+		case $before in [1234]) halves=$halves$before ;; esac
+		echo "# cut off at command $n: $before of 5 were there"
+	done
+	[ -n "$halves" ] || fail 'it was never cut off between two keys'
+}
+
+an_occupied_container_stops_it_there_and_no_further() {
+	rewind base
+	new_batch
+	card_with_pin "$stage_pin" container create --type p256 --container 5 >mail/log
+	rm -f mail/receipt
+	! put >mail/log 2>&1 || fail 'over a key that nobody named'
+	grep -q 'holds something else than the item may replace' mail/log || fail "$(cat mail/log)"
+	! server receipt verify --state server mail/receipt >mail/proof || fail 'proved'
+	grep -q 'proved:    2 of 5' mail/proof || fail "$(cat mail/proof)"
+	card_with_pin "$stage_pin" container delete 5 >mail/log
+	put >mail/log
+	[ "$(grep -c ': installed before in container' mail/log)" = 2 ] || fail "$(cat mail/log)"
+	all_proved
+}
+
+what_is_no_list_is_said() {
+	rewind base
+	batch_offer
+	before
+	bad_list() {
+		printf '%b' "$1" >mail/list
+		refused 1 "$2" . . -- to_nothing mail/list
+	}
+	bad_list '2 sign' 'line 1: it has fewer than three words'
+	bad_list '# x\n2 sign server/2.pem\nx sign server/4.pem\n' 'line 3: the first word is not the number'
+	bad_list '2 paint server/2.pem\n' 'line 1: the second word is not sign'
+	bad_list '2 decrypt server/2.pem\n' 'a key of type p256 does not do that'
+	bad_list '16 sign server/2.pem\n' 'no card has a container 16'
+	bad_list '2 sign server/2.pem maybe\n' 'line 1: an option is neither'
+	bad_list '2 sign server/2.pem replaces=12\n' 'line 1: an option is neither'
+	bad_list '\n# nothing\n' 'the list names no key'
+	bad_list '2 sign server/2.pem\n2 sign server/4.pem\n' 'container 2 comes twice'
+	bad_list '2 sign server/absent.pem\n' 'server/absent.pem'
+	unchanged
+	batch_offer --container=3
+	before
+	refused 1 'the offer is not for a batch' . 'keyferry offer --batch' -- to_nothing server/list
+	batch_offer
+	before
+	refused 1 'the key has no container' . 'for each key of a batch' -- \
+		server seal --state server --offer mail/offer --key server/2.pem -o mail/nothing
+	unchanged
+}
+to_nothing() { server seal batch "$1" --state server --offer mail/offer -o mail/nothing; }
+
+plan 4
+keep base
+rows many_keys_come_in_one_cargo
+rows cut_off_anywhere_it_goes_on_where_it_was
+rows an_occupied_container_stops_it_there_and_no_further
+rows what_is_no_list_is_said
+finish

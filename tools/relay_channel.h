@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tools/relay_channel.h - Where lists come from and answers go to: files, one pair a round, or a
+ * stream socket, on which each is four bytes of length, big-endian, and so many bytes of JSON.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/deadline.h"
+#include "tools/ui.h"
+
+/**
+ * struct relay_channel - one of both
+ * @list, @answers: names of files; % stands for the number of the round
+ * @fd:		of the socket; -1: files
+ */
+struct relay_channel {
+	const char *list, *answers;
+	int fd;
+};
+
+/* Connects to a socket in the file system. Return: 0, -errno. */
+int relay_channel_connect(const char *path, struct deadline deadline, int *out, struct kf_error *e);
+
+/*
+ * The list of @round, for which is waited until @deadline; the caller frees *@text.
+ * Return: 0, -ETIMEDOUT, -ECONNRESET the other side hung up, other -errno.
+ */
+int relay_channel_get(const struct relay_channel *channel, uint32_t round,
+		      struct deadline deadline, uint8_t **text, size_t *n, struct kf_error *e);
+
+/* Return: 0, -errno. */
+int relay_channel_put(const struct relay_channel *channel, uint32_t round, struct bytes text,
+		      struct deadline deadline, struct kf_error *e);
