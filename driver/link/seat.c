@@ -150,9 +150,10 @@ static bool is_good(const struct seat *seat)
 	return seat->card && !seat->card->lost && seat->slot->state == SLOT_READY;
 }
 
-static bool has_left(const struct seat *seat)
+bool seat_has_left(const struct seat *seat)
 {
-	return !slot_has_card(seat->slot) || seat->moved;	/* moved, but not empty: swapped */
+	/* moved, but not empty: swapped */
+	return seat->holds != SEAT_EMPTY && (!slot_has_card(seat->slot) || seat->moved);
 }
 
 bool seat_owes(struct seat *seat)
@@ -160,7 +161,7 @@ bool seat_owes(struct seat *seat)
 	if (seat->holds == SEAT_EMPTY)
 		seat->owes |= slot_has_card(seat->slot);
 	else
-		seat->owes |= has_left(seat) || (seat->holds == SEAT_CARD && !is_good(seat));
+		seat->owes |= seat_has_left(seat) || (seat->holds == SEAT_CARD && !is_good(seat));
 	return seat->owes;
 }
 
@@ -170,7 +171,7 @@ static int follow(struct seat *seat)
 
 	if (seat->holds == SEAT_EMPTY)
 		return slot_has_card(seat->slot) ? bring_up(seat, KF_CHANGE_CARD_INSERTED) : 0;
-	if (has_left(seat)) {
+	if (seat_has_left(seat)) {
 		r = removed(seat);
 		seat->service->leave |= slot_has_card(seat->slot);
 		return r;
@@ -195,7 +196,7 @@ int seat_first_look(struct seat *seat)
 	int r = slot_has_card(seat->slot) ? bring_up(seat, KF_CHANGE_CARD_INSERTED) : 0;
 
 	seat->moved = false;
-	if (r == 0 && seat->holds == SEAT_EMPTY)
+	if (r == 0 && seat->holds == SEAT_EMPTY && !seat->service->leave)
 		r = announce(seat, KF_CHANGE_CARD_REMOVED);
 	return r;
 }

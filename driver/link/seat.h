@@ -53,6 +53,8 @@ int seat_power_up(struct seat *seat, struct deadline deadline);
  * gone; -ECONNRESET the broker is; -ECANCELED; -ENOMEM.
  */
 int seat_follow(struct seat *seat);
+/* Whether the card that the broker was told of is no longer in: seat_follow() tells so, and powers none. */
+bool seat_has_left(const struct seat *seat);
 /* Whether seat_follow() has something to tell; if so it will, whatever happens until then. */
 bool seat_owes(struct seat *seat);
 /* The same after the greeting, when emptiness is told, too. */

@@ -102,19 +102,59 @@ static int tell_silent(struct service *s)
 	return link_event(&s->link, &packet);
 }
 
+/* Before any card is powered: whether one may be hangs on whether another has left (seat.c). */
+static int follow_the_departed(struct service *s)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < s->looked && r == 0; i++)
+		if (seat_has_left(&s->seats[i]))
+			r = seat_follow(&s->seats[i]);
+	return r;
+}
+
+static bool has_looked(const struct service *s)
+{
+	return s->looked == s->reader->desc.n_slots;
+}
+
+/* Unlike later looks at a slot it tells of emptiness. */
+static int first_look(struct service *s)
+{
+	int r = 0;
+
+	for (; r == 0 && !has_looked(s) && !s->leave && !s->powered; s->looked++) {
+		service_watch(s);
+		r = slot_probe(&s->reader->slots[s->looked], deadline_in(DISPATCH_MS));
+		if (r == -ENODEV)
+			return r;
+		take_changes(s);
+		r = seat_first_look(&s->seats[s->looked]);
+	}
+	return r;
+}
+
+/* The first look at the next slot takes turns with what becomes of the cards before it. */
+static int take_turn(struct service *s)
+{
+	if (s->turn < s->looked)
+		return seat_follow(&s->seats[s->turn++]);
+	s->turn = 0;
+	return first_look(s);
+}
+
 /*
  * To power a card may take half a minute, and what was asked meanwhile is put off by that once
  * [protocol 6]: so it is one card a round, and then whoever has asked has his turn.
  */
 static int follow_seats(struct service *s)
 {
-	unsigned int n = s->reader->desc.n_slots;
 	int r = 0;
 
-	for (unsigned int i = 0; i < n && r == 0 && !s->leave && !s->powered; i++) {
-		r = seat_follow(&s->seats[s->turn]);
-		s->turn = (s->turn + 1) % n;
-	}
+	for (unsigned int i = 0; i <= s->looked && r == 0 && !s->leave && !s->powered; i++)
+		r = take_turn(s);
+	if (!s->powered)
+		s->turn = 0;
 	return r;
 }
 
@@ -130,29 +170,10 @@ static int dispatch(struct service *s)
 	take_changes(s);
 	r = tell_silent(s);
 	if (r == 0)
+		r = follow_the_departed(s);
+	if (r == 0)
 		r = follow_seats(s);
 	s->leave |= s->spent && !has_a_card(s);
-	return r;
-}
-
-static bool has_looked(const struct service *s)
-{
-	return s->looked == s->reader->desc.n_slots;
-}
-
-/* The first look at the slots, in rounds, too; unlike later ones it tells of emptiness. */
-static int first_look(struct service *s)
-{
-	int r = 0;
-
-	for (s->powered = false; r == 0 && !has_looked(s) && !s->powered; s->looked++) {
-		service_watch(s);
-		r = slot_probe(&s->reader->slots[s->looked], deadline_in(DISPATCH_MS));
-		if (r == -ENODEV)
-			return r;
-		take_changes(s);
-		r = seat_first_look(&s->seats[s->looked]);
-	}
 	return r;
 }
 
@@ -211,7 +232,7 @@ static int step(struct service *s)
 	}
 	if (!reader_news || !s->greeted)
 		return 0;
-	return has_looked(s) ? dispatch(s) : first_look(s);
+	return dispatch(s);
 }
 
 int service_run(struct service *s)

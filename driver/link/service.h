@@ -27,7 +27,7 @@
  * @greeted:	KF_DRV_HELLO was answered
  * @told_silent: the broker knows that the reader does not tell of its cards, and when to ask for them
  * @looked:	slots that the broker was told of for the first time, in order
- * @turn:	the seat that the next round begins with
+ * @turn:	the seat that the next round begins with; behind those that were looked at: a first look
  * @powered:	a card that was found was powered, which ends the round
  * @spent:	a card has left
  * @leave:	no more requests: return from service_run()

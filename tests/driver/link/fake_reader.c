@@ -80,6 +80,13 @@ static void insert(uint8_t slot)
 	fake.notice[1] = 0x0f;
 }
 
+static void pull(const uint8_t *command)
+{
+	fake.card[command[5]] = FAKE_EMPTY;
+	fake.powered[command[5]] = false;
+	answer(0x80, command, 1, 0xfe, BYTES_NONE);
+}
+
 static void apdu(const uint8_t *command, struct bytes c)
 {
 	uint8_t echo[] = { c.p[1], 0x90, 0x00 };
@@ -93,10 +100,12 @@ static void apdu(const uint8_t *command, struct bytes c)
 	case FAKE_GARBAGE:
 		fake.garbage = true;
 		return;
+	case FAKE_MOVE:
+		insert(!slot);
+		pull(command);
+		return;
 	case FAKE_PULL:
-		fake.card[slot] = FAKE_EMPTY;
-		fake.powered[slot] = false;
-		answer(0x80, command, 1, 0xfe, BYTES_NONE);
+		pull(command);
 		return;
 	case FAKE_INSERT:
 	case FAKE_SWAP:

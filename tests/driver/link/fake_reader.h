@@ -15,6 +15,7 @@ enum fake_card {
 };
 
 /* Commands (INS) that make any of the cards misbehave. */
+#define FAKE_MOVE	0xe7	/* FAKE_PULL and FAKE_INSERT at once */
 #define FAKE_TURMOIL	0xe8	/* no CCID message, and a card of ours comes into the other slot */
 #define FAKE_DEAF	0xe9	/* the interrupt endpoint fails for good */
 #define FAKE_HANG	0xea	/* no answer until the wait is ended from outside */

@@ -649,14 +649,22 @@ static struct packet ask_apdu(SELF, const uint8_t command[static 5])
 	return request;
 }
 
-/* The driver wakes up when both are there. */
-static void send_two(SELF, const struct packet *first, const struct packet *second)
+/* The driver wakes up when all are there. @third may be NULL. */
+static void send_three(SELF, const struct packet *first, const struct packet *second,
+		       const struct packet *third)
 {
 	ASSERT_EQ(0, kill(self->child, SIGSTOP));
 	ASSERT_EQ(self->child, waitpid(self->child, NULL, WUNTRACED));
 	send_packet(self, first);
 	send_packet(self, second);
+	if (third)
+		send_packet(self, third);
 	ASSERT_EQ(0, kill(self->child, SIGCONT));
+}
+
+static void send_two(SELF, const struct packet *first, const struct packet *second)
+{
+	send_three(self, first, second, NULL);
 }
 
 static void next_reply(SELF, const struct packet *request, int result)
@@ -680,6 +688,74 @@ TEST_F(service, between_the_first_two_cards_a_request_has_its_turn)
 	EXPECT_EQ(0, next_event(self).slot);
 	next_reply(self, &apdu, 0);
 	EXPECT_EQ(1, next_event(self).slot);
+}
+
+/* The very next word is that the card in @slot is out, and the last: no other card was powered. */
+static void leaves_without_the_card_of(SELF, uint32_t slot)
+{
+	const struct kf_drv_event *event;
+	struct packet packet;
+	char byte;
+
+	receive_any(self, &packet);
+	ASSERT_EQ(KF_DRV_EVENT, packet.header.request);
+	event = packet_read(&packet);
+	EXPECT_EQ(slot, event->slot);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, event->change);
+	EXPECT_EQ(0, left_with(self));
+	EXPECT_EQ((ssize_t)0, recv(self->broker, &byte, 1, 0));
+}
+
+TEST_F(service, a_card_that_leaves_between_the_first_two_is_the_last)
+{
+	struct packet hello = ask(self, KF_DRV_HELLO), pull = ask_apdu(self, COMMAND(FAKE_PULL));
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	send_two(self, &hello, &pull);
+	next_reply(self, &hello, 0);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, next_event(self).change);
+	next_reply(self, &pull, -ENOMEDIUM);
+	leaves_without_the_card_of(self, 0);
+}
+
+/* Neither does it wait for all the others, nor they for it if it is lost again and again. */
+TEST_F(service, a_card_lost_before_all_were_looked_at_takes_turns_with_the_next)
+{
+	struct packet hello = ask(self, KF_DRV_HELLO);
+	struct packet first = ask_apdu(self, COMMAND(FAKE_GARBAGE));
+	struct packet second = ask_apdu(self, COMMAND(FAKE_GARBAGE));
+	struct kf_drv_event event;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	send_three(self, &hello, &first, &second);
+	next_reply(self, &hello, 0);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, next_event(self).change);
+	next_reply(self, &first, -EBADMSG);
+	event = next_event(self);
+	EXPECT_EQ(0, event.slot);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, event.change);
+	next_reply(self, &second, -EBADMSG);
+	EXPECT_EQ(1, next_event(self).slot);
+	EXPECT_EQ(0, next_event(self).slot);
+}
+
+/* It is the other slot's turn, where a card has come. */
+TEST_F(service, a_card_that_left_is_followed_before_a_turn_that_would_power_another)
+{
+	struct packet lose, move;
+
+	ONLY_TWO(FAKE_EMPTY);
+	(void)greet(self);
+	EXPECT_TRUE(hears_nothing(self, 2 * (int)limits.notice_gap_ms));	/* both show in one look */
+	lose = ask_apdu(self, COMMAND(FAKE_GARBAGE));
+	move = ask_apdu(self, COMMAND(FAKE_MOVE));
+	send_two(self, &lose, &move);
+	next_reply(self, &lose, -EBADMSG);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, next_event(self).change);
+	next_reply(self, &move, -ENOMEDIUM);
+	leaves_without_the_card_of(self, 0);
 }
 
 TEST_F(service, between_two_later_cards_a_request_has_its_turn_and_then_the_other_card)
