@@ -152,11 +152,25 @@ int on_puk(struct call *call)
 	return r < 0 ? r : charged_turn(call);
 }
 
-/* What no KEK of any size and no name can have made costs the card no turn. */
+/* A request may do more, by its flags, than the right of its row is for. */
+static int also_needs(struct call *call, uint32_t right, uint32_t container)
+{
+	if (call_may(call, right, container))
+		return 0;
+	return call_refuse(call, call->client->rights & right ? KF_REASON_RIGHT_HERE : KF_REASON_RIGHT,
+			   right);
+}
+
+/*
+ * What no KEK of any size and no name can have made costs the card no turn. Here the client names the
+ * key to be replaced, and no signed envelope does: so it deletes, too.
+ */
 int on_byok(struct call *call)
 {
+	const struct kf_byok_import *ask = packet_read(call->request);
 	struct bytes blob = packet_get(call->request, kf_byok_import, blob);
 	struct bytes kid = packet_get(call->request, kf_byok_import, kid);
+	int r = 0;
 
 	call->reason = KF_REASON_BYOK;
 	if (blob.n == 0 || blob.n > KF_BLOB_MAX) {
@@ -168,19 +182,20 @@ int on_byok(struct call *call)
 		return -ENOENT;
 	}
 	call->reason = KF_REASON_NONE;
-	return on_card(call);
+	if (ask->flags & KF_BYOK_REPLACE)
+		r = also_needs(call, KF_RIGHT_DELETE, ask->container);
+	return r < 0 ? r : on_card(call);
 }
 
 /* Turning a container into an exchange key is for ever: more than injecting. */
 int on_offer(struct call *call)
 {
 	const struct kf_offer *ask = packet_read(call->request);
+	int r = 0;
 
-	if ((ask->flags & KF_OFFER_EXISTING) &&
-	    !call_may(call, KF_RIGHT_CREATE, ask->exchange_container))
-		return call_refuse(call, call->client->rights & KF_RIGHT_CREATE ?
-				   KF_REASON_RIGHT_HERE : KF_REASON_RIGHT, KF_RIGHT_CREATE);
-	return on_card(call);
+	if (ask->flags & KF_OFFER_EXISTING)
+		r = also_needs(call, KF_RIGHT_CREATE, ask->exchange_container);
+	return r < 0 ? r : on_card(call);
 }
 
 int on_apdu(struct call *call)

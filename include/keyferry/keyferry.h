@@ -857,7 +857,7 @@ struct kf_byok_spec {
 
 /**
  * kf_byok_import() - has the card unwrap a key (CKM_RSA_AES_KEY_WRAP) into a container
- * @context:	on a card, PIN verified; needs %KF_RIGHT_INJECT
+ * @context:	on a card, PIN verified; needs %KF_RIGHT_INJECT, and to replace a key %KF_RIGHT_DELETE too
  * @spec:	what it is
  * @blob:	binary, at most %KF_BLOB_MAX bytes
  * @len:	of @blob

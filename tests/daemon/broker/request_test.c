@@ -199,6 +199,46 @@ TEST_F(request, turning_a_container_for_ever_needs_more_than_inject)
 	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
 }
 
+TEST_F(request, replacing_a_key_needs_delete_besides_inject)
+{
+	struct packet p = ask(KF_BYOK_IMPORT, self->context), reply;
+
+	packet_set(&p, kf_byok_import, blob, BYTES("blob", 4));
+	rig_policy(&self->rig, KF_RIGHT_LOOK | KF_RIGHT_INJECT);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	((struct kf_byok_import *)packet_body(&p))->flags = KF_BYOK_REPLACE;
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(KF_REASON_RIGHT, reply.header.reason);
+	EXPECT_EQ(KF_RIGHT_DELETE, reply.header.detail);
+	EXPECT_EQ(0u, self->rig.n_asked);
+	rig_policy(&self->rig, KF_RIGHT_LOOK | KF_RIGHT_INJECT | KF_RIGHT_DELETE);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
+TEST_F(request, replacing_a_key_needs_delete_for_that_container)
+{
+	struct spawn_rule rules[] = {
+		{ .rights = KF_RIGHT_LOOK | KF_RIGHT_INJECT },
+		{ .rights = KF_RIGHT_DELETE, .first = 3, .count = 1 } };
+	struct packet p = ask(KF_BYOK_IMPORT, self->context), reply;
+	struct kf_byok_import *body = packet_body(&p);
+
+	for (size_t i = 0; i < 2; i++) {
+		rules[i].who = SPAWN_UID;
+		rules[i].id = getuid();
+	}
+	rig_rules(&self->rig, rules, 2);
+	packet_set(&p, kf_byok_import, blob, BYTES("blob", 4));
+	body->flags = KF_BYOK_REPLACE;
+	body->container = 4;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(KF_REASON_RIGHT_HERE, reply.header.reason);
+	EXPECT_EQ(KF_RIGHT_DELETE, reply.header.detail);
+	body->container = 3;
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+}
+
 /* One rule for us, besides one that lets us look everywhere. */
 static void narrow(struct fixture_request *self, struct spawn_rule rule)
 {
