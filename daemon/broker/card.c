@@ -60,6 +60,13 @@ static bool may_have_turn(const struct queued *queued, const void *arg)
 	return !reader->txn.holder || reader->txn.holder == job->context;
 }
 
+/* The next client's drop would take its keys along. */
+static void hold_for_keys(struct reader *reader, struct context *context)
+{
+	if (context->n_keys != 0 && !reader->sessions_stay)
+		txn_hold_for_keys(reader, context);
+}
+
 static void turn_txn_begin(struct reader *reader, struct job *job)
 {
 	const struct kf_txn_begin *ask = packet_read(&job->request);
@@ -87,6 +94,7 @@ static void turn_txn_end(struct reader *reader, struct job *job)
 	}
 	if (ask->flags & KF_TXN_RESET)
 		reader->reset_due = true;
+	hold_for_keys(reader, job->context);
 	((struct kf_txn_end *)packet_body(&reply))->context = job->context->handle;
 	job_answer(job, &reply);
 }
@@ -421,8 +429,7 @@ static int take_session_key(struct reader *reader, struct context *context,
 		return r;
 	key->target = import->target;
 	import->key = key->handle;
-	if (!reader->sessions_stay)
-		txn_hold_for_keys(reader, context);
+	hold_for_keys(reader, context);
 	return 0;
 }
 

@@ -97,8 +97,10 @@ void context_happens(struct context *context, enum context_event event, enum kf_
 
 	assert(step);
 	context->state = step->to;
-	if (step->action == CONTEXT_DO_AGE_KEYS)
+	if (step->action == CONTEXT_DO_AGE_KEYS) {
 		age_keys(context, reason, false);
+		txn_keys_gone(context->reader, context);
+	}
 	if (step->action == CONTEXT_DO_END)
 		context_end(context, reason);
 }

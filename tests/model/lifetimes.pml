@@ -276,6 +276,11 @@ inline context_happens(x, event, destroy)
 	:: else
 	fi;
 	if
+	:: context_do == CONTEXT_DO_AGE_KEYS && reader[READER_OF(x)].holder == x ->
+		txn_happens(READER_OF(x), TXN_KEYS_WENT, NONE)
+	:: else
+	fi;
+	if
 	:: context_do == CONTEXT_DO_END ->
 		if
 		:: job[CLIENT_OF(x)].context == x ->
@@ -384,6 +389,11 @@ inline txn_turn(r, who)
 	   reader[r].holder == job[who].context ->
 		txn_happens(r, TXN_ENDED, NONE);
 		if
+		:: context[job[who].context].key != NONE && !reader[r].sessions_stay ->
+			txn_happens(r, TXN_KEYS_CAME, job[who].context)
+		:: else
+		fi;
+		if
 		:: true
 #ifdef RESETS
 		:: reader[r].reset_due = true		/* KF_TXN_RESET */
@@ -401,6 +411,7 @@ inline card_kick(r)
 {
 	reader[r].kick = false;
 	CLAIM_F((reader[r].txn != TXN_NONE) == (reader[r].holder != NONE));
+	CLAIM_F(reader[r].txn != TXN_FOR_KEYS || context[reader[r].holder].key != NONE);
 	CLAIM_F(IS_THERE(reader[r].holder) && IS_THERE(reader[r].owner));
 	if
 	:: !FREE(r) || reader[r].state != READER_CARD || reader[r].running != NONE

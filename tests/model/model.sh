@@ -148,6 +148,10 @@ a_transaction_without_its_holder_is_found() {
 	finds F 'TXNS LEAVES' 'txn HELD HOLDER_LEFT HELD NOTHING'
 }
 
+a_reader_held_for_keys_that_are_gone_is_found() {
+	finds F 'KEYS FAULTS' 'txn FOR_KEYS KEYS_WENT FOR_KEYS NOTHING'
+}
+
 a_file_with_more_than_rows_is_refused() {
 	cp "$tables/txn.def" "$dir/bad.def"
 	echo 'if (broken) STEP(HELD, BEGUN, HELD, TAKE)' >>"$dir/bad.def"
@@ -158,7 +162,7 @@ a_file_with_more_than_rows_is_refused() {
 		fail "a row that is not there was changed"
 }
 
-plan 14
+plan 15
 t no_handle_is_found_after_disconnect_removal_reset_or_destroy
 t no_pin_of_one_context_serves_another
 t every_request_is_answered_once
@@ -172,5 +176,6 @@ t a_lost_cancel_is_found
 t a_double_release_on_unplug_is_found
 t a_deadlock_of_two_transactions_is_found
 t a_transaction_without_its_holder_is_found
+t a_reader_held_for_keys_that_are_gone_is_found
 t a_file_with_more_than_rows_is_refused
 finish

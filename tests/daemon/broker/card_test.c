@@ -756,6 +756,68 @@ TEST_F(card, one_that_cannot_keep_sessions_is_held_for_their_owner)
 	EXPECT_EQ(0, reply.header.result);
 }
 
+/* A has a session key in a card that loses it when it is dropped, and B waits for the card. */
+static uint64_t hold_by_key(struct fixture_card *self)
+{
+	struct packet reply, sign = ask(KF_SIGN, self->cb);
+	uint64_t key;
+
+	self->rig.reader->sessions_stay = false;
+	EXPECT_EQ(0, call(self, &self->a, ask(KF_SESSION_IMPORT, self->ca), &reply));
+	key = ((const struct kf_session_import *)packet_read(&reply))->key;
+	peer_send(&self->b, &sign);
+	rig_run(&self->rig);
+	EXPECT_FALSE(peer_get(&self->b, &reply));
+	return key;
+}
+
+static void want_b_served(struct fixture_card *self)
+{
+	struct packet reply;
+
+	rig_run(&self->rig);
+	EXPECT_EQ(TXN_NONE, self->rig.reader->txn.state);
+	ASSERT_TRUE(peer_get(&self->b, &reply));
+	EXPECT_EQ(0, reply.header.result);
+}
+
+TEST_F(card, keys_that_a_reset_takes_hold_it_no_longer)
+{
+	hold_by_key(self);
+	driver_event(&self->rig, KF_CHANGE_CARD_RESET, 0);
+	want_b_served(self);
+}
+
+TEST_F(card, keys_that_a_drop_takes_hold_it_no_longer)
+{
+	struct packet logout = ask(KF_PIN_LOGOUT, self->ca), reply;
+
+	hold_by_key(self);
+	self->rig.hold = true;
+	peer_send(&self->a, &logout);
+	rig_run(&self->rig);
+	self->rig.hold = false;
+	reply = packet_reply(&self->rig.held, 0);
+	((struct kf_drv_drop *)packet_body(&reply))->flags = KF_DRV_DROPPED_KEYS;
+	driver_send(&self->rig, &reply);
+	want_b_served(self);
+}
+
+TEST_F(card, keys_that_outlive_their_transaction_hold_it_on)
+{
+	struct packet destroy, reply;
+	uint64_t key;
+
+	EXPECT_EQ(0, call(self, &self->a, ask_txn(self->ca, 0), &reply));
+	key = hold_by_key(self);
+	EXPECT_EQ(0, call(self, &self->a, ask(KF_TXN_END, self->ca), &reply));
+	EXPECT_EQ(TXN_FOR_KEYS, self->rig.reader->txn.state);
+	EXPECT_FALSE(peer_get(&self->b, &reply));
+	destroy = ask(KF_KEY_DESTROY, key);
+	EXPECT_EQ(0, call(self, &self->a, destroy, &reply));
+	want_b_served(self);
+}
+
 /* --- hostile drivers --- */
 
 static void expect_driver_lost(struct rig *rig)
