@@ -173,6 +173,7 @@ struct job *job_free(struct job *job)
 {
 	if (!job)
 		return NULL;
+	assert(job->state == JOB_NEW || job->state == JOB_DONE);
 	job_detach(job);
 	if (job->queued.lane)
 		queue_remove(&job->reader->queue, &job->queued);
@@ -190,8 +191,11 @@ struct job *job_free(struct job *job)
 
 int job_queue(struct job *job)
 {
-	(void)step(job, JOB_QUEUE);
-	return queue_push(&job->reader->queue, job->client->user, job->client, &job->queued);
+	int r = queue_push(&job->reader->queue, job->client->user, job->client, &job->queued);
+
+	if (r == 0)
+		(void)step(job, JOB_QUEUE);
+	return r;
 }
 
 void job_park(struct job *job)
@@ -214,6 +218,11 @@ void job_take(struct job *job)
 void job_ask(struct job *job)
 {
 	(void)step(job, JOB_ASK);
+}
+
+void job_served(struct job *job)
+{
+	(void)step(job, JOB_SERVED);
 }
 
 void job_fail(struct job *job, int result, uint16_t reason, uint32_t detail)

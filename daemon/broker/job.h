@@ -33,8 +33,8 @@ enum job_state {
 	JOB_STATES
 };
 enum job_event {
-	JOB_QUEUE, JOB_PARK, JOB_LOOK, JOB_TURN, JOB_ASK, JOB_ANSWER, JOB_DEADLINE, JOB_CANCEL,
-	JOB_KEY_ENDED, JOB_CONTEXT_ENDED, JOB_CLIENT_LEFT, JOB_EVENTS
+	JOB_QUEUE, JOB_PARK, JOB_LOOK, JOB_TURN, JOB_ASK, JOB_ANSWER, JOB_SERVED, JOB_DEADLINE,
+	JOB_CANCEL, JOB_KEY_ENDED, JOB_CONTEXT_ENDED, JOB_CLIENT_LEFT, JOB_EVENTS
 };
 enum job_do {
 	JOB_DO_NOTHING,
@@ -89,6 +89,7 @@ struct job {
 /* @context may be NULL. Copies @frame, charges it, arms the deadline. Return: 0, -ENOMEM, -EDQUOT with its @reason. */
 int job_new(struct client *client, struct context *context, struct bytes frame,
 	    struct job **out, uint16_t *reason);
+/* Of one that was not begun, or is done. */
 struct job *job_free(struct job *job);
 
 int job_queue(struct job *job);
@@ -102,6 +103,9 @@ void job_ask(struct job *job);
 /* Answers and frees. */
 void job_fail(struct job *job, int result, uint16_t reason, uint32_t detail);
 void job_answer(struct job *job, struct packet *reply);
+
+/* The look it waited for is over: its packet is served anew, and answered by that. */
+void job_served(struct job *job);
 
 void job_cancel(struct job *job);
 /* Takes it from its client, who owes nothing for it any more. */

@@ -121,6 +121,7 @@ static void serve(struct job *job, bool looked)
 	struct client *client = job->client;
 	uint64_t deadline_ns = job->timer.at_ns;
 
+	job_served(job);
 	job_detach(job);
 	request_again(client, BYTES(job->frame, job->frame_len), deadline_ns, looked);
 	job_free(job);

@@ -110,6 +110,7 @@ every_row_of_the_tables_was_taken() {
 		row not taken: job LOOKS CANCEL DONE FAIL
 		row not taken: job LOOKS CLIENT_LEFT DONE DROP
 		row not taken: job LOOKS DEADLINE LOOKS LATE
+		row not taken: job LOOKS SERVED DONE NOTHING
 		row not taken: job NEW CLIENT_LEFT DONE DROP
 		row not taken: job NEW LOOK LOOKS NOTHING
 	END

@@ -174,7 +174,7 @@ TEST_F(job, a_pin_never_tried_gives_its_try_back_and_one_under_way_does_not)
 	EXPECT_EQ(NULL, job->context);
 	EXPECT_EQ(-ECANCELED, job->give_up);	/* the card has not been asked, and need not be */
 	EXPECT_EQ(job, self->rig.reader->running);
-	job = job_free(job);
+	job_fail(job, job->give_up, 0, 0);
 	EXPECT_EQ(NULL, self->rig.reader->running);
 	EXPECT_EQ(1u, user->pin_spent);
 }
