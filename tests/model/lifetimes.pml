@@ -31,11 +31,15 @@
  *	DEADLINES		requests and drivers run into theirs
  *	FAULTS PULLS DEATHS	what happens to card, reader and driver
  *
+ * A missing row is found (F) whichever claim is looked at.
+ *
  * A deadline would end any deadlock, so where one is looked for requests have none. What must end by
  * itself all the same is a transaction.
  *
  * Not in here: numbers (quotas, lengths, which of many is next), failed allocations, several slots of
- * one device.
+ * one device; more than one request of a client at a time, and so what two of the same do to each other;
+ * anything that comes between an answer and the turn that it makes way for (LOOP_IS_IDLE), where the
+ * broker may read other clients' packets first; looks at readers, and so a job's LATE.
  */
 #if !defined(ONLY) || defined(ONLY_A)
 #define CLAIM_A(so)	assert(so)
@@ -141,8 +145,8 @@ typedef context_t {
 };
 context_t context[CONTEXTS];
 
-/* context, key: NONE once those ended. owned: its client is there. */
-typedef job_t { byte state, op, reader, context, key; bool owned };
+/* context, key: NONE once those ended. owned: its client is there. given_up: it has what to end with. */
+typedef job_t { byte state, op, reader, context, key; bool owned, given_up };
 job_t job[CLIENTS];
 
 #define READER_STARTING	0
@@ -190,11 +194,12 @@ inline job_free(c)
 	:: else
 	fi;
 	job[c].op = 0; job[c].reader = 0; job[c].context = NONE; job[c].key = NONE;
-	job[c].owned = false
+	job[c].owned = false; job[c].given_up = false
 }
 
 inline job_answer(c)
 {
+	CLAIM_C(job[c].state != JOB_GIVEN_UP || job[c].given_up);
 	job_step(job[c].state, JOB_ANSWER);
 	answer_client(c);
 	job_free(c)
@@ -212,8 +217,10 @@ inline job_happens(c, event)
 		:: else
 		fi;
 		job_free(c)
-	:: job_do == JOB_DO_ABORT -> link[job[c].reader].cancelled = true
+	:: job_do == JOB_DO_ABORT -> link[job[c].reader].cancelled = true; job[c].given_up = true
+	:: job_do == JOB_DO_GIVE_UP -> job[c].given_up = true
 	:: job_do == JOB_DO_ORPHAN ->
+		job[c].given_up = true;
 		job[c].context = NONE; job[c].key = NONE; job[c].owned = false
 	:: else
 	fi
@@ -898,6 +905,8 @@ end:	do
 		if
 		:: !card[r].in || card[r].faulty -> said[r]!SAYS_BAD
 		:: else ->
+			CLAIM_B(link[r].asked != TURN_JOB || card[r].pin == 0 ||
+			        card[r].pin == link[r].who);
 			if
 			:: link[r].asked == TURN_DROP || link[r].asked == TURN_CHORE_DROP ||
 			   (link[r].asked == TURN_JOB && link[r].op == OP_LOGOUT) ->
@@ -920,7 +929,6 @@ end:	do
 				:: card[r].pin = 0; said[r]!SAYS_BAD
 				fi
 			:: link[r].asked == TURN_JOB && link[r].op == OP_USE ->
-				CLAIM_B(card[r].pin == 0 || card[r].pin == link[r].who);
 				if
 				:: card[r].pin != 0 -> said[r]!SAYS_GOOD
 				:: else -> said[r]!SAYS_BAD

@@ -24,6 +24,13 @@ function number(kind, name) {
 	return known[noun, kind, name]
 }
 
+# What no row of the table has is a slip of the pen: the model would find that, and nothing else.
+function known_number(kind, name) {
+	if (!((noun, kind, name) in known))
+		fatal("no other row has " name ": " change)
+	return number(kind, name)
+}
+
 function add(from, event, to, action,   i) {
 	if ((noun, from, event) in taken)
 		fatal("a second row for " from ", " event)
@@ -81,8 +88,8 @@ END {
 		split(change, word, " ")
 		noun = rows[changed]
 		prefix = toupper(noun)
-		at[changed, 3] = number(1, prefix "_" word[4])
-		at[changed, 4] = number(3, prefix "_DO_" word[5])
+		at[changed, 3] = known_number(1, prefix "_" word[4])
+		at[changed, 4] = known_number(3, prefix "_DO_" word[5])
 		text[changed] = change
 	}
 	print "/* Written by promela.awk. */"
