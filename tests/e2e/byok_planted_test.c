@@ -238,7 +238,7 @@ static void search_wrap(struct fixture_byok *self)
 		ASSERT_TRUE(rig_until(helper_stopped_or_tool, &w, 60000));
 		if (w.done)
 			break;
-		expect_clean(self->key, w.program, "keyferry byok wrap", held);
+		expect_clean_unless_over(self->key, w.program, "keyferry byok wrap", held);
 		if (w.stops != w.program)
 			hits += process_has(self->key, w.stops);
 		held++;
@@ -357,7 +357,7 @@ TEST_F_TIMEOUT(byok, the_key_is_nowhere_but_in_its_module_and_in_the_card, 200)
 			break;
 		client = child_named(w.program, "keyferry");
 		if (client > 0)
-			expect_clean(self->key, client, "client", boundaries);
+			expect_clean_unless_over(self->key, client, "client", boundaries);
 		clients += client > 0;
 		expect_clean(self->key, rig->service, "monitor", boundaries);
 		expect_clean(self->key, broker, "broker", boundaries);

@@ -184,6 +184,7 @@ const char *needles_find_in_process(const struct needles *needles, pid_t pid, in
 	_cleanup_(fclosep) FILE *mem = open_proc(pid, "mem");
 	const char *found = NULL;
 	char line[512];
+	bool any = false;
 
 	*error = 0;
 	if (!maps || !mem) {
@@ -198,7 +199,10 @@ const char *needles_find_in_process(const struct needles *needles, pid_t pid, in
 		    strstr(line, "[vvar]") || strstr(line, "[vsyscall]"))
 			continue;
 		found = find_in_range(needles, fileno(mem), from, to);
+		any = true;
 	}
+	if (!any)
+		*error = -ESRCH;	/* it has ended, and nobody has asked how */
 	return found;
 }
 

@@ -13,11 +13,11 @@
 /* What is secret of a pair: each number, and the DER of docs/formats.md 2 without its public part. */
 void needles_add_pair(struct needles *needles, EVP_PKEY *key);
 
-/*
- * Fails the test if @pid, called @who, has a needle; @boundary is where it was stopped. One that has ended
- * in the meantime has none.
- */
+/* Fails the test if @pid, called @who, has a needle or has ended; @boundary is where it was stopped. */
 void expect_clean(const struct needles *needles, pid_t pid, const char *who, int boundary);
+/* The same, but it may end at any moment. */
+void expect_clean_unless_over(const struct needles *needles, pid_t pid, const char *who,
+			      int boundary);
 /* The same for DIR/mail/@name; @names ends with NULL. Each has to be there. */
 void expect_clean_files(const struct needles *needles, const struct rig *rig,
 			const char *const *names);
