@@ -3,42 +3,95 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "format/shared.h"
+#include "libserver/pem.h"
 #include "libserver/random.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 2 * SHARED_KEY_SIZE + 1 };	/* digits and a newline */
+enum {
+	TEXT_MAX = 2 * SHARED_KEY_SIZE + 1,	/* digits and a newline */
+	FILE_MAX = 1024,			/* the same, encrypted, as PEM */
+};
+
+#define LABEL "ENCRYPTED KEYFERRY MASTER"
 
 static const char file_name[] = "master.key";
 
-int master_load(const struct folder *top, struct kf_server *server, struct kf_error *e)
+/* What a wrong passphrase opens to is no digits: it is told from damage by having been encrypted. */
+static int parse(const struct secret *text, int r_bad, struct secret *master)
 {
-	_cleanup_(secret_deinit) struct secret text = SECRET_INIT, master = SECRET_INIT;
-	struct unpacker u;
-	int r;
+	struct unpacker u = unpack_begin(secret_bytes(text));
+	int r = shared_key_from_hex(&u, master);
 
-	if (!folder_has(top, file_name))
-		return 0;
-	r = folder_read_secret(top, file_name, TEXT_MAX + 1, &text, e);
-	if (r < 0)
-		return r;
-	u = unpack_begin(secret_bytes(&text));
-	r = shared_key_from_hex(&u, &master);
 	if (unpack_u8(&u) != '\n')
 		unpack_fail(&u);
 	if (r == 0)
 		r = unpack_end(&u);
+	return r == -EBADMSG ? r_bad : r;
+}
+
+static int take(struct kf_server *server, const struct secret *file, struct bytes passphrase,
+		struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret text = SECRET_INIT, master = SECRET_INIT;
+	bool sealed = pem_is_sealed(secret_bytes(file), LABEL);
+	int r;
+
+	if (sealed && passphrase.n == 0)
+		return 0;
+	r = sealed ? pem_open(secret_bytes(file), LABEL, passphrase, &text) : 0;
+	if (r == 0)
+		r = parse(sealed ? &text : file, sealed ? -EKEYREJECTED : -EBADMSG, &master);
 	if (r == -EBADMSG)
 		return error_why(e, r, "docs/formats.md 9", "restore the state from a backup",
 				 "its %s is damaged", file_name);
+	if (r == -EKEYREJECTED)
+		return error_why(e, r, "the state is encrypted", "try again, or restore it from a backup",
+				 "the passphrase does not open its %s", file_name);
 	return r < 0 ? r : kf_server_set_master(server, master.p, master.n, e);
 }
 
-int master_make(const struct folder *top, struct kf_server *server, struct kf_error *e)
+int master_load(const struct folder *top, struct kf_server *server, struct bytes passphrase,
+		struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret file = SECRET_INIT;
+	int r;
+
+	if (!folder_has(top, file_name))
+		return 0;
+	r = folder_read_secret(top, file_name, FILE_MAX, &file, e);
+	return r < 0 ? r : take(server, &file, passphrase, e);
+}
+
+static void write_text(const struct secret *master, struct secret *text)
+{
+	struct packer p = pack_begin(text->p, text->cap);
+
+	shared_key_to_hex(master, &p);
+	pack_u8(&p, '\n');
+	assert(pack_end(&p) == 0);
+	text->n = p.n;
+}
+
+static int keep(const struct folder *top, const struct secret *text, struct bytes passphrase,
+		struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret file = SECRET_INIT;
+	int r;
+
+	if (passphrase.n == 0)
+		return folder_create(top, file_name, secret_bytes(text), e);
+	r = secret_init(&file, FILE_MAX);
+	if (r == 0)
+		r = pem_seal(secret_bytes(text), LABEL, passphrase, &file);
+	return r < 0 ? r : folder_create(top, file_name, secret_bytes(&file), e);
+}
+
+int master_make(const struct folder *top, struct kf_server *server, struct bytes passphrase,
+		struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret text = SECRET_INIT, master = SECRET_INIT;
-	struct packer p;
 	int r = secret_init(&master, SHARED_KEY_SIZE);
 
 	if (r == 0)
@@ -48,11 +101,8 @@ int master_make(const struct folder *top, struct kf_server *server, struct kf_er
 	if (r < 0)
 		return r;
 	master.n = SHARED_KEY_SIZE;
-	p = pack_begin(text.p, text.cap);
-	shared_key_to_hex(&master, &p);
-	pack_u8(&p, '\n');
-	text.n = p.n;
-	r = folder_create(top, file_name, secret_bytes(&text), e);
+	write_text(&master, &text);
+	r = keep(top, &text, passphrase, e);
 	return r < 0 ? r : kf_server_set_master(server, master.p, master.n, e);
 }
 

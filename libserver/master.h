@@ -8,10 +8,15 @@
 #include "libserver/folder.h"
 #include "libserver/server.h"
 
-/* Into @server, if the state has one. Return: 0, -EBADMSG damaged. */
-int master_load(const struct folder *top, struct kf_server *server, struct kf_error *e);
-/* A fresh one, durable before it is used. */
-int master_make(const struct folder *top, struct kf_server *server, struct kf_error *e);
+/*
+ * Into @server, if the state has one and @passphrase, empty if there is none, opens it; without the
+ * passphrase it needs it stays away. Return: 0, -EBADMSG damaged, -EKEYREJECTED.
+ */
+int master_load(const struct folder *top, struct kf_server *server, struct bytes passphrase,
+		struct kf_error *e);
+/* A fresh one, durable before it is used; encrypted if there is a passphrase. */
+int master_make(const struct folder *top, struct kf_server *server, struct bytes passphrase,
+		struct kf_error *e);
 /* Writes the keys of one card to a new file. Return: 0, -EEXIST. */
 int master_share(const struct kf_server *server, const char *serial, const char *path,
 		 struct kf_error *e);

@@ -19,6 +19,7 @@ enum { HEADERS_MAX = 256, SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1 };
 #define ENCRYPTED "Proc-Type: 4,ENCRYPTED"
 
 OSSL_CLEANUP(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free)
+OSSL_CLEANUP(X509_ALGOR, X509_ALGOR_free)
 OSSL_CLEANUP(X509_SIG, X509_SIG_free)
 
 struct pem_ask {
@@ -48,8 +49,8 @@ static int no_key(struct kf_error *e)
 			 "check that it is the right file", "there is no private key in it");
 }
 
-/* [RFC 5958 3]. Return: 0, -EKEYREJECTED, -EBADMSG. */
-static int open_pkcs8(struct secret *der, struct bytes passphrase)
+/* EncryptedPrivateKeyInfo [RFC 5958 3]. Return: 0, -EKEYREJECTED, -EBADMSG. */
+static int open_pbes(struct secret *der, struct bytes passphrase)
 {
 	const uint8_t *at = der->p;
 	_cleanup_(X509_SIG_freep) X509_SIG *sealed = d2i_X509_SIG(NULL, &at, (long)der->n);
@@ -97,7 +98,7 @@ static int open_block(const struct armour *armour, bool encrypted, struct bytes 
 	if (r == 0 && encrypted && armour->headers.n > 0)
 		r = open_headers(armour, der, passphrase);
 	else if (r == 0 && encrypted)
-		r = open_pkcs8(der, passphrase);
+		r = open_pbes(der, passphrase);
 	return ossl_end(r);
 }
 
@@ -154,12 +155,16 @@ int pem_private_key(struct bytes pem, struct bytes passphrase, EVP_PKEY **out,
 }
 
 /* OpenSSL's own PEM writer would use PBKDF2 with 2048 rounds. */
+static X509_ALGOR *new_lock(void)
+{
+	return PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, SCRYPT_N, SCRYPT_R, SCRYPT_P);
+}
+
 static int write_encrypted(BIO *bio, EVP_PKEY *key, struct bytes passphrase)
 {
 	_cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *plain = EVP_PKEY2PKCS8(key);
 	_cleanup_(X509_SIG_freep) X509_SIG *sealed = NULL;
-	X509_ALGOR *pbe = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, SCRYPT_N,
-						SCRYPT_R, SCRYPT_P);
+	X509_ALGOR *pbe = new_lock();
 
 	if (plain && pbe)
 		sealed = PKCS8_set0_pbe((const char *)passphrase.p, (int)passphrase.n, plain, pbe);
@@ -170,12 +175,22 @@ static int write_encrypted(BIO *bio, EVP_PKEY *key, struct bytes passphrase)
 	return PEM_write_bio_PKCS8(bio, sealed) == 1 ? 0 : -EIO;
 }
 
+static int take_text(BIO *bio, struct secret *out)
+{
+	struct packer p = { .p = out->p, .cap = out->cap, .n = out->n };
+	char *text = NULL;
+	long n = BIO_get_mem_data(bio, &text);
+
+	if (n <= 0)
+		return -EIO;
+	pack_bytes(&p, BYTES(text, (size_t)n));
+	out->n = p.n;
+	return pack_end(&p);
+}
+
 int pem_private_key_write(EVP_PKEY *key, struct bytes passphrase, struct secret *out)
 {
 	_cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_secmem());
-	char *text = NULL;
-	struct packer p = { .p = out->p, .cap = out->cap, .n = out->n };
-	long n;
 	int r = 0;
 
 	if (!bio)
@@ -185,13 +200,68 @@ int pem_private_key_write(EVP_PKEY *key, struct bytes passphrase, struct secret 
 		r = write_encrypted(bio, key, passphrase);
 	else if (PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
 		r = -EIO;
-	n = BIO_get_mem_data(bio, &text);
-	if (r == 0 && n <= 0)
+	return ossl_end(r == 0 ? take_text(bio, out) : r);
+}
+
+/* --- what is no private key --- */
+
+static int encrypt(X509_SIG *sealed, struct bytes plain, struct bytes passphrase)
+{
+	_cleanup_(X509_ALGOR_freep) X509_ALGOR *lock = new_lock();
+	X509_ALGOR *algorithm;
+	ASN1_OCTET_STRING *box;
+	uint8_t *text = NULL;
+	int n = 0;
+
+	if (!lock || !PKCS12_pbe_crypt(lock, (const char *)passphrase.p, (int)passphrase.n, plain.p,
+				       (int)plain.n, &text, &n, 1))
+		return -EIO;
+	X509_SIG_getm(sealed, &algorithm, &box);
+	ASN1_STRING_set0(box, text, n);
+	return X509_ALGOR_copy(algorithm, lock) == 1 ? 0 : -EIO;
+}
+
+int pem_seal(struct bytes plain, const char *label, struct bytes passphrase, struct secret *out)
+{
+	_cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
+	_cleanup_(X509_SIG_freep) X509_SIG *sealed = X509_SIG_new();
+	unsigned char *der = NULL;
+	int n = 0, r;
+
+	if (!bio || !sealed)
+		return ossl_end(-ENOMEM);
+	ossl_begin();
+	r = encrypt(sealed, plain, passphrase);
+	if (r == 0)
+		n = i2d_X509_SIG(sealed, &der);
+	if (r == 0 && (n <= 0 || PEM_write_bio(bio, label, "", der, n) <= 0))
 		r = -EIO;
-	if (r == 0) {
-		pack_bytes(&p, BYTES(text, (size_t)n));
-		out->n = p.n;
-		r = pack_end(&p);
-	}
+	OPENSSL_free(der);
+	return ossl_end(r == 0 ? take_text(bio, out) : r);
+}
+
+static bool find_sealed(struct bytes pem, const char *label, struct armour *out)
+{
+	return armour_next(&pem, out) && armour_is(out, label) && out->headers.n == 0;
+}
+
+bool pem_is_sealed(struct bytes pem, const char *label)
+{
+	struct armour armour;
+
+	return find_sealed(pem, label, &armour);
+}
+
+int pem_open(struct bytes pem, const char *label, struct bytes passphrase, struct secret *out)
+{
+	struct armour armour;
+	int r;
+
+	if (!find_sealed(pem, label, &armour))
+		return -EBADMSG;
+	r = armour_decode(&armour, out);
+	ossl_begin();
+	if (r == 0)
+		r = open_pbes(out, passphrase);
 	return ossl_end(r);
 }

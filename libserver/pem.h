@@ -26,3 +26,13 @@ bool pem_is_encrypted(struct bytes pem);
  * Return: 0, -EMSGSIZE, -EIO.
  */
 int pem_private_key_write(EVP_PKEY *key, struct bytes passphrase, struct secret *out);
+
+/*
+ * What is no private key under the same lock: PEM of the caller's own @label, in it what an
+ * EncryptedPrivateKeyInfo is [RFC 5958 3]. @passphrase is not empty. Appends to @out, a secret with
+ * room. Return: 0, -EMSGSIZE, -EIO, -ENOMEM.
+ */
+int pem_seal(struct bytes plain, const char *label, struct bytes passphrase, struct secret *out);
+/* @out comes from SECRET_INIT. Return: 0, -EBADMSG not such a text, -EKEYREJECTED. */
+int pem_open(struct bytes pem, const char *label, struct bytes passphrase, struct secret *out);
+bool pem_is_sealed(struct bytes pem, const char *label);

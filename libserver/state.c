@@ -65,6 +65,7 @@ static struct kf_state *state_new(void)
 		*state = (struct kf_state){
 			.lock = -1, .top = FOLDER_INIT, .cards = FOLDER_INIT,
 			.fresh = FOLDER_INIT, .used = FOLDER_INIT, .tickets = FOLDER_INIT,
+			.passphrase = SECRET_INIT,
 		};
 	return state;
 }
@@ -79,6 +80,7 @@ struct kf_state *kf_state_close(struct kf_state *state)
 	folder_deinit(&state->tickets);
 	folder_deinit(&state->top);
 	kf_server_free(state->server);
+	secret_deinit(&state->passphrase);
 	state->lock = fd_close(state->lock);
 	free(state);
 	return NULL;
@@ -187,18 +189,27 @@ static int read_mark(const struct kf_state *state, bool *encrypted, struct kf_er
 	return json_in_end(&in);
 }
 
+/* One that opened nothing is not kept: nobody could open again what it closes. */
+static int keep_passphrase(struct kf_state *state, struct bytes passphrase)
+{
+	int r = secret_init(&state->passphrase, passphrase.n);
+
+	return r < 0 ? r : secret_set(&state->passphrase, passphrase);
+}
+
 static int load_injector(struct kf_state *state, struct bytes passphrase, struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
 	int r = folder_read_secret(&state->top, "injector.pem", PEM_MAX, &pem, e);
+	bool encrypted = r == 0 && pem_is_encrypted(secret_bytes(&pem));
 
 	if (r < 0)
 		return r;
-	if (pem_is_encrypted(secret_bytes(&pem)) && passphrase.n == 0) {
-		state->locked_injector = true;
+	state->locked = encrypted && passphrase.n == 0;
+	if (state->locked)
 		return 0;
-	}
-	return kf_server_set_injector(state->server, pem.p, pem.n, passphrase.p, passphrase.n, e);
+	r = kf_server_set_injector(state->server, pem.p, pem.n, passphrase.p, passphrase.n, e);
+	return r == 0 && encrypted ? keep_passphrase(state, passphrase) : r;
 }
 
 int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len,
@@ -219,9 +230,9 @@ int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len
 	if (r == 0)
 		r = policy_load(&state->top, state->server, e);
 	if (r == 0)
-		r = master_load(&state->top, state->server, e);
-	if (r == 0)
 		r = load_injector(state, BYTES(passphrase, passphrase_len), e);
+	if (r == 0)
+		r = master_load(&state->top, state->server, secret_bytes(&state->passphrase), e);
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
 	*out = take_ptr(state);
@@ -251,8 +262,11 @@ int kf_state_share(struct kf_state *state, const char *serial, const char *path,
 	if (!serial_is_valid(BYTES(serial, strlen(serial))))
 		r = error_why(e, -EINVAL, "docs/card-application.md 1",
 			      "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial", serial);
+	if (r == 0 && state->locked)
+		r = error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
+			      "the master of shared keys is locked");
 	if (r == 0 && state->server->master.n == 0)
-		r = master_make(&state->top, state->server, e);
+		r = master_make(&state->top, state->server, secret_bytes(&state->passphrase), e);
 	if (r == 0)
 		r = master_share(state->server, serial, path, e);
 	return error_what(e, r, "cannot make the shared keys of card %s", serial);

@@ -21,13 +21,15 @@
 /**
  * struct kf_state - one open state
  * @lock:	descriptor that holds the lock
- * @locked_injector: the injector key is encrypted and its passphrase was not given
+ * @passphrase:	that opened the injector key, for a master that is made later; empty: none
+ * @locked:	the injector key is encrypted, and so is a master; the passphrase was not given
  */
 struct kf_state {
 	int lock;
 	struct folder top, cards, fresh, used, tickets;
 	struct kf_server *server;
-	bool locked_injector;
+	struct secret passphrase;
+	bool locked;
 };
 
 DEFINE_CLEANUP(struct kf_state *, kf_state_close);

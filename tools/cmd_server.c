@@ -328,11 +328,12 @@ static int cmd_server_methods(int argc, char **argv)
 
 /* --- shared --- */
 
-static int share(const struct ui *ui, const char *dir, const char *serial, const char *path)
+static int share(const struct ui *ui, const char *dir, int passphrase_fd, const char *serial,
+		 const char *path)
 {
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	struct kf_error e = KF_ERROR_INIT;
-	int r = server_state_open(dir, &state, &e);
+	int r = server_state_unlock(dir, passphrase_fd, &state, &e);
 
 	if (r == 0)
 		r = kf_state_share(state, serial, path, &e);
@@ -347,11 +348,12 @@ static int cmd_server_shared(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry server shared" };
 	const char *dir = NULL, *serial = NULL, *path = NULL;
-	int code;
+	int code, fd = -1;
 	const struct arg args[] = {
 		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
 		{ "serial", 0, ARG_TEXT, &serial, "SERIAL", "the card they are for" },
 		{ "output", 'o', ARG_TEXT, &path, "FILE", "a new file; secret" },
+		{ "passphrase-fd", 0, ARG_FD, &fd, "N", "passphrase of the state, from descriptor N" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};
@@ -363,7 +365,7 @@ static int cmd_server_shared(int argc, char **argv)
 		return code;
 	if (!dir || !serial || !path)
 		return ui_usage(&ui, "--state, --serial and -o are needed");
-	return share(&ui, dir, serial, path);
+	return share(&ui, dir, fd, serial, path);
 }
 
 static const struct cmd server_cmds[] = {

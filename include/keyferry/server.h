@@ -424,7 +424,8 @@ int kf_receipt_report_item_is_signed(const struct kf_receipt_report *report, uns
 /**
  * kf_state_init() - a new directory with a fresh injector key
  * @dir:	created with mode 0700, or empty and already of that mode and ours
- * @passphrase:	encrypts the injector key; NULL: the file's mode alone protects it
+ * @passphrase:	encrypts the injector key and the master of SHARED keys; NULL: the files' mode alone
+ *		protects them
  *
  * Return: 0, -EEXIST there is a state already, -EACCES the directory is open to others.
  */
@@ -436,7 +437,8 @@ int kf_state_init(const char *dir, const void *passphrase, size_t passphrase_len
  * @passphrase:	of the injector key; NULL if there is none, or it is not going to be used
  *
  * Waits for another process that holds the lock. Without its passphrase the state opens, but
- * kf_state_server() has no sender and kf_state_offer() answers -ENOKEY.
+ * kf_state_server() has no sender and no master of SHARED keys, and kf_state_offer() and kf_state_share()
+ * answer -ENOKEY.
  *
  * Return: 0, -ENOENT no state there, -EACCES open to others, -EKEYREJECTED wrong passphrase,
  * -EBADMSG damaged.
@@ -453,8 +455,9 @@ int kf_state_needs_passphrase(const char *dir, struct kf_error *e);
  * @serial:	the card they are for
  * @path:	a new file, mode 0600 (docs/formats.md 9); a secret, to be deleted once the card has it
  *
- * The first call makes the state's master. Return: 0, -EEXIST there is such a file, -EINVAL not a
- * serial.
+ * The first call makes the state's master, under the state's passphrase if it has one. Return: 0,
+ * -EEXIST there is such a file, -EINVAL not a serial, -ENOKEY the state was opened without its
+ * passphrase.
  */
 int kf_state_share(struct kf_state *state, const char *serial, const char *path,
 		   struct kf_error *e);

@@ -195,13 +195,13 @@ TEST_F(master, it_is_made_once_and_comes_back)
 {
 	_cleanup_(secret_deinit) struct secret first = SECRET_INIT;
 
-	ASSERT_EQ(0, master_load(&self->top, self->server, NULL));
+	ASSERT_EQ(0, master_load(&self->top, self->server, BYTES_NONE, NULL));
 	EXPECT_EQ(0u, self->server->master.n);
-	ASSERT_EQ(0, master_make(&self->top, self->server, NULL));
-	EXPECT_EQ(-EEXIST, master_make(&self->top, self->server, NULL));
+	ASSERT_EQ(0, master_make(&self->top, self->server, BYTES_NONE, NULL));
+	EXPECT_EQ(-EEXIST, master_make(&self->top, self->server, BYTES_NONE, NULL));
 	first = secret_take(&self->server->master);
 	EXPECT_FALSE(bytes_are_zero(secret_bytes(&first)));
-	ASSERT_EQ(0, master_load(&self->top, self->server, NULL));
+	ASSERT_EQ(0, master_load(&self->top, self->server, BYTES_NONE, NULL));
 	EXPECT_TRUE(secret_equal(&first, &self->server->master));
 }
 
@@ -211,8 +211,26 @@ TEST_F(master, a_damaged_one_is_refused)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ASSERT_EQ(0, folder_write(&self->top, "master.key", BYTES(bad[i], strlen(bad[i])), NULL));
-		EXPECT_EQ(-EBADMSG, master_load(&self->top, self->server, NULL));
+		EXPECT_EQ(-EBADMSG, master_load(&self->top, self->server, BYTES_NONE, NULL));
 	}
+}
+
+TEST_F(master, an_encrypted_one_needs_its_passphrase)
+{
+	static const char cut[] = "-----BEGIN ENCRYPTED KEYFERRY MASTER-----\nMAA=\n"
+				  "-----END ENCRYPTED KEYFERRY MASTER-----\n";
+	const struct bytes words = BYTES("secret words", 12), other = BYTES("other words", 11);
+	_cleanup_(secret_deinit) struct secret first = SECRET_INIT;
+
+	ASSERT_EQ(0, master_make(&self->top, self->server, words, NULL));
+	first = secret_take(&self->server->master);
+	ASSERT_EQ(0, master_load(&self->top, self->server, BYTES_NONE, NULL));
+	EXPECT_EQ(0u, self->server->master.n);
+	EXPECT_EQ(-EKEYREJECTED, master_load(&self->top, self->server, other, NULL));
+	ASSERT_EQ(0, master_load(&self->top, self->server, words, NULL));
+	EXPECT_TRUE(secret_equal(&first, &self->server->master));
+	ASSERT_EQ(0, folder_write(&self->top, "master.key", BYTES(cut, strlen(cut)), NULL));
+	EXPECT_EQ(-EBADMSG, master_load(&self->top, self->server, words, NULL));
 }
 
 TEST_F(master, the_keys_of_a_card_are_a_new_file_closed_to_others)
@@ -220,7 +238,7 @@ TEST_F(master, the_keys_of_a_card_are_a_new_file_closed_to_others)
 	struct blob a = BLOB_INIT, b = BLOB_INIT;
 	struct stat st;
 
-	ASSERT_EQ(0, master_make(&self->top, self->server, NULL));
+	ASSERT_EQ(0, master_make(&self->top, self->server, BYTES_NONE, NULL));
 	ASSERT_EQ(0, master_share(self->server, "KF-1", self->path[0], NULL));
 	EXPECT_EQ(-EEXIST, master_share(self->server, "KF-1", self->path[0], NULL));
 	ASSERT_EQ(0, master_share(self->server, "KF-1", self->path[1], NULL));

@@ -3,6 +3,7 @@
  * tests/libserver/state_test.c - The directory: private, made once, opened with or
  * without the injector key.
  */
+#include "libserver/state.h"
 #include "tests/libserver/state_fixture.h"
 
 #include <sys/stat.h>
@@ -49,4 +50,54 @@ TEST_F(state, a_locked_injector_key_is_asked_for_when_it_is_needed)
 	ASSERT_EQ(0, kf_state_open(path, "secret words", 12, &locked, &self->e));
 	EXPECT_EQ(0, kf_server_injector_hash(kf_state_server(locked), hash));
 	kf_state_close(locked);
+}
+
+static void hex_of_master(const struct kf_state *state, char out[static 65])
+{
+	ASSERT_EQ(32u, state->server->master.n);
+	hex_print(secret_bytes(&state->server->master), out);
+}
+
+/* Under the passphrase that the administrator chose against the loss of a backup. */
+TEST_F(state, the_master_of_an_encrypted_state_is_encrypted_too)
+{
+	struct kf_state *locked = NULL;
+	struct blob file = BLOB_INIT;
+	char path[64], out[64], first[65], again[65];
+
+	(void)snprintf(path, sizeof(path), "%s/locked", self->dir);
+	(void)snprintf(out, sizeof(out), "%s/shared", self->dir);
+	ASSERT_EQ(0, kf_state_init(path, "secret words", 12, &self->e));
+	ASSERT_EQ(0, kf_state_open(path, NULL, 0, &locked, &self->e));
+	EXPECT_EQ(-ENOKEY, kf_state_share(locked, "KF-1", out, &self->e));
+	EXPECT_FALSE(folder_has(&locked->top, "master.key"));
+	kf_state_close(locked);
+	ASSERT_EQ(0, kf_state_open(path, "secret words", 12, &locked, &self->e));
+	ASSERT_EQ(0, kf_state_share(locked, "KF-1", out, &self->e));
+	hex_of_master(locked, first);
+	ASSERT_EQ(0, folder_read(&locked->top, "master.key", 4096, &file, NULL));
+	EXPECT_EQ(0u, bytes_count(blob_bytes(&file), first));
+	blob_deinit(&file);
+	kf_state_close(locked);
+	ASSERT_EQ(0, kf_state_open(path, NULL, 0, &locked, &self->e));
+	EXPECT_EQ(0u, kf_state_server(locked)->master.n);
+	kf_state_close(locked);
+	ASSERT_EQ(0, kf_state_open(path, "secret words", 12, &locked, &self->e));
+	hex_of_master(locked, again);
+	EXPECT_STREQ(first, again);
+	kf_state_close(locked);
+}
+
+/* A passphrase that this state never had closes nothing. */
+TEST_F(state, words_that_opened_nothing_lock_no_master)
+{
+	char out[64];
+
+	self->state = kf_state_close(self->state);
+	(void)snprintf(out, sizeof(out), "%s/shared", self->dir);
+	ASSERT_EQ(0, kf_state_open(self->path, "any words", 9, &self->state, &self->e));
+	ASSERT_EQ(0, kf_state_share(self->state, "KF-1", out, &self->e));
+	self->state = kf_state_close(self->state);
+	ASSERT_EQ(0, kf_state_open(self->path, NULL, 0, &self->state, &self->e));
+	EXPECT_EQ(32u, kf_state_server(self->state)->master.n);
 }

@@ -113,6 +113,16 @@ passphrases_are_needed_and_judged() {
 	[ ! -e cargo ]
 }
 
+the_shared_keys_of_an_encrypted_state_ask_for_its_passphrase() {
+	code 5 setsid "$bin/keyferry" server shared --state server --serial KF-1 -o shared
+	says 'no terminal to ask on'
+	code 5 kf server shared --state server --serial KF-1 -o shared --passphrase-fd 3 3<wrong.pass
+	[ ! -e shared ] && [ ! -e server/master.key ]
+	code 0 kf server shared --state server --serial KF-1 -o shared --passphrase-fd 3 3<injector.pass
+	grep -qx -- '-----BEGIN ENCRYPTED KEYFERRY MASTER-----' server/master.key
+	rm shared
+}
+
 an_offer_is_sealed_once_and_its_receipt_proves_it() {
 	code 1 seal -o cargo --device KF-2 --injector-passphrase-fd 3 3<injector.pass
 	code 0 seal -o cargo --device KF-1 --usage derive --injector-passphrase-fd 3 \
@@ -150,7 +160,7 @@ a_receipt_nobody_waits_for_is_refused() {
 	says 'the receipt is refused'
 }
 
-plan 10
+plan 11
 t every_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t a_state_is_made_once_and_private
@@ -158,6 +168,7 @@ t a_virtual_card_is_enrolled_on_purpose_only
 t failures_are_one_json_object_too
 t a_list_that_breaks_off_is_one_json_object_too
 t passphrases_are_needed_and_judged
+t the_shared_keys_of_an_encrypted_state_ask_for_its_passphrase
 t an_offer_is_sealed_once_and_its_receipt_proves_it
 t the_key_is_in_neither_cargo_nor_state
 t a_receipt_nobody_waits_for_is_refused
