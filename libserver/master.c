@@ -116,6 +116,8 @@ static int write_keys(const char *path, const struct secret *text, struct kf_err
 		r = -errno;
 	if (r == 0)
 		r = io_sync_parent(path);
+	if (r < 0 && fd >= 0)
+		(void)unlink(path);	/* ours, and a part of a secret is no use to anybody good */
 	return r < 0 ? error_why(e, r, "a new file, closed to others", "name another file",
 				 "cannot write %s: %s", path, strerror(-r)) : 0;
 }

@@ -9,7 +9,9 @@
 #include "tests/libserver/server_fixture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -249,4 +251,20 @@ TEST_F(master, the_keys_of_a_card_are_a_new_file_closed_to_others)
 	EXPECT_BYTES_EQ(blob_bytes(&a), blob_bytes(&b));
 	blob_deinit(&a);
 	blob_deinit(&b);
+}
+
+/* A disk that is full behind the first bytes. */
+TEST_F(master, keys_that_could_not_be_written_leave_nothing)
+{
+	struct rlimit small, usual;
+
+	ASSERT_EQ(0, master_make(&self->top, self->server, BYTES_NONE, NULL));
+	ASSERT_EQ(0, getrlimit(RLIMIT_FSIZE, &usual));
+	small = (struct rlimit){ 40, usual.rlim_max };
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &small));
+	EXPECT_EQ(-EFBIG, master_share(self->server, "KF-1", self->path[0], NULL));
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &usual));
+	EXPECT_EQ(-1, access(self->path[0], F_OK));
+	EXPECT_EQ(0, master_share(self->server, "KF-1", self->path[0], NULL));
 }
