@@ -59,7 +59,7 @@ void folder_deinit(struct folder *folder)
 
 bool folder_has(const struct folder *folder, const char *name)
 {
-	return faccessat(folder->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(folder->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* --- reading --- */

@@ -25,6 +25,10 @@ int folder_open(int at, const char *path, struct folder *out, struct kf_error *e
 int folder_make(int at, const char *path, struct folder *out, struct kf_error *e);
 void folder_deinit(struct folder *folder);
 
+/*
+ * Only what is known to be absent is: a file that cannot be looked at may be a policy or a spent nonce,
+ * and says why when it is read.
+ */
 bool folder_has(const struct folder *folder, const char *name);
 /* Whether nothing is in it but the names in @allowed (NULL-terminated). Return: 1, 0, -errno. */
 int folder_holds_only(const struct folder *folder, const char *const *allowed);

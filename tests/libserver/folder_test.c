@@ -5,7 +5,9 @@
  * Faces: libserver/nonces.c
  */
 #include "libserver/folder.h"
+#include "libserver/master.h"
 #include "libserver/nonces.h"
+#include "libserver/policy.h"
 #include "tests/harness.h"
 
 #include <fcntl.h>
@@ -50,6 +52,25 @@ TEST_F(folder, what_is_written_is_read_back)
 	EXPECT_EQ(-ENOENT, folder_read(&self->top, "g", 4, &b, NULL));
 	ASSERT_EQ(0, fstatat(self->top.fd, "f", &st, 0));
 	EXPECT_EQ(0600, st.st_mode & 07777);
+}
+
+/* A folder that cannot be looked at: its policy is not the shipped one, its nonces are not unspent. */
+TEST_F(folder, only_what_is_known_to_be_absent_is)
+{
+	const uint8_t nonce[KF_NONCE_SIZE] = { 1 };
+	struct kf_server *server = NULL;
+	struct folder lost = FOLDER_INIT;
+
+	EXPECT_FALSE(folder_has(&self->top, "f"));
+	EXPECT_FALSE(nonces_are_spent(&self->used, nonce));
+	EXPECT_TRUE(folder_has(&lost, "f"));
+	EXPECT_TRUE(nonces_are_spent(&lost, nonce));
+	ASSERT_EQ(0, kf_server_new(&server, NULL));
+	EXPECT_EQ(0, policy_load(&self->top, server, NULL));
+	EXPECT_EQ(-EBADF, policy_load(&lost, server, NULL));
+	EXPECT_EQ(0, master_load(&self->top, server, BYTES_NONE, NULL));
+	EXPECT_EQ(-EBADF, master_load(&lost, server, BYTES_NONE, NULL));
+	kf_server_free(server);
 }
 
 TEST_F(folder, others_files_and_links_are_not_read)
