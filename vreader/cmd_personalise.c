@@ -19,6 +19,8 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { INJECTORS_MAX = 8, KEKS_MAX = 16, PIN_MIN = 4, PIN_MAX = 32 };	/* docs/card-application.md 1 */
 
@@ -212,13 +214,24 @@ static int set_kek_hash(struct maker *maker, const char *name)
 	return cmd_fail(CMD_USAGE, "--kek-hash %s: sha1, sha256, sha384 or sha512.", name);
 }
 
-static int read_whole(const char *path, struct secret *text)
+/* As the server keeps it: whoever else could read or write it has the card's keys, or chooses them. */
+static bool is_private(int fd)
 {
-	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       (st.st_mode & 077) == 0;
+}
+
+static int read_private(const char *path, struct secret *text)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
+	if (!is_private(fd))
+		return -EACCES;
 	n = io_read(fd, text->p, text->cap);
 	if (n < 0)
 		return (int)n;
@@ -236,9 +249,12 @@ static int read_shared(struct maker *maker, const char *path)
 		return cmd_fail(CMD_USAGE, "--shared-key: given twice.");
 	r = secret_init(&text, SHARED_KEYS_TEXT_MAX);
 	if (r == 0)
-		r = read_whole(path, &text);
+		r = read_private(path, &text);
 	if (r == 0)
 		r = shared_keys_parse(&text, &maker->shared);
+	if (r == -EACCES || r == -ELOOP)
+		return cmd_fail(CMD_FAILED, "--shared-key %s: not a file of ours alone. It is a secret: chmod "
+				"600, and run as its owner.", path);
 	if (r == -EBADMSG)
 		return cmd_fail(CMD_FAILED, "--shared-key %s: not what `keyferry server shared` writes.",
 				path);

@@ -150,9 +150,20 @@ shared_keys_are_a_cards_own_and_never_written_over() {
 	as service mkdir -m 700 run/other
 	must_fail 2 'shared keys are those of card OTHER' as service keyferry-vreader personalise \
 		--state run/other --serial KF-X --shared-key run/other.key
+	cp mail/card.pem run/cert.key && chmod 600 run/cert.key && chown "$uid_service:$uid_service" run/cert.key
 	must_fail 1 'not what' as service keyferry-vreader personalise \
-		--state run/other --serial KF-X --shared-key mail/card.pem
-	rm -f server/again server/other run/other.key
+		--state run/other --serial KF-X --shared-key run/cert.key
+	ln -s other.key run/link.key
+	for path in run/link.key run server/other mail/card.pem; do
+		must_fail 1 'not a file of ours' as service keyferry-vreader personalise \
+			--state run/other --serial OTHER --shared-key "$path"
+	done
+	for mode in 640 604 602; do
+		chmod "$mode" run/other.key
+		must_fail 1 'not a file of ours' as service keyferry-vreader personalise \
+			--state run/other --serial OTHER --shared-key run/other.key
+	done
+	rm -f server/again server/other run/other.key run/cert.key run/link.key
 }
 
 # A cargo of method derived answers one challenge of the card, once.

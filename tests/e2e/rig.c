@@ -327,6 +327,12 @@ static void copy_file(struct rig *rig, const char *from, const char *to)
 			       rig->dir, to));
 }
 
+static void give_secret(struct rig *rig, const char *from, const char *to, enum rig_who who)
+{
+	ASSERT_EQ(0, rig_shell("cp '%s/%s' '%s/%s' && chmod 0600 '%s/%s' && chown %u '%s/%s'", rig->dir,
+			       from, rig->dir, to, rig->dir, to, (unsigned)rig->uid[who], rig->dir, to));
+}
+
 void rig_make_card(struct rig *rig)
 {
 	static struct outcome o;
@@ -347,7 +353,7 @@ void rig_personalise(struct rig *rig)
 		rig_server(rig, &o, "server", "shared", "--state", "server", "--serial", RIG_SERIAL,
 			   "-o", "server/card.keys", NULL);
 		ASSERT_OK(&o);
-		copy_file(rig, "server/card.keys", "run/card.keys");
+		give_secret(rig, "server/card.keys", "run/card.keys", RIG_SERVICE);
 	}
 	rig_run(rig, RIG_SERVICE, NULL, &o, "keyferry-vreader", "personalise", "--state", "card",
 		"--serial", RIG_SERIAL, "--injector", "mail/injector.pub.pem", "--pin", RIG_PIN,
