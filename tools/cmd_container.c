@@ -200,7 +200,7 @@ static int cmd_create(int argc, char **argv)
 	uint32_t number = KF_CONTAINER_ANY;
 	const struct arg args[] = {
 		{ "type", 't', ARG_TEXT, &type_word, "TYPE",
-		  "rsa2048 rsa3072 rsa4096 p256 p384 p521 (rsa3072)" },
+		  "rsa2048 rsa3072 rsa4096 p256 p384 p521 (rsa3072); to exchange, x25519, too" },
 		{ "usage", 'u', ARG_TEXT, &usage, "USAGE",
 		  "sign decrypt derive exchange, for ever (sign)" },
 		{ "container", 'c', ARG_NUMBER, &number, "N", "which (the first free one)" },

@@ -165,12 +165,14 @@ int kf_container_info(struct card *card, struct kf_container_info *info, struct 
 
 static int create_check(const struct card *card, const struct kf_container_create *want)
 {
+	const struct kf_card_info *info = &kf_of(card)->info;
 	enum kf_key_type type = (enum kf_key_type)want->key_type;
-	bool exchange = want->purpose == KF_PURPOSE_EXCHANGE && key_type_is_rsa(type);
+	bool exchange = want->purpose == KF_PURPOSE_EXCHANGE;
+	uint32_t types = exchange ? info->exchange_types : info->key_types;
 
 	if (want->pin != 0 && want->pin != KF_PIN_USER)
 		return -EINVAL;
-	if (want->key_type >= 32 || !(kf_of(card)->info.key_types & 1u << want->key_type))
+	if (want->key_type >= 32 || !(types & 1u << want->key_type))
 		return want->key_type > KF_KEY_3DES_168 || want->key_type == 0 ? -EINVAL
 									      : -EOPNOTSUPP;
 	if (!exchange && !key_type_suits(type, (enum kf_purpose)want->purpose))
@@ -178,7 +180,7 @@ static int create_check(const struct card *card, const struct kf_container_creat
 	return 0;
 }
 
-/* 7F49 [7816-8]: RSA modulus and exponent, or an uncompressed point. */
+/* 7F49 [7816-8]: RSA modulus and exponent, an uncompressed point or, X25519, x alone [card-application 4.7]. */
 static int public_key_check(struct bytes data, enum kf_key_type type)
 {
 	struct unpacker outer = unpack_begin(data);
@@ -192,6 +194,8 @@ static int public_key_check(struct bytes data, enum kf_key_type type)
 	}
 	struct bytes point = field_take(&u, 0x86);
 
+	if (type == KF_KEY_X25519)
+		return unpack_end(&u) < 0 || point.n != size ? -EBADMSG : 0;
 	return unpack_end(&u) < 0 || point.n != 1 + 2 * size || point.p[0] != 0x04 ? -EBADMSG : 0;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "driver/card/kf.h"
 #include "format/hash.h"
 #include "tests/driver/card/script.h"
 
@@ -134,6 +135,32 @@ TEST_F(container, generating_is_told_by_what_the_container_holds_afterwards)
 	EXPECT_BYTES_EQ(BYTES_OF(spki), pack_done(&self->p));
 }
 
+/* [card-application 4.7]: of the types of 91, which are not those of 84. */
+TEST_F(container, exchange_keys_are_of_the_types_the_card_says)
+{
+	static const uint8_t x[] = { 0x30, 0x02, 0x05, 0x00 };
+	struct kf_container_create want = { .container = 5, .purpose = KF_PURPOSE_EXCHANGE };
+	struct card *card = script_begin(&self->s);
+
+	kf_of(card)->info.exchange_types = 1u << KF_KEY_EC_P256 | 1u << KF_KEY_X25519;
+	want.key_type = KF_KEY_RSA_2048;
+	EXPECT_EQ(-EOPNOTSUPP, kf_card_driver.container_create(card, &want, &self->p));
+	want.key_type = KF_KEY_X25519;
+	script_expect(&self->s, "0047 8005 000009 800107 810102 820101 0000",
+		      "7F4922 8620" POINT_32 "9000");
+	script_place(&self->s, 5, KF_KEY_X25519, KF_PURPOSE_EXCHANGE, BYTES_OF(x));
+	EXPECT_EQ(0, kf_card_driver.container_create(card, &want, &self->p));
+	want.key_type = KF_KEY_EC_P256;
+	script_expect(&self->s, "0047 8005 000009 800104 810102 820101 0000",
+		      "7F4943 8641 04" POINT_32 POINT_32 "9000");
+	script_place(&self->s, 5, KF_KEY_EC_P256, KF_PURPOSE_EXCHANGE, BYTES_OF(spki));
+	EXPECT_EQ(0, kf_card_driver.container_create(card, &want, &self->p));
+	want.key_type = KF_KEY_X25519;
+	script_expect(&self->s, "0047 8005 000009 800107 810102 820101 0000",
+		      "7F4923 8621 04" POINT_32 "9000");
+	EXPECT_EQ(-EBADMSG, kf_card_driver.container_create(card, &want, &self->p));
+}
+
 TEST_F(container, any_is_the_first_empty_one)
 {
 	struct kf_container_create want = {
@@ -192,7 +219,8 @@ TEST_F(container, types_and_purposes_that_do_not_go_together_are_refused_here)
 	static const struct { uint32_t type, purpose, pin; int error; } bad[] = {
 		{ KF_KEY_EC_P256, KF_PURPOSE_DECRYPT, 0, -EINVAL },
 		{ KF_KEY_RSA_2048, KF_PURPOSE_DERIVE, 0, -EINVAL },
-		{ KF_KEY_EC_P256, KF_PURPOSE_EXCHANGE, 0, -EINVAL },
+		{ KF_KEY_EC_P256, KF_PURPOSE_EXCHANGE, 0, -EOPNOTSUPP },
+		{ KF_KEY_X25519, KF_PURPOSE_EXCHANGE, 0, -EOPNOTSUPP },
 		{ KF_KEY_RSA_2048, KF_PURPOSE_KEK, 0, -EINVAL },
 		{ KF_KEY_RSA_2048, 0, 0, -EINVAL },
 		{ KF_KEY_RSA_2048, KF_PURPOSE_SIGN, 9, -EINVAL },
