@@ -9,6 +9,7 @@
 #include "format/shared.h"
 #include "format/statement.h"
 #include "vreader/card/command.h"
+#include "vreader/card/session.h"
 #include "vreader/card/tlv.h"
 
 static const uint8_t key_types[] = {
@@ -64,9 +65,10 @@ int offer_spend_try(struct vcard *card, const uint8_t sid[static KF_SID_SIZE])
 	else
 		offer->tries--;
 	r = card_commit(card, &next);
-	if (r != 0)
+	if (r != 0 || !exhausted)
 		return r;
-	return exhausted ? SW_REFUSED : 0;
+	session_forget_gone(card);
+	return SW_REFUSED;
 }
 
 static int standing_check(const struct vcard *card, const struct request *request)
@@ -265,7 +267,10 @@ RUN(offer_run)
 	state_add_offer(next, &offer);
 	key = NULL;			/* the offer's now */
 	r = card_commit(card, &next);
-	return r != 0 ? r : SW_OK;
+	if (r != 0)
+		return r;
+	session_forget_gone(card);	/* of the oldest offer, if there was no room */
+	return SW_OK;
 }
 
 RUN(pending_run)

@@ -29,6 +29,15 @@ void session_destroy_all(struct vcard *card, const uint8_t sid[static KF_SID_SIZ
 	}
 }
 
+/* The length stays, which is what makes a session one: its number must not become another client's. */
+void session_forget_gone(struct vcard *card)
+{
+	for (size_t i = 0; i < APP_SESSIONS_MAX; i++) {
+		if (!state_find_offer(card->state, card->sessions[i].sid))
+			wipe(card->sessions[i].s1.p, card->sessions[i].s1.cap);
+	}
+}
+
 static struct session *session_free_one(struct vcard *card)
 {
 	for (size_t i = 0; i < APP_SESSIONS_MAX; i++) {

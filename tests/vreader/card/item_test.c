@@ -334,6 +334,15 @@ TEST_F(card, a_key_that_is_not_whole_is_refused)
 	expect_only_a_try_spent(self);
 }
 
+/* Though the session stays: its number is not another's before its owner gave it back. */
+static bool nothing_is_left_of_s1(const struct fixture_card *self)
+{
+	for (size_t i = 0; i < APP_SESSIONS_MAX; i++)
+		if (memcmp(self->tray.card->sessions[i].s1.p, self->s.s1.p, KF_S1_SIZE) == 0)
+			return false;
+	return true;
+}
+
 TEST_F(card, five_tries_and_the_sid_is_gone)
 {
 	self->s.item[self->s.item_len - 1] ^= 1;
@@ -341,8 +350,10 @@ TEST_F(card, five_tries_and_the_sid_is_gone)
 		EXPECT_EQ(SW_REFUSED, sealing_process(&self->s, &self->tray));
 	EXPECT_EQ(0, offer_of(self)->tries);
 	self->s.item[self->s.item_len - 1] ^= 1;
+	EXPECT_FALSE(nothing_is_left_of_s1(self));
 	EXPECT_EQ(SW_REFUSED, sealing_process(&self->s, &self->tray));
 	EXPECT_NULL(offer_of(self));
+	EXPECT_TRUE(nothing_is_left_of_s1(self));
 	EXPECT_EQ(SW_REFUSED, sealing_process(&self->s, &self->tray));
 	EXPECT_EQ(SW_REFUSED, sealing_import(&self->s, &self->tray));
 	EXPECT_NULL(self->tray.card->state->containers[2].key);
@@ -368,10 +379,12 @@ TEST_F(card, the_ninth_offer_evicts_the_first)
 	static struct sealing s;
 
 	for (int i = 0; i < APP_PENDING_MAX; i++) {
+		EXPECT_FALSE(nothing_is_left_of_s1(self));
 		sealing_offer(&s, &self->tray, 4, 0xff);
 		sealing_deinit(&s);
 	}
 	EXPECT_NULL(offer_of(self));
+	EXPECT_TRUE(nothing_is_left_of_s1(self));
 	EXPECT_EQ(SW_REFUSED, sealing_process(&self->s, &self->tray));
 	EXPECT_NULL(self->tray.card->state->containers[2].key);
 }
