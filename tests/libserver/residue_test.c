@@ -5,11 +5,16 @@
  * The needles come out of another process, masked, so that the search cannot find itself.
  */
 #include "format/ossl.h"
+#include "libserver/md.h"
+#include "libserver/server.h"
+#include "libserver/state.h"
 #include "tests/libserver/server_fixture.h"
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/wait.h>
 
 enum { MASK = 0xa5, WINDOW = 16, NEEDLES_MAX = 512, PEM_MAX = 4096 };
@@ -53,6 +58,25 @@ static void add_number(struct needles *needles, EVP_PKEY *key, const char *name)
 		add_needle(needles, big + at);
 		add_needle(needles, little + at);
 	}
+	wipe(big, sizeof(big));
+	wipe(little, sizeof(little));
+}
+
+static void add_secret(struct needles *needles, struct bytes b)
+{
+	for (size_t at = 0; at + WINDOW <= b.n; at += WINDOW)
+		add_needle(needles, b.p + at);
+}
+
+static void add_secret_hex(struct needles *needles, struct bytes b)
+{
+	char hex[WINDOW + 1];
+
+	for (size_t at = 0; at + WINDOW / 2 <= b.n; at += WINDOW / 2) {
+		hex_print(bytes_slice(b, at, WINDOW / 2), hex);
+		add_needle(needles, (const uint8_t *)hex);
+	}
+	wipe(hex, sizeof(hex));
 }
 
 static void fill_needles(struct needles *needles, const char *path)
@@ -82,7 +106,8 @@ static void fill_needles(struct needles *needles, const char *path)
 }
 
 /* In a child, whose memory is gone when it ends. */
-static void make_needles(struct needles *needles, const char *path)
+static void make_needles(struct needles *needles,
+			 void (*fill)(struct needles *needles, const char *arg), const char *arg)
 {
 	int fds[2], status;
 	size_t got = 0;
@@ -93,7 +118,7 @@ static void make_needles(struct needles *needles, const char *path)
 	if (child == 0) {
 		struct needles own = { 0 };
 
-		fill_needles(&own, path);
+		fill(&own, arg);
 		_exit(write(fds[1], &own, sizeof(own)) == (ssize_t)sizeof(own) ? 0 : 1);
 	}
 	(void)close(fds[1]);
@@ -188,7 +213,7 @@ FIXTURE_SETUP(residue)
 	(void)snprintf(self->dir, sizeof(self->dir), "/tmp/kf-residue-XXXXXX");
 	ASSERT_NOT_NULL(mkdtemp(self->dir));
 	(void)snprintf(self->key, sizeof(self->key), "%s/key.pem", self->dir);
-	make_needles(&self->needles, self->key);
+	make_needles(&self->needles, fill_needles, self->key);
 	voyage_init(&self->v, true, NULL);
 	(void)snprintf(line, sizeof(line),
 		       "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem "
@@ -293,5 +318,169 @@ TEST_F(residue, byok_45_a_wrapped_key_is_gone)
 	if (HAVE_ASAN)
 		SKIP("built with AddressSanitizer");
 	wrap_key(self);
+	EXPECT_EQ(0u, search(&self->needles, true));
+}
+
+/* --- how a session key came about --- */
+
+/* Where the private halves of the pairs made meanwhile go; NULL: nowhere. */
+static struct needles *watched;
+
+static void watch(EVP_PKEY *pair)
+{
+	uint8_t raw[32];
+	size_t n = sizeof(raw);
+
+	if (EVP_PKEY_is_a(pair, "EC")) {
+		add_number(watched, pair, OSSL_PKEY_PARAM_PRIV_KEY);
+		return;
+	}
+	ASSERT_EQ(1, EVP_PKEY_get_raw_private_key(pair, raw, &n));
+	add_secret(watched, BYTES(raw, n));
+	wipe(raw, sizeof(raw));
+}
+
+/* In front of OpenSSL's: nothing else shows an ephemeral pair. */
+EVP_PKEY *EVP_PKEY_Q_keygen(OSSL_LIB_CTX *ctx, const char *propq, const char *type, ...)
+{
+	EVP_PKEY *(*generate)(OSSL_LIB_CTX *, const char *, const char *, ...) =
+		(EVP_PKEY *(*)(OSSL_LIB_CTX *, const char *, const char *, ...))dlsym(
+			RTLD_NEXT, "EVP_PKEY_Q_keygen");
+	EVP_PKEY *pair;
+	va_list args;
+
+	va_start(args, type);
+	if (strcmp(type, "RSA") == 0)
+		pair = generate(ctx, propq, type, va_arg(args, size_t));
+	else if (strcmp(type, "EC") == 0)
+		pair = generate(ctx, propq, type, va_arg(args, char *));
+	else
+		pair = generate(ctx, propq, type);
+	va_end(args);
+	if (watched && pair)
+		watch(pair);
+	return pair;
+}
+
+FIXTURE(method)
+{
+	struct voyage v;
+	struct kf_keypair *pair;
+	struct needles needles;
+};
+
+FIXTURE_VARIANT(method)
+{
+	enum kf_key_type exchange;
+	enum kf_method method;
+	size_t pairs;			/* needles of an ephemeral pair */
+};
+
+FIXTURE_VARIANT_ADD(method, rsa) { KF_KEY_NONE, KF_METHOD_RSA, 0 };
+FIXTURE_VARIANT_ADD(method, ecdh_p256) { KF_KEY_EC_P256, KF_METHOD_ECDH, 4 };
+FIXTURE_VARIANT_ADD(method, ecdh_x25519) { KF_KEY_X25519, KF_METHOD_ECDH, 2 };
+FIXTURE_VARIANT_ADD(method, derived) { KF_KEY_AES_256, KF_METHOD_DERIVED, 0 };
+FIXTURE_VARIANT_ADD(method, shared) { KF_KEY_AES_256, KF_METHOD_SHARED, 0 };
+
+FIXTURE_SETUP(method)
+{
+	voyage_shared = variant->method;
+	voyage_init_by(&self->v, true, variant->exchange, NULL);
+	self->pair = voyage_pair(KF_KEY_EC_P256);
+}
+
+FIXTURE_TEARDOWN(method)
+{
+	kf_keypair_free(self->pair);
+	voyage_deinit(&self->v);
+}
+
+/* The SHARED key of the card that @arg names, for the method that voyage_shared says. */
+static void fill_shared(struct needles *needles, const char *arg)
+{
+	struct secret master = SECRET_INIT, key = SECRET_INIT;
+
+	ASSERT_EQ(0, secret_init(&master, SHARED_KEY_SIZE));
+	memset(master.p, VOYAGE_MASTER, SHARED_KEY_SIZE);
+	master.n = SHARED_KEY_SIZE;
+	ASSERT_EQ(0, shared_key_derive(&master, voyage_shared, arg, &key));
+	add_secret(needles, secret_bytes(&key));
+}
+
+static void seal_one(struct fixture_method *self, struct kf_md_key *key)
+{
+	uint8_t *item = NULL;
+	char *cargo = NULL;
+	size_t len;
+
+	ASSERT_EQ(0, kf_md_set_chaining_mode(key, KF_CHAIN_CBC, NULL));
+	ASSERT_EQ(0, kf_md_set_iv(key, NULL, 0, NULL));
+	ASSERT_EQ(0, kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, self->pair, &item, &len, NULL));
+	ASSERT_EQ(0, kf_md_cargo(key, &cargo, &len, NULL));
+	free(item);
+	free(cargo);
+}
+
+TEST_F(method, nothing_that_made_the_session_key_is_left)
+{
+	struct kf_md_key *key = NULL;
+
+	if (HAVE_ASAN)
+		SKIP("built with AddressSanitizer");
+	if (variant->exchange == KF_KEY_AES_256)
+		make_needles(&self->needles, fill_shared, kf_verified_offer_serial(self->v.offer));
+	EXPECT_EQ(variant->exchange == KF_KEY_AES_256 ? 2u : 0u, self->needles.n);
+	EXPECT_EQ(0u, search(&self->needles, true));	/* that the card had it leaves nothing either */
+	watched = &self->needles;
+	ASSERT_EQ(0, kf_md_import_session_key(self->v.server, self->v.offer, NULL, 0, 1, &key, NULL));
+	watched = NULL;
+	EXPECT_EQ(variant->pairs + (variant->exchange == KF_KEY_AES_256 ? 2 : 0), self->needles.n);
+	EXPECT_EQ(0u, search(&self->needles, true));	/* the ephemeral pair went before the handle does */
+	add_secret(&self->needles, secret_bytes(&key->s1));
+	EXPECT_LT(0u, search(&self->needles, false));
+	seal_one(self, key);
+	kf_md_destroy_key(key);
+	EXPECT_EQ(0u, search(&self->needles, true));
+}
+
+/* --- the master --- */
+
+FIXTURE(master) { char dir[40], state[64], keys[64]; struct needles needles; };
+
+FIXTURE_SETUP(master)
+{
+	(void)snprintf(self->dir, sizeof(self->dir), "/tmp/kf-residue-XXXXXX");
+	ASSERT_NOT_NULL(mkdtemp(self->dir));
+	(void)snprintf(self->state, sizeof(self->state), "%s/s", self->dir);
+	(void)snprintf(self->keys, sizeof(self->keys), "%s/keys", self->dir);
+}
+
+FIXTURE_TEARDOWN(master)
+{
+	char line[80];
+
+	(void)snprintf(line, sizeof(line), "rm -rf %s", self->dir);
+	ASSERT_EQ(0, system(line));
+}
+
+/* Made, encrypted, derived from, opened again: raw and as digits. */
+TEST_F(master, a_closed_state_has_nothing_of_it)
+{
+	struct kf_state *state = NULL;
+
+	if (HAVE_ASAN)
+		SKIP("built with AddressSanitizer");
+	ASSERT_EQ(0, kf_state_init(self->state, "secret words", 12, NULL));
+	ASSERT_EQ(0, kf_state_open(self->state, "secret words", 12, &state, NULL));
+	ASSERT_EQ(0, kf_state_share(state, "KF-1", self->keys, NULL));
+	add_secret(&self->needles, secret_bytes(&state->server->master));
+	add_secret_hex(&self->needles, secret_bytes(&state->server->master));
+	EXPECT_EQ(6u, self->needles.n);
+	EXPECT_LT(0u, search(&self->needles, false));
+	kf_state_close(state);
+	EXPECT_EQ(0u, search(&self->needles, true));
+	ASSERT_EQ(0, kf_state_open(self->state, "secret words", 12, &state, NULL));
+	EXPECT_EQ(2u, search(&self->needles, false));
+	kf_state_close(state);
 	EXPECT_EQ(0u, search(&self->needles, true));
 }
