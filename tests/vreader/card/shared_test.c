@@ -219,11 +219,110 @@ TEST_F(shared, a_card_without_such_a_key_offers_none)
 	EXPECT_EQ(SW_NO_OBJECT, offer(self, variant->method, KF_KEY_AES_256, false));
 }
 
-/* [SECURITY section 2]: no container holds it, so no command can name it. */
+/* --- [SECURITY section 2]: no container holds it, so no command can name it --- */
+
+enum { CONTROL = 6 };
+
+/* Any quarter of it. */
+static bool shows(const struct tray *tray, struct bytes secret)
+{
+	for (size_t at = 0; at + 8 <= secret.n; at += 8)
+		if (memmem(tray->data, tray->n, secret.p + at, 8))
+			return true;
+	return false;
+}
+
+/* Asks as a client that has the PIN. Return: the status word. */
+static uint16_t ask(SELF, uint8_t cla, uint8_t ins, unsigned int p1p2, struct bytes data)
+{
+	const struct state *state = self->tray.card->state;
+	uint16_t sw;
+
+	self->tray.card->pin_verified = true;
+	sw = tray_send(&self->tray, cla, ins, p1p2, data);
+	if (shows(&self->tray, blob_bytes(state_shared(state, KF_METHOD_SHARED))) ||
+	    shows(&self->tray, blob_bytes(state_shared(state, KF_METHOD_DERIVED))) ||
+	    shows(&self->tray, secret_bytes(&self->s.s1)))
+		TEST_FAIL("%02x %02x %04x shows a secret", cla, ins, p1p2);
+	return sw;
+}
+
 TEST_F(shared, no_container_holds_it)
 {
 	for (size_t i = 0; i < APP_CONTAINERS; i++)
 		EXPECT_NULL(self->tray.card->state->containers[i].key);
 	EXPECT_EQ(SW_OK, tray_send(&self->tray, 0x00, INS_GET_DATA, 0x0100, BYTES_NONE));
 	EXPECT_NOT_NULL(memmem(self->tray.data, self->tray.n, "\x83\x04\1\2\3\4", 6));
+}
+
+/* A word of the card's for each container but that one, which shows that the command is well formed. */
+static void expect_no_object(SELF, uint8_t cla, uint8_t ins, unsigned int p1p2, struct bytes data,
+			     bool p2_is_container)
+{
+	for (unsigned int c = 0; c < APP_CONTAINERS; c++) {
+		uint8_t copy[256];
+
+		memcpy(copy, data.p, data.n);
+		if (!p2_is_container)
+			copy[data.n - 1] = (uint8_t)c;	/* 84 01 c stands last */
+		EXPECT_EQ(c == CONTROL ? SW_OK : SW_NO_OBJECT,
+			  ask(self, cla, ins, p1p2 + (p2_is_container ? c : 0), BYTES(copy, data.n)));
+	}
+}
+
+static const uint8_t select_ecdh[] = { 0x80, 1, ALG_ECDH, 0x84, 1, 0 };
+static const uint8_t encrypt[] = { 0x80, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+				   0x81, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+
+TEST_F(shared, no_command_uses_it_for_anything_else)
+{
+	struct container *control = &self->tray.card->state->containers[CONTROL];
+
+	ASSERT_EQ(SW_OK, sealing_import(&self->s, &self->tray));
+	tray_put_key(&self->tray, CONTROL, TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, 0);
+	expect_no_object(self, 0x00, INS_MSE, 0x41a6, BYTES_OF(select_ecdh), false);
+	expect_no_object(self, 0x80, INS_CONVERT, 0, BYTES_NONE, true);
+	expect_no_object(self, 0x80, INS_DELETE, 0, BYTES_NONE, true);
+	ASSERT_EQ(0, card_key_new_secret(KF_KEY_AES_256, BYTES(encrypt, 32), &control->key));
+	control->purpose = KF_PURPOSE_CIPHER;
+	control->origin = KF_ORIGIN_INJECTED;
+	for (unsigned int how = 1; how <= 2; how++)
+		expect_no_object(self, 0x80, INS_CIPHER, how << 8, BYTES_OF(encrypt), true);
+	for (unsigned int c = 0; c < APP_CONTAINERS; c++)
+		for (unsigned int type = 0; type < 256; type++) {
+			const uint8_t pair[] = { 0x80, 1, (uint8_t)type, 0x81, 1, KF_PURPOSE_SHARED, 0x82, 1, 0 };
+
+			EXPECT_EQ(SW_DATA, ask(self, 0x00, INS_GENERATE, 0x8000 + c, BYTES_OF(pair)));
+		}
+}
+
+/* Every instruction, with what is data to one or the other of them. */
+TEST_F_TIMEOUT(shared, no_answer_shows_it, 30)
+{
+	static const uint8_t ins[] = {
+		INS_MSE, INS_PSO, INS_GENERATE, INS_GET_CHALLENGE, INS_SELECT, INS_GET_RESPONSE, INS_GET_DATA,
+		INS_PUT_DATA, INS_OFFER, INS_IMPORT_SESSION, INS_PROCESS, INS_GET_RECEIPT, INS_DESTROY_SESSION,
+		INS_CONVERT, INS_LIST_PENDING, INS_CREATE_KEK, INS_SET_KEK, INS_ATTEST_KEK, INS_UNWRAP,
+		INS_CIPHER, INS_DELETE,
+	};
+	static const uint8_t p1[] = { 0, 1, 2, 3, 4, 0x41, 0x80, 0x9e, 0xff };
+	uint8_t named[22] = { 0x80, KF_SID_SIZE, [18] = 0x81, 2, 0, 1 };
+	const struct bytes data[] = { BYTES_NONE, BYTES_OF(select_ecdh), BYTES_OF(encrypt), BYTES_OF(named) };
+	size_t answers = 0;
+
+	memcpy(named + 2, self->s.statement.sid, KF_SID_SIZE);
+	ASSERT_EQ(SW_OK, sealing_import(&self->s, &self->tray));
+	for (size_t i = 0; i < sizeof(ins); i++)
+		for (size_t j = 0; j < sizeof(p1); j++)
+			for (unsigned int p2 = 0; p2 < 256; p2++)
+				for (size_t k = 0; k < sizeof(data) / sizeof(data[0]); k++) {
+					uint8_t cla = ins[i] & 0x80 || ins[i] == INS_MSE ? 0x00 : 0x80;
+					unsigned int p1p2 = (unsigned int)p1[j] << 8 | p2;
+
+					answers += ask(self, cla, ins[i], p1p2, data[k]) == SW_OK;
+					answers += ask(self, cla ^ 0x80, ins[i], p1p2, data[k]) == SW_OK;
+				}
+	EXPECT_LT(20u, answers);
+	EXPECT_NOT_NULL(offer_of(self));
+	EXPECT_EQ(SW_DATA, offer(self, variant->method, KF_KEY_AES_256, true));	/* 84: no container */
 }
