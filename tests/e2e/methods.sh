@@ -66,6 +66,7 @@ voyage() {
 
 # must_fail CODE WORDS COMMAND...: and says so
 must_fail() {
+	[ -n "$2" ] || fail "every failure says something: $*"
 	fail_code=$1 fail_words=$2 fail_got=0
 	shift 2
 	"$@" >mail/said 2>&1 || fail_got=$?
@@ -176,29 +177,58 @@ a_cargo_of_method_derived_is_not_taken_twice() {
 	inject once >mail/said
 	grep -q 'installed before' mail/said
 	cmp mail/once.receipt mail/once.first
-	must_fail 1 '' client container show 3
+	must_fail 1 'container 3 is empty' client container show 3
 	# under the challenge of another offer
 	offer twice derived
 	edit once.cargo moved.cargo 'd["sid"] = json.load(open("mail/twice.offer"))["sid"]'
 	must_fail 1 'is not what item 1 says' inject moved
 	seal twice p256
 	edit twice.cargo mixed2.cargo 'd["session_key"] = json.load(open("mail/once.cargo"))["session_key"]'
-	must_fail 1 '' inject mixed2
+	must_fail 1 'the card does not take it' inject mixed2
 	inject twice
 	with_pin container delete 3
 }
 
+# kbkdf LENGTH KEY LABEL CONTEXT: all hexadecimal but the label
+kbkdf() {
+	openssl kdf -keylen "$1" -kdfopt mode:counter -kdfopt mac:CMAC -kdfopt cipher:AES-256-CBC \
+		-kdfopt "hexkey:$2" -kdfopt "salt:$3" -kdfopt "hexinfo:$4" KBKDF | tr -d ': \n'
+}
+
+# host_confirmation CHALLENGE: what the server says to echo.offer if that is its own (card-application.md
+# 6.2); c is the card's, i the input in echo.cargo
+host_confirmation() {
+	host_facts=$(/usr/bin/python3 -IS -c '
+import base64, hashlib, json, sys
+def b(s): return base64.urlsafe_b64decode(s + "=" * (-len(s) % 4))
+o = json.load(open("mail/echo.offer"))
+i = b(json.load(open("mail/echo.cargo"))["session_key"]["input"])
+c = b(o["exchange_key"])[-32:]
+serial = o["serial"].encode()
+print((hashlib.sha256(b(o["statement"])).digest() + b(o["sid"]) + bytes([len(serial)]) + serial + i[:32] + c
+       + eval(sys.argv[1])).hex())' "$1")
+	host_s1=$(kbkdf 32 "$(sed -n 's/^derived //p' server/echo.keys)" keyferry/derived/s1 "$host_facts")
+	kbkdf 16 "$host_s1" keyferry/derived/host "$host_facts"
+}
+
+# With a confirmation that is right: only that the two challenges are one tells.
 a_challenge_that_comes_back_is_refused() {
 	offer echo derived
 	seal echo p256
-	edit echo.cargo echoed.cargo 'i = b(d["session_key"]["input"])
-i[32:64] = b(json.load(open("mail/echo.offer"))["exchange_key"])[-32:]
-d["session_key"]["input"] = t(i)'
-	must_fail 1 '' inject echoed
+	server server shared --state server --serial "$stage_serial" -o server/echo.keys
+	# what is computed here is what the server computes
+	edit echo.cargo echoed.cargo "i = b(d['session_key']['input'])
+assert i[64:] == bytes.fromhex('$(host_confirmation 'i[32:64]')')"
+	edit echo.cargo echoed.cargo "i = b(d['session_key']['input'])
+i[32:64] = b(json.load(open('mail/echo.offer'))['exchange_key'])[-32:]
+i[64:] = bytes.fromhex('$(host_confirmation c)')
+d['session_key']['input'] = t(i)"
+	rm server/echo.keys
+	must_fail 1 'the card does not take it' inject echoed
 	for at in 0 40 -1; do
 		edit echo.cargo echoed.cargo "i = b(d['session_key']['input']); i[$at] ^= 1
 d['session_key']['input'] = t(i)"
-		must_fail 1 '' inject echoed
+		must_fail 1 'the card does not take it' inject echoed
 	done
 	inject echo
 	server receipt verify --state server mail/echo.receipt
@@ -232,8 +262,20 @@ a_standing_key_serves_twice() {
 	with_pin container create --type p256 --usage derive --container 5
 	voyage standing ecdh p256 --exchange-container 5
 	voyage standing-again ecdh p384 --exchange-container 5
-	must_fail 1 '' with_pin key derive --container 5 --peer mail/p256.pub.pem -o mail/never
+	must_fail 1 'purpose does not allow' with_pin key derive --container 5 --peer mail/p256.pub.pem -o mail/never
 	[ ! -e mail/never ]
+}
+
+# Made as one, of a type that nothing else can be.
+an_exchange_key_is_made_for_it_from_the_start() {
+	with_pin container create --type x25519 --usage exchange --container 6
+	with_pin container create --type p384 --usage exchange --container 7
+	voyage made-x25519 ecdh p256 --exchange-container 6
+	voyage made-p384 ecdh p256 --exchange-container 7
+	must_fail 1 'card or reader cannot do it' with_pin container create --type p521 --usage exchange --container 8
+	must_fail 1 'card or reader cannot do it' with_pin container create --type x25519 --usage derive --container 8
+	with_pin container delete 6
+	with_pin container delete 7
 }
 
 an_exchange_key_of_another_method_is_a_wrong_command() {
@@ -276,13 +318,13 @@ a_wrong_confirmation_or_point_is_refused_and_the_true_one_still_works() {
 	seal wrong p256
 	edit wrong.cargo flipped.cargo 'i = b(d["session_key"]["input"]); i[-1] ^= 1
 d["session_key"]["input"] = t(i)'
-	must_fail 1 '' inject flipped
+	must_fail 1 'the card does not take it' inject flipped
 	edit wrong.cargo curve.cargo 'i = b(d["session_key"]["input"]); i[64] ^= 1
 d["session_key"]["input"] = t(i)'
-	must_fail 1 '' inject curve
+	must_fail 1 'the card does not take it' inject curve
 	edit wrong.cargo infinity.cargo 'i = b(d["session_key"]["input"]); i[0:65] = bytes(65)
 d["session_key"]["input"] = t(i)'
-	must_fail 1 '' inject infinity
+	must_fail 1 'the card does not take it' inject infinity
 	[ ! -e mail/flipped.receipt ] && [ ! -e mail/curve.receipt ] && [ ! -e mail/infinity.receipt ]
 	inject wrong
 	server receipt verify --state server mail/wrong.receipt
@@ -295,7 +337,7 @@ another_voyages_session_key_opens_nothing() {
 	seal one p256
 	seal two p256
 	edit one.cargo mixed.cargo 'd["session_key"] = json.load(open("mail/two.cargo"))["session_key"]'
-	must_fail 1 '' inject mixed
+	must_fail 1 'the card does not take it' inject mixed
 	inject one
 	server receipt verify --state server mail/one.receipt
 	with_pin container delete 3
@@ -307,7 +349,7 @@ a_receipt_without_the_cards_confirmation_proves_nothing() {
 	inject proof
 	edit proof.receipt forged.receipt 'r = b(d["receipts"][0]["receipt"]); i = r.index(b"\x04\x10", 150)
 r[i + 5] ^= 1; d["receipts"][0]["receipt"] = t(r)'
-	must_fail 1 '' server receipt verify --state server mail/forged.receipt
+	must_fail 1 'signature does not hold' server receipt verify --state server mail/forged.receipt
 	server receipt verify --state server mail/proof.receipt
 	with_pin container delete 3
 }
@@ -331,7 +373,7 @@ stage_up --level extended
 server server methods --state server --set ecdh,rsa,derived,shared >mail/said
 make_keys >mail/keys.log 2>&1 || stage_fail "cannot make the keys"
 
-plan 21
+plan 22
 t every_key_type_arrives_by_rsa
 t every_key_type_arrives_by_ecdh
 t every_key_type_arrives_by_derived
@@ -344,6 +386,7 @@ t a_challenge_that_comes_back_is_refused
 t one_shared_key_is_not_the_other_methods
 t every_static_key_of_ecdh_serves
 t a_standing_key_serves_twice
+t an_exchange_key_is_made_for_it_from_the_start
 t an_exchange_key_of_another_method_is_a_wrong_command
 t the_servers_list_decides
 t a_method_cannot_be_swapped_on_the_way
