@@ -185,12 +185,14 @@ static int verify(const struct seal *seal, struct bytes json, struct kf_server *
 {
 	_cleanup_(kf_server_freep) struct kf_server *server = NULL;
 	_cleanup_(kf_enrolled_freep) struct kf_enrolled *card = NULL;
+	const uint8_t methods[] = { KF_METHOD_RSA };	/* the minidriver brings its S1 */
 	int r = kf_server_new(&server, e);
 
 	if (r < 0)
 		return r;
 	kf_server_allow_virtual(server, seal->virtual_is_allowed);
-	if (seal->injector.n != 0)
+	r = kf_server_set_methods(server, methods, sizeof(methods), e);
+	if (r == 0 && seal->injector.n != 0)
 		r = kf_server_set_injector(server, seal->injector.p, seal->injector.n, NULL, 0, e);
 	if (r == 0)
 		r = kf_enrolled_new(server, seal->device.p, seal->device.n, seal->root.p,

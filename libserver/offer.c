@@ -25,6 +25,12 @@ static int refuse(struct kf_error *e, const char *rule, const char *next, const 
 	return error_why(e, -EACCES, rule, next, "%s", why);
 }
 
+static int refuse_copy(const char *member, struct kf_error *e)
+{
+	return refuse(e, "JSON copies equal the signed bytes (docs/formats.md 8)", ANEW,
+		      "its \"%s\" is not what the card signed", member);
+}
+
 /* --- card --- */
 
 static int check_card(const struct kf_enrolled *card, const struct offer_file *file,
@@ -75,27 +81,19 @@ static int check_nonce(const struct statement *s, const uint8_t nonce[static KF_
 		      "the statement answers another challenge");
 }
 
-/* That the card has the key that this server's master gives it; nobody else can tell it so. */
-static int check_mark(const struct kf_verified_offer *offer, const struct kf_server *server,
-		      struct kf_error *e)
+/*
+ * An offer is for one method, whose name no field of the statement has: the type of the EXCHANGE key tells
+ * rsa from ecdh, and a SHARED key, which the statement has the hash of, names its own (check_shared()).
+ */
+static int take_method(struct kf_verified_offer *offer, enum kf_method named, struct kf_error *e)
 {
-	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
-	struct shared_info own;
-	int r = shared_key_derive(&server->master, offer->shared.method, offer->statement.serial, &key);
-
-	if (r == 0)
-		r = shared_info_describe(&key, offer->shared.method, &own);
-	if (r < 0)
-		return r;
-	if (bytes_equal(BYTES_OF(own.mark), BYTES_OF(offer->shared.mark)))
-		return 0;
-	return refuse(e, "keys shared with this server (docs/card-application.md 6.2)",
-		      "use the server the card was personalised for, or another method",
-		      "the card's shared key is not one of this server's");
+	if (!key_type_serves(offer->statement.exchange_type, named))
+		return refuse_copy("method", e);
+	offer->method = named;
+	return 0;
 }
 
-static int check_shared(struct kf_verified_offer *offer, const struct kf_server *server,
-			struct bytes info, struct kf_error *e)
+static int check_shared(struct kf_verified_offer *offer, struct bytes info, struct kf_error *e)
 {
 	const struct statement *s = &offer->statement;
 	uint8_t digest[KF_DIGEST_SIZE];
@@ -111,13 +109,9 @@ static int check_shared(struct kf_verified_offer *offer, const struct kf_server 
 	if (!bytes_equal(BYTES_OF(digest), BYTES_OF(s->exchange)))
 		return refuse(e, RULE, ANEW, "the SHARED key was swapped: it is not the one the card "
 					     "signed");
-	if (shared_info_parse(info, &offer->shared) < 0 || offer->shared.method != offer->method)
-		return refuse(e, RULE, ANEW, "the SHARED key is not of the method the card signed");
-	if (server->master.n == 0)
-		return refuse(e, "docs/card-application.md 6.2",
-			      "make shared keys before cards: keyferry server shared",
-			      "this server shares no keys with cards");
-	return check_mark(offer, server, e);
+	if (shared_info_parse(info, &offer->shared) < 0)
+		return refuse(e, RULE, "ask the card's maker", "the SHARED key is not in form");
+	return offer->shared.method == offer->method ? 0 : refuse_copy("method", e);
 }
 
 static int check_exchange(struct kf_verified_offer *offer, struct bytes spki, struct kf_error *e)
@@ -147,42 +141,64 @@ static int check_exchange(struct kf_verified_offer *offer, struct bytes spki, st
 
 /* --- policy: what the card attests and what the server accepts --- */
 
-/* Names what the list asks for, best first: the client can only make another offer. */
-static int refuse_method(const struct kf_verified_offer *offer, const struct kf_server *server,
-			 struct kf_error *e)
+/* The first of the server's list that the card attests; %KF_METHOD_NONE: there is none. */
+static enum kf_method best_method(const struct kf_server *server, const struct statement *s)
 {
-	const char *offered = method_name((enum kf_method)offer->statement.methods.v[0]);
-	char next[KF_ERROR_TEXT_MAX];
-
-	error_text_set(next, "make an offer by method %s",
-		       method_name((enum kf_method)server->methods[0]));
-	return refuse(e, "the server's list of methods", next,
-		      "the card offers method %s, which this server does not accept",
-		      offered ? offered : "unknown");
+	for (size_t i = 0; i < server->n_methods; i++)
+		if (number_list_has(&s->methods, server->methods[i]))
+			return (enum kf_method)server->methods[i];
+	return KF_METHOD_NONE;
 }
 
-static int choose_method(struct kf_verified_offer *offer, const struct kf_server *server,
+/*
+ * [SECURITY section 3]: the server's list against what the card attests, never what the offer is for, or
+ * whoever asks the card would have the choice. Names what is wanted: the client can only offer anew.
+ */
+static int choose_method(const struct kf_verified_offer *offer, const struct kf_server *server,
 			 struct kf_error *e)
 {
-	/* The key of an offer is made for one method; more would leave the choice to the client. */
-	if (offer->statement.methods.n != 1)
-		return refuse(e, RULE, "ask the card's maker",
-			      "the card signed an offer for not exactly one method");
-	for (size_t i = 0; i < server->n_methods; i++) {
-		if (!number_list_has(&offer->statement.methods, server->methods[i]))
-			continue;
-		offer->method = (enum kf_method)server->methods[i];
+	enum kf_method best = best_method(server, &offer->statement);
+	char next[KF_ERROR_TEXT_MAX];
+
+	if (best == KF_METHOD_NONE)
+		return refuse(e, "the server's list of methods",
+			      "use another card, or allow one of its methods (keyferry server methods)",
+			      "the card can do no method that this server accepts");
+	if (best == offer->method)
 		return 0;
-	}
-	return refuse_method(offer, server, e);
+	error_text_set(next, "make an offer by method %s", method_name(best));
+	return refuse(e, "the server's list of methods", next,
+		      "it is by method %s, where the server's list and the card agree on %s",
+		      method_name(offer->method), method_name(best));
+}
+
+/* That the card has the key that this server's master gives it; nobody else can tell it so. */
+static int check_mark(const struct kf_verified_offer *offer, const struct kf_server *server,
+		      struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	struct shared_info own;
+	int r;
+
+	if (server->master.n == 0)
+		return refuse(e, "docs/card-application.md 6.2",
+			      "make shared keys before cards: keyferry server shared",
+			      "this server shares no keys with cards");
+	r = shared_key_derive(&server->master, offer->shared.method, offer->statement.serial, &key);
+	if (r == 0)
+		r = shared_info_describe(&key, offer->shared.method, &own);
+	if (r < 0)
+		return r;
+	if (bytes_equal(BYTES_OF(own.mark), BYTES_OF(offer->shared.mark)))
+		return 0;
+	return refuse(e, "keys shared with this server (docs/card-application.md 6.2)",
+		      "use the server the card was personalised for, or another method",
+		      "the card's shared key is not one of this server's");
 }
 
 static int check_policy(const struct kf_server *server, enum kf_method method,
 			const struct statement *s, struct kf_error *e)
 {
-	if (!key_type_serves(s->exchange_type, method))
-		return refuse(e, "the server's policy", ANEW,
-			      "the EXCHANGE key is of no type for method %s", method_name(method));
 	if (method == KF_METHOD_RSA && key_type_bits(s->exchange_type) < server->exchange_bits)
 		return refuse(e, "the server's policy", "offer a larger EXCHANGE key",
 			      "the EXCHANGE key has %u bits, %u are wanted",
@@ -242,12 +258,7 @@ static int check_copies(const struct kf_verified_offer *offer, const struct offe
 		differs = "sid";
 	else if (!bytes_equal(BYTES_OF(file->nonce), BYTES_OF(s->nonce)))
 		differs = "nonce";
-	else if (file->method != offer->method)
-		differs = "method";
-	if (!differs)
-		return 0;
-	return refuse(e, "JSON copies equal the signed bytes (docs/formats.md 8)", ANEW,
-		      "its \"%s\" is not what the card signed", differs);
+	return differs ? refuse_copy(differs, e) : 0;
 }
 
 /*
@@ -278,13 +289,17 @@ static int verify(const struct kf_server *server, const struct kf_enrolled *card
 	if (r == 0)
 		r = check_nonce(&offer->statement, nonce, e);
 	if (r == 0)
-		r = choose_method(offer, server, e);
+		r = take_method(offer, file->method, e);
 	if (r == 0 && method_is_shared(offer->method))
-		r = check_shared(offer, server, blob_bytes(&file->exchange_key), e);
+		r = check_shared(offer, blob_bytes(&file->exchange_key), e);
 	else if (r == 0)
 		r = check_exchange(offer, blob_bytes(&file->exchange_key), e);
 	if (r == 0)
 		r = check_copies(offer, file, e);
+	if (r == 0)
+		r = choose_method(offer, server, e);
+	if (r == 0 && method_is_shared(offer->method))
+		r = check_mark(offer, server, e);
 	if (r == 0)
 		r = check_policy(server, offer->method, &offer->statement, e);
 	if (r == 0)

@@ -46,7 +46,16 @@ static int wrong(struct tool *tool, int r, const char *rule, const char *next, c
 	return tool_fail_with(tool, &e);
 }
 
-static int check_serial(struct tool *tool, const struct challenge_file *challenge)
+/* Of what needs no key that the card's maker loaded, the better. */
+static enum kf_method best_method(const struct kf_card *card)
+{
+	return kf_card_value(card, KF_CP_METHODS) & 1u << KF_METHOD_ECDH ? KF_METHOD_ECDH
+									 : KF_METHOD_RSA;
+}
+
+/* @method: %KF_METHOD_NONE is settled by what the card can do. */
+static int check_card(struct tool *tool, const struct challenge_file *challenge,
+		      enum kf_method *method)
 {
 	struct kf_error e = KF_ERROR_INIT;
 	struct kf_card *card = NULL;
@@ -62,8 +71,27 @@ static int check_serial(struct tool *tool, const struct challenge_file *challeng
 		(void)error_what(&e, -EINVAL, "cannot make an offer");
 		code = tool_fail_with(tool, &e);
 	}
+	if (*method == KF_METHOD_NONE)
+		*method = best_method(card);
 	card = kf_card_free(card);
 	return code;
+}
+
+static enum kf_method method_of_type(enum kf_key_type type)
+{
+	return key_type_agrees(type) ? KF_METHOD_ECDH : KF_METHOD_RSA;
+}
+
+/* A standing key serves one method, by its type. */
+static int method_of_standing(struct tool *tool, uint32_t number, enum kf_method *method)
+{
+	struct kf_container *c = NULL;
+
+	if (kf_container_read(tool->context, number, &c) < 0)
+		return tool_fail(tool);
+	*method = method_of_type((enum kf_key_type)kf_container_key_type(c));
+	c = kf_container_free(c);
+	return UI_OK;
 }
 
 static int first_free(struct tool *tool, uint32_t *out)
@@ -103,7 +131,8 @@ static int get_offer(struct tool *tool, const struct offer_args *a, enum kf_key_
 }
 
 /* Borrows from @offer. Return: 0, -EBADMSG. */
-static int fill_file(const struct kf_signed_offer *offer, struct offer_file *file)
+static int fill_file(const struct kf_signed_offer *offer, enum kf_method method,
+		     struct offer_file *file)
 {
 	struct signed_statement parts;
 	struct statement statement;
@@ -111,14 +140,14 @@ static int fill_file(const struct kf_signed_offer *offer, struct offer_file *fil
 	const uint8_t *p = kf_signed_offer_statement(offer, &len);
 
 	if (signed_statement_parse(BYTES(p, len), &parts) < 0 ||
-	    statement_parse(parts.statement, &statement) < 0 || statement.methods.n != 1)
+	    statement_parse(parts.statement, &statement) < 0)
 		return -EBADMSG;
 	p = kf_signed_offer_chain(offer, &len);
 	memcpy(file->serial, statement.serial, sizeof(file->serial));
 	memcpy(file->sid, statement.sid, sizeof(file->sid));
 	memcpy(file->nonce, statement.nonce, sizeof(file->nonce));
 	file->container = statement.container;
-	file->method = (enum kf_method)statement.methods.v[0];
+	file->method = method;
 	if (blob_set(&file->exchange_key, parts.key) < 0 ||
 	    blob_set(&file->statement, parts.statement) < 0 ||
 	    blob_set(&file->signature, parts.signature) < 0 ||
@@ -164,13 +193,13 @@ static int done(struct tool *tool, const struct offer_file *file, const char *ou
 }
 
 static int save_offer(struct tool *tool, const struct challenge_file *challenge,
-		      const struct kf_signed_offer *offer, const char *out)
+		      const struct kf_signed_offer *offer, enum kf_method method, const char *out)
 {
 	struct offer_file file = OFFER_FILE_INIT;
 	uint8_t device[KF_DIGEST_SIZE];
 	int code, r;
 
-	r = fill_file(offer, &file);
+	r = fill_file(offer, method, &file);
 	if (r < 0)
 		code = wrong(tool, r, "docs/formats.md 4", "try another reader, or another card",
 			     "what the card signed is no statement");
@@ -190,7 +219,7 @@ static int save_offer(struct tool *tool, const struct challenge_file *challenge,
 	return code;
 }
 
-static int offer_with(struct tool *tool, const struct offer_args *a, enum kf_key_type type)
+static int offer_with(struct tool *tool, struct offer_args *a, enum kf_key_type type)
 {
 	struct challenge_file challenge;
 	struct kf_signed_offer *offer = NULL;
@@ -200,12 +229,14 @@ static int offer_with(struct tool *tool, const struct offer_args *a, enum kf_key
 	if (code == UI_OK)
 		code = a->exchange != KF_CONTAINER_ANY ? tool_open_verified(tool, "offer")
 						       : tool_open(tool);
+	if (code == UI_OK && a->method == KF_METHOD_NONE && a->exchange != KF_CONTAINER_ANY)
+		code = method_of_standing(tool, a->exchange, &a->method);
 	if (code == UI_OK)
-		code = check_serial(tool, &challenge);
+		code = check_card(tool, &challenge, &a->method);
 	if (code == UI_OK)
 		code = get_offer(tool, a, type, &challenge, &offer);
 	if (code == UI_OK)
-		code = save_offer(tool, &challenge, offer, a->out);
+		code = save_offer(tool, &challenge, offer, a->method, a->out);
 	offer = kf_signed_offer_free(offer);
 	return code;
 }
@@ -213,14 +244,15 @@ static int offer_with(struct tool *tool, const struct offer_args *a, enum kf_key
 int cmd_offer(int argc, char **argv)
 {
 	struct offer_args a = {
-		.method = KF_METHOD_RSA, .container = KF_CONTAINER_ANY, .exchange = KF_CONTAINER_ANY,
+		.container = KF_CONTAINER_ANY, .exchange = KF_CONTAINER_ANY,
 	};
 	const struct arg args[] = {
 		{ "challenge", 0, ARG_TEXT, &a.challenge, "FILE", "from the server" },
 		{ "container", 'c', ARG_NUMBER, &a.container, "N",
 		  "where the key shall go (the first free one)" },
 		{ "method", 0, ARG_TEXT, &a.method_text, "METHOD",
-		  "how the session key is established: rsa (default), ecdh, derived, shared" },
+		  "how the session key is established: ecdh, rsa, derived, shared (the exchange key's, "
+		  "or ecdh if the card can do it, else rsa)" },
 		{ "pins", 0, ARG_FLAG, &a.pins, NULL,
 		  "for an order about PINs instead of a key" },
 		{ "batch", 0, ARG_FLAG, &a.batch, NULL,
@@ -248,6 +280,8 @@ int cmd_offer(int argc, char **argv)
 		return ui_usage(&tool.ui, "--pins, --batch and --container exclude each other");
 	if (a.type && key_type_from_name(a.type, &type) < 0)
 		return ui_usage(&tool.ui, "there is no key type '%s'", a.type);
+	if (type != KF_KEY_NONE && a.method == KF_METHOD_NONE)
+		a.method = method_of_type(type);
 	if (type != KF_KEY_NONE && !key_type_serves(type, a.method))
 		return ui_usage(&tool.ui, "an exchange key of type %s does not serve method %s", a.type,
 				method_name(a.method));

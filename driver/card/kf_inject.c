@@ -111,7 +111,7 @@ static int statement_check(const struct card *card, struct bytes data, struct kf
 	    said.container != offer->container || said.exchange_type != offer->exchange_type ||
 	    said.purpose != (method_is_shared((enum kf_method)offer->method) ? KF_PURPOSE_SHARED
 									     : KF_PURPOSE_EXCHANGE) ||
-	    said.methods.n != 1 || said.methods.v[0] != offer->method)
+	    !number_list_has(&said.methods, (uint8_t)offer->method))
 		return -EBADMSG;
 	memcpy(offer->sid, said.sid, KF_SID_SIZE);
 	return 0;

@@ -65,8 +65,8 @@ struct kf_server *kf_server_free(struct kf_server *server);
  * @methods:	enum kf_method, a byte each
  * @n:		how many, 1 at least
  *
- * An offer is for one method; one that is not among them is refused, and the refusal names the
- * best. Return: 0, -EINVAL an unknown or repeated one, -EOPNOTSUPP one this version does not speak.
+ * Of these the first that the card attests is taken: an offer by another is refused, and the refusal names
+ * the one to offer by. Return: 0, -EINVAL an unknown or repeated one, -EOPNOTSUPP one this version does not speak.
  */
 int kf_server_set_methods(struct kf_server *server, const uint8_t *methods, size_t n,
 			  struct kf_error *e);

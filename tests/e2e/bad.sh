@@ -87,6 +87,8 @@ bad_up() {
 	mkdir said keys
 	editor_up
 	make_exchange || stage_fail "no exchange key"
+	as server keyferry server methods --state server --set rsa >mail/methods.log ||
+		stage_fail "cannot set the methods"
 }
 
 server() { as server keyferry "$@"; }

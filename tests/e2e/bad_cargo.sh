@@ -209,6 +209,7 @@ a_server_the_card_does_not_know_does_not_seal() {
 	server server init --state server/other >mail/log
 	server server enroll --state server/other --cert mail/card.pem --root mail/root.pem \
 		--allow-virtual >mail/log
+	server server methods --state server/other --set rsa >mail/log
 	rm -f mail/challenge mail/offer
 	server challenge --state server/other --device "$stage_serial" -o mail/challenge >mail/log
 	card_with_pin "$stage_pin" offer --challenge mail/challenge --container 3 \

@@ -144,7 +144,7 @@ a_whole_voyage_speaks_json() {
 	json 0 server server list --state server --json
 	json 0 server server show --state server --device "$stage_serial" --json
 	json 0 server server methods --state server --json
-	json 0 server server methods --state server --set rsa --json
+	json 0 server server methods --state server --set ecdh,rsa --json
 	json 0 server server shared --state server --serial OTHER -o server/keys --json
 	json 0 server challenge --state server --device "$stage_serial" -o mail/challenge --json
 	json 0 card offer --challenge mail/challenge --container 3 -o mail/offer --json

@@ -49,6 +49,7 @@ static struct kf_server *make_server(const char *injector_path, struct kf_error 
 
 	must(2, kf_server_new(&server, e), e);
 	kf_server_allow_virtual(server, 1);
+	must(2, kf_server_set_methods(server, (const uint8_t[]){ KF_METHOD_RSA }, 1, e), e);
 	must(2, kf_server_set_injector(server, injector.data, injector.n, NULL, 0, e), e);
 	explicit_bzero(injector.data, injector.n);
 	free(injector.data);

@@ -163,7 +163,8 @@ TEST_F(agree, a_method_cannot_be_swapped)
 	EXPECT_EQ(0, offer_with(self, voyage_one_sender, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, voyage_one_sender, says_rsa));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_rsa, says_rsa));
-	EXPECT_EQ(-EACCES, offer_with(self, signs_both, NULL));
+	EXPECT_EQ(0, offer_with(self, signs_both, NULL));
+	EXPECT_EQ(-EACCES, offer_with(self, signs_both, says_rsa));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_device, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_injected, NULL));
 }
@@ -174,7 +175,9 @@ TEST_F(agree, a_server_that_wants_rsa_takes_no_curve)
 
 	ASSERT_EQ(0, kf_server_set_methods(self->v.server, rsa, 1, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, voyage_one_sender, NULL));
-	EXPECT_NOT_NULL(strstr(self->v.e.next, "rsa"));
+	EXPECT_NOT_NULL(strstr(self->v.e.why, "no method that this server accepts"));
+	EXPECT_EQ(-EACCES, offer_with(self, signs_both, NULL));
+	EXPECT_STREQ("make an offer by method rsa", self->v.e.next);
 }
 
 TEST_F(agree, a_curve_for_something_else_serves_no_method)

@@ -149,7 +149,7 @@ static void other_device(struct statement *s) { s->device[0] ^= 1; }
 static void other_exchange(struct statement *s) { s->exchange[0] ^= 1; }
 static void other_type(struct statement *s) { s->exchange_type = KF_KEY_RSA_4096; }
 static void other_method(struct statement *s) { s->methods.v[0] = KF_METHOD_ECDH; }
-static void two_methods(struct statement *s) { s->methods.v[s->methods.n++] = KF_METHOD_ECDH; }
+static void no_method(struct statement *s) { s->methods.n = 0; }
 static void no_padding(struct statement *s) { s->paddings.n = 0; }
 static void no_suite(struct statement *s) { s->suites.n = 0; }
 static void no_items(struct statement *s) { s->limit_items = 0; }
@@ -165,7 +165,7 @@ TEST_F(offer, each_signed_fact_has_to_be_what_it_must)
 		{ other_level, "virtual" },	    { other_serial, "serial" },
 		{ other_device, "certificate" },    { other_exchange, "swapped" },
 		{ other_type, "type" },		    { other_method, "method" },
-		{ two_methods, "one method" },
+		{ no_method, "no method" },
 		{ no_padding, "OAEP" },		    { no_suite, "AES" },
 		{ no_items, "limits" },		    { no_tries, "limits" },
 	};
@@ -255,13 +255,43 @@ TEST_F(offer, methods_are_an_explicit_list)
 	ASSERT_EQ(1u, kf_server_methods(self->server, list));
 	EXPECT_EQ(KF_METHOD_RSA, list[0]);
 
-	/* What is not on the list is refused, and the words name the best that is. */
 	EXPECT_EQ(0, kf_server_set_methods(self->server, both, 1, NULL));
-	REFUSED(self, -EACCES, NULL, "method rsa");
+	REFUSED(self, -EACCES, NULL, "no method that this server accepts");
 	EXPECT_EQ(0, kf_server_set_methods(self->server, both, 2, NULL));
 	EXPECT_EQ(0, verify(self, NULL, &offer));
 	EXPECT_EQ(KF_METHOD_RSA, kf_verified_offer_method(offer));
 	kf_verified_offer_free(offer);
+}
+
+static void attests_all(struct statement *s)
+{
+	s->methods = (struct number_list){ 4, { KF_METHOD_SHARED, KF_METHOD_RSA, KF_METHOD_DERIVED,
+						KF_METHOD_ECDH } };
+}
+
+/* [SECURITY section 3]: whoever asks the card for the worse of two gets the better asked for. */
+TEST_F(offer, the_servers_order_chooses_among_what_the_card_attests)
+{
+	const uint8_t lists[][3] = {
+		{ KF_METHOD_ECDH, KF_METHOD_RSA, KF_METHOD_SHARED },
+		{ KF_METHOD_DERIVED, KF_METHOD_RSA, KF_METHOD_ECDH },
+		{ KF_METHOD_RSA, KF_METHOD_ECDH, KF_METHOD_DERIVED },
+	};
+	static const char *const wanted[] = { "method ecdh", "method derived", NULL };
+	const struct fakecard_bend bend = { .statement = attests_all };
+	struct kf_verified_offer *offer = NULL;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		ASSERT_EQ(0, kf_server_set_methods(self->server, lists[i], 3, NULL));
+		if (!wanted[i]) {
+			EXPECT_EQ(0, verify(self, &bend, &offer));
+			EXPECT_EQ(KF_METHOD_RSA, kf_verified_offer_method(offer));
+			kf_verified_offer_free(offer);
+			continue;
+		}
+		REFUSED(self, -EACCES, &bend, "by method rsa");
+		EXPECT_NOT_NULL(strstr(self->e.next, wanted[i]));
+	}
 }
 
 static uint8_t known_sender[KF_DIGEST_SIZE];

@@ -115,7 +115,7 @@ TEST_F(shared, a_server_without_a_master_or_without_the_method_takes_none)
 	EXPECT_EQ(-EINVAL, kf_server_set_master(self->v.server, master, 31, NULL));
 	ASSERT_EQ(0, kf_server_set_methods(self->v.server, usual, 2, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, voyage_one_sender, NULL));
-	EXPECT_NOT_NULL(strstr(self->v.e.why, "does not accept"));
+	EXPECT_NOT_NULL(strstr(self->v.e.why, "no method that this server accepts"));
 
 	ASSERT_EQ(0, kf_server_new(&server, NULL));
 	kf_server_allow_virtual(server, 1);
@@ -129,6 +129,12 @@ TEST_F(shared, a_server_without_a_master_or_without_the_method_takes_none)
 static void signs_exchange(struct statement *s) { voyage_one_sender(s); s->purpose = KF_PURPOSE_EXCHANGE; }
 static void signs_open(struct statement *s) { voyage_one_sender(s); s->origin = KF_ORIGIN_INJECTED_OPEN; }
 static void signs_rsa(struct statement *s) { voyage_one_sender(s); s->methods.v[0] = KF_METHOD_RSA; }
+static void attests_all(struct statement *s)
+{
+	voyage_one_sender(s);
+	s->methods = (struct number_list){ 4, { KF_METHOD_SHARED, KF_METHOD_RSA, KF_METHOD_DERIVED,
+						KF_METHOD_ECDH } };
+}
 static void signs_type(struct statement *s) { voyage_one_sender(s); s->exchange_type = KF_KEY_AES_128; }
 static void signs_sibling(struct statement *s)
 {
@@ -150,6 +156,17 @@ TEST_F(shared, nothing_of_an_offer_can_be_swapped)
 	EXPECT_EQ(-EACCES, offer_with(self, signs_sibling, says_sibling));
 	EXPECT_EQ(-EACCES, offer_with(self, voyage_one_sender, says_sibling));
 	EXPECT_EQ(-EACCES, offer_with(self, voyage_one_sender, swaps_key));
+}
+
+/* A host that has the maker's key asks the card for it, though both sides could do better. */
+TEST_F(shared, a_better_method_of_both_sides_is_asked_for)
+{
+	const uint8_t list[] = { KF_METHOD_ECDH, variant->method };
+
+	ASSERT_EQ(0, kf_server_set_methods(self->v.server, list, 2, NULL));
+	EXPECT_EQ(0, offer_with(self, voyage_one_sender, NULL));
+	EXPECT_EQ(-EACCES, offer_with(self, attests_all, NULL));
+	EXPECT_STREQ("make an offer by method ecdh", self->v.e.next);
 }
 
 TEST_F(shared, nobody_brings_a_session_key)

@@ -438,7 +438,7 @@ class Card:
         if not standing:
             exchange = self.new_key(kind, EXCHANGE, 0)
 
-        statement = self.statement(nonce, target, exchange, method)
+        statement = self.statement(nonce, target, exchange)
         der = STATEMENT.write(statement)
         if len(self.offers) == OFFERS:
             del self.offers[0]
@@ -447,7 +447,7 @@ class Card:
             "statement": der, "signature": formats.sign(self.device_key, der),
             "exchangeKey": exchange.spki})
 
-    def statement(self, nonce, target, exchange, method):
+    def statement(self, nonce, target, exchange):
         """formats.md 4."""
         held = self.containers[target]
         return {
@@ -456,7 +456,7 @@ class Card:
             "exchangeId": exchange.exchange_id, "exchange": sha256(exchange.spki),
             "exchangeType": exchange.type, "purpose": EXCHANGE, "origin": GENERATED,
             "container": target, "holds": sha256(held.spki) if held else b"",
-            "methods": [method], "keyTypes": KEY_TYPES, "paddings": [PADDING_OAEP],
+            "methods": [METHOD_RSA, METHOD_ECDH], "keyTypes": KEY_TYPES, "paddings": [PADDING_OAEP],
             "suites": [SUITE_CBC_CMAC],
             "limits": {"item": LONGEST, "items": ITEMS, "tries": TRIES},
             "injectors": self.injector_hashes(), "sid": os.urandom(16), "nonce": nonce}

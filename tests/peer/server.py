@@ -57,10 +57,10 @@ class Server:
         want = {
             "context": "keyferry/attest/v1", "application": AID, "version": 1, "level": device.level,
             "serial": device.serial, "device": device.fingerprint, "exchange": sha256(exchange),
-            "exchangeType": formats.key_type(key), "purpose": EXCHANGE, "origin": GENERATED,
-            "methods": [METHOD_RSA]}
+            "exchangeType": formats.key_type(key), "purpose": EXCHANGE, "origin": GENERATED}
         for name, value in want.items():
             require(statement[name] == value, name)
+        require(METHOD_RSA in statement["methods"], "methods")
         require(0 <= statement["container"] <= 15, "container")
         require(statement["exchangeType"] in self.exchange_types, "EXCHANGE key is too short")
         require(PADDING_OAEP in statement["paddings"] and SUITE_CBC_CMAC in statement["suites"],

@@ -259,7 +259,7 @@ def to_python(kind, purpose, *options, method=("rsa", "rsa3072")):
     keyferry("offer", "--challenge", "py.challenge", "-c", 3, "-o", "py.offer",
              "--method", method[0], "--exchange-type", method[1], socket="py.broker")
     keyferry("seal", "--state", "state", "--offer", "py.offer", "--key", "voyage.pem", "-o", "py.cargo",
-             "--usage", purpose, *options, socket=None)
+             "--usage", purpose, "--methods", method[0], *options, socket=None)
     keyferry("inject", "py.cargo", "-o", "py.receipt", socket="py.broker")
     said = keyferry("receipt", "verify", "py.receipt", "--state", "state", socket=None)
     assert "A-virtual" in said, said

@@ -223,7 +223,7 @@ a_cargo_that_was_changed_is_refused() {
 	offer_for 7
 	kf seal --state server --offer offer --key secret.pem -o cargo2 >/dev/null
 	# the last of the item's bytes, by which the injector signed it
-	sed 's/\("item": "[^"]*\)\(.\)\(...."\)/\1\2\3/; s/\("wrapped": "\)\(.\)/\1_/' cargo2 >bad
+	sed 's/\("item": "[^"]*\)\(.\)\(...."\)/\1\2\3/; s/\("input": "\)\(.\)/\1_/' cargo2 >bad
 	cmp -s cargo2 bad && fail 'nothing was changed'
 	code 1 user inject bad -o nothing
 	says '6988'

@@ -90,6 +90,7 @@ takes_a_sealed_key() {
 	cd /tmp || return
 	openssl ecparam -name prime256v1 -genkey -noout -out /srv/key
 	openssl ec -in /srv/key -pubout -out "public.$1"
+	keyferry server methods --state /srv/server --set rsa
 	keyferry challenge --state /srv/server --device "$2" -o "$1.challenge"
 	client keyferry offer --challenge "$1.challenge" --container "$1" --exchange-type "rsa$3" \
 		--timeout 120 -o "$1.offer"

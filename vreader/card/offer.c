@@ -139,9 +139,10 @@ static struct spki_hash held_by(const struct state *state, uint8_t target)
 	return hash;
 }
 
-static void fill_abilities(struct statement *s, const struct state *state, uint8_t method)
+/* All that the card can do now, not what it was asked for: who asks must not be able to hide the better. */
+static void fill_abilities(struct statement *s, const struct state *state)
 {
-	s->methods = (struct number_list){ .n = 1, .v = { method } };
+	s->methods = offer_methods(state);
 	s->paddings = (struct number_list){ .n = 1, .v = { WRAP_OAEP_SHA256 } };
 	s->suites = (struct number_list){ .n = 1, .v = { SUITE_AES256_CBC_CMAC } };
 	s->key_types.n = sizeof(key_types);
@@ -174,7 +175,7 @@ static int fill_statement(struct statement *s, const struct state *state,
 	memcpy(s->exchange, card_key_hash(offer->key), sizeof(s->exchange));
 	memcpy(s->sid, offer->sid, sizeof(s->sid));
 	memcpy(s->nonce, request->offer.nonce.p, sizeof(s->nonce));
-	fill_abilities(s, state, offer->method);
+	fill_abilities(s, state);
 	if (offer->standing == STATE_NO_CONTAINER)
 		return card_random(s->exchange_id, sizeof(s->exchange_id));
 	memcpy(s->exchange_id, state->containers[offer->standing].exchange_id,

@@ -40,7 +40,7 @@ static struct statement statement_like(void)
 		.level = KF_LEVEL_VIRTUAL, .serial = SCRIPT_SERIAL,
 		.exchange_type = KF_KEY_RSA_3072, .purpose = KF_PURPOSE_EXCHANGE,
 		.origin = KF_ORIGIN_GENERATED, .container = 4,
-		.methods = { 1, { KF_METHOD_RSA } }, .key_types = { 2, { 1, 4 } },
+		.methods = { 2, { KF_METHOD_RSA, KF_METHOD_ECDH } }, .key_types = { 2, { 1, 4 } },
 		.paddings = { 1, { 2 } }, .suites = { 1, { 1 } },
 		.limit_item = 8192, .limit_items = 64, .limit_tries = 5,
 	};
@@ -122,7 +122,7 @@ TEST_F(inject, a_statement_about_something_else_is_refused)
 		case 2: st.serial[0] = 'X'; break;
 		case 3: st.exchange_type = KF_KEY_RSA_2048; break;
 		case 4: st.purpose = KF_PURPOSE_DECRYPT; break;
-		case 5: st.methods.v[0] = KF_METHOD_ECDH; break;
+		case 5: st.methods = (struct number_list){ 1, { KF_METHOD_ECDH } }; break;
 		}
 		expect_answer(self, OFFER, signed_statement(self, &st));
 		EXPECT_EQ(-EBADMSG, kf_card_driver.offer(script_begin(&self->s), &offer, &self->p));

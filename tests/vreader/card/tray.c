@@ -309,6 +309,7 @@ uint16_t tray_verify(struct tray *tray, const char *pin)
 
 /* --- the server's hands --- */
 
+/* s->method is set. */
 static void check_statement(struct sealing *s, struct bytes response)
 {
 	struct signed_statement signed_statement;
@@ -321,7 +322,7 @@ static void check_statement(struct sealing *s, struct bytes response)
 				  signed_statement.signature));
 	ASSERT_EQ(0, sha256(signed_statement.key, hash));
 	EXPECT_MEMEQ(hash, s->statement.exchange, sizeof(hash));
-	if (method_is_shared((enum kf_method)s->statement.methods.v[0]))
+	if (method_is_shared(s->method))
 		ASSERT_EQ(0, shared_info_parse(signed_statement.key, &s->shared));
 }
 
@@ -347,7 +348,7 @@ void sealing_agree(struct sealing *s, enum tray_key which)
 
 void sealing_derive(struct sealing *s, uint8_t master)
 {
-	enum kf_method method = (enum kf_method)s->statement.methods.v[0];
+	enum kf_method method = s->method;
 	_cleanup_(secret_deinit) struct secret key = shared_of(master, method);
 	uint8_t id[SERVER_ID_SIZE] = { 0x1d }, ours[CHALLENGE_SIZE];
 	struct packer p = pack_begin(s->input, sizeof(s->input));
@@ -374,7 +375,7 @@ static void offer_as(struct sealing *s, struct tray *tray, uint8_t target, enum 
 	uint8_t buf[64], nonce[KF_NONCE_SIZE] = { 0x4e };
 	struct packer p = pack_begin(buf, sizeof(buf));
 
-	*s = (struct sealing){ .signer = TRAY_KEYS, .exchange = tray_key(TRAY_RSA) };
+	*s = (struct sealing){ .method = method, .signer = TRAY_KEYS, .exchange = tray_key(TRAY_RSA) };
 	tlv_put(&p, 0x80, BYTES_OF(nonce));
 	tlv_put_number(&p, 0x81, target, 1);
 	tlv_put_number(&p, 0x82, method, 1);
@@ -417,7 +418,7 @@ void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose pu
 
 	*b = (struct item_body){
 		.suite = SUITE_AES256_CBC_CMAC,
-		.method = (enum kf_method)st->methods.v[0],
+		.method = s->method,
 		.function = KF_FUNCTION_IMPORT_KEYPAIR,
 		.number = 1,
 		.count = 1,
@@ -460,19 +461,17 @@ uint16_t sealing_import(struct sealing *s, struct tray *tray)
 	struct packer w = pack_begin(wrapped, sizeof(wrapped)), p = pack_begin(buf, sizeof(buf));
 	struct unpacker u;
 
-	uint8_t method = s->statement.methods.v[0];
-
-	if (method == KF_METHOD_RSA)
+	if (s->method == KF_METHOD_RSA)
 		ASSERT_EQ(0, session_key_wrap(s->exchange, s->h, &s->s1, &w));
 	else
 		pack_bytes(&w, BYTES(s->input, s->input_len));
 	tlv_put(&p, 0x80, BYTES_OF(s->statement.sid));
 	tlv_put(&p, 0x81, pack_done(&w));
-	if (tray_send(tray, 0x80, INS_IMPORT_SESSION, method << 8, pack_done(&p)) != SW_OK)
+	if (tray_send(tray, 0x80, INS_IMPORT_SESSION, (unsigned int)s->method << 8, pack_done(&p)) != SW_OK)
 		return tray->sw;
 	u = unpack_begin(tray_data(tray));
 	s->session = (unsigned int)tlv_take_number(&u, 0x80, 1);
-	if (method_confirms((enum kf_method)method))
+	if (method_confirms(s->method))
 		EXPECT_BYTES_EQ(BYTES_OF(s->confirmation), tlv_take(&u, 0x81));
 	EXPECT_EQ(0, unpack_end(&u));
 	return SW_OK;

@@ -83,6 +83,7 @@ uint16_t tray_verify(struct tray *tray, const char *pin);
 
 /**
  * struct sealing - the server's side of one offer
+ * @method:	that it was asked for
  * @statement:	as the card signed it
  * @h:		its hash
  * @s1:		session key
@@ -96,6 +97,7 @@ uint16_t tray_verify(struct tray *tray, const char *pin);
  * @shared:	of methods by a SHARED key: what the card said of it
  */
 struct sealing {
+	enum kf_method method;
 	struct statement statement;
 	uint8_t h[KF_DIGEST_SIZE];
 	struct secret s1;
