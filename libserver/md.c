@@ -225,8 +225,8 @@ static int describe(struct kf_md_key *key)
 	return blob_set(&ticket->certificate, blob_bytes(&offer->certificate));
 }
 
-static int check_import(const struct kf_verified_offer *offer, const void *s1, size_t len,
-			unsigned int items, struct kf_error *e)
+static int check_import(const struct kf_server *server, const struct kf_verified_offer *offer,
+			const void *s1, size_t len, unsigned int items, struct kf_error *e)
 {
 	uint32_t most = offer->statement.limit_items < KF_ITEMS_MAX ? offer->statement.limit_items
 								    : KF_ITEMS_MAX;
@@ -240,7 +240,7 @@ static int check_import(const struct kf_verified_offer *offer, const void *s1, s
 		return error_why(e, -EINVAL, "the limits the card attested",
 				 "seal in several voyages", "%u items, where 1 to %u are possible",
 				 items, most);
-	return 0;
+	return offer_check_method(offer, server, e);
 }
 
 int kf_md_import_session_key(const struct kf_server *server,
@@ -250,7 +250,7 @@ int kf_md_import_session_key(const struct kf_server *server,
 	_cleanup_(kf_md_destroy_keyp) struct kf_md_key *key = NULL;
 	int r;
 
-	r = check_import(offer, s1, len, items, e);
+	r = check_import(server, offer, s1, len, items, e);
 	if (r < 0)
 		return error_what(e, r, "cannot import the session key");
 	key = calloc(1, sizeof(*key));

@@ -196,6 +196,14 @@ static int check_mark(const struct kf_verified_offer *offer, const struct kf_ser
 		      "the card's shared key is not one of this server's");
 }
 
+int offer_check_method(const struct kf_verified_offer *offer, const struct kf_server *server,
+		       struct kf_error *e)
+{
+	int r = choose_method(offer, server, e);
+
+	return r == 0 && method_is_shared(offer->method) ? check_mark(offer, server, e) : r;
+}
+
 static int check_policy(const struct kf_server *server, enum kf_method method,
 			const struct statement *s, struct kf_error *e)
 {
@@ -297,9 +305,7 @@ static int verify(const struct kf_server *server, const struct kf_enrolled *card
 	if (r == 0)
 		r = check_copies(offer, file, e);
 	if (r == 0)
-		r = choose_method(offer, server, e);
-	if (r == 0 && method_is_shared(offer->method))
-		r = check_mark(offer, server, e);
+		r = offer_check_method(offer, server, e);
 	if (r == 0)
 		r = check_policy(server, offer->method, &offer->statement, e);
 	if (r == 0)

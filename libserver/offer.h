@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libserver/offer.h - An offer after every check of SECURITY section 3. There is no way to make a
- * struct kf_verified_offer but to pass them all, so nothing behind it checks again.
+ * struct kf_verified_offer but to pass them all, so nothing behind it checks again, but for what is
+ * the server's and may be another by then: its list of methods and its master.
  */
 #pragma once
 
@@ -32,5 +33,12 @@ struct kf_verified_offer {
 	struct spki_hash sender;
 	bool any_genuine;
 };
+
+/*
+ * Whether @server, which may have changed since or be another, still wants the method of @offer, and has
+ * what it takes. Return: 0; -EACCES it does not, -ENOMEM, -EIO.
+ */
+int offer_check_method(const struct kf_verified_offer *offer, const struct kf_server *server,
+		       struct kf_error *e);
 
 DEFINE_CLEANUP(struct kf_verified_offer *, kf_verified_offer_free);

@@ -39,10 +39,12 @@ static int check_batch(const struct kf_seal_request *request, struct kf_error *e
 	return 0;
 }
 
-static int check_request(const struct kf_seal_request *request, struct kf_error *e)
+static int check_request(const struct kf_state *state, const struct kf_seal_request *request,
+			 struct kf_error *e)
 {
 	const struct kf_verified_offer *offer = request->offer;
 	struct stat st;
+	int r;
 
 	if (request->size != sizeof(*request) || !offer ||
 	    !request->pair + !request->pin_order + !request->n_pairs != 2 ||
@@ -54,6 +56,9 @@ static int check_request(const struct kf_seal_request *request, struct kf_error 
 	if (request->archive_path && lstat(request->archive_path, &st) == 0)
 		return error_why(e, -EEXIST, "archives are never overwritten",
 				 "name another file", "%s exists", request->archive_path);
+	r = offer_check_method(offer, state->server, e);
+	if (r < 0)
+		return r;
 	if (request->n_pairs)
 		return check_batch(request, e);
 	return request->pair ? md_check_pair(offer, request->pair, &offer->statement.holds, e)
@@ -232,7 +237,7 @@ int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request,
 		  size_t *len, struct kf_error *e)
 {
 	_cleanup_(sealing_deinit) struct sealing sealing = SEALING_INIT;
-	int r = check_request(request, e);
+	int r = check_request(state, request, e);
 
 	if (r == 0)
 		r = seal(state, request, &sealing, cargo, len, e);

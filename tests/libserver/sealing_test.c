@@ -30,6 +30,27 @@ TEST_F(state, a_nonce_is_spent_once)
 	free(json);
 }
 
+TEST_F(state, a_method_that_left_the_list_since_spends_no_nonce)
+{
+	const uint8_t rsa[] = { KF_METHOD_RSA }, ecdh[] = { KF_METHOD_ECDH };
+	struct kf_verified_offer *offer = NULL;
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json, *cargo = NULL;
+
+	new_nonce(self, nonce);
+	json = fakecard_offer(&self->card, nonce, NULL);
+	ASSERT_EQ(0, verify(self, NULL, 0, json, &offer));
+	ASSERT_EQ(0, kf_state_set_methods(self->state, ecdh, 1, NULL));
+	EXPECT_EQ(-EACCES, seal(self, offer, &cargo));
+	EXPECT_STREQ("the server's list of methods", self->e.rule);
+	EXPECT_NULL(cargo);
+	ASSERT_EQ(0, kf_state_set_methods(self->state, rsa, 1, NULL));
+	EXPECT_EQ(0, seal(self, offer, &cargo));
+	kf_verified_offer_free(offer);
+	free(cargo);
+	free(json);
+}
+
 TEST_F(state, two_seals_of_one_offer_at_once_make_one_cargo)
 {
 	struct kf_verified_offer *offer = NULL;

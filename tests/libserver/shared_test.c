@@ -178,6 +178,25 @@ TEST_F(shared, nobody_brings_a_session_key)
 							sizeof(s1), 1, &key, NULL));
 }
 
+/* The offer was verified once; list and master may be others when it is sealed for. */
+TEST_F(shared, list_and_master_are_looked_at_again_when_s1_is_made)
+{
+	const uint8_t usual[] = { KF_METHOD_ECDH, KF_METHOD_RSA }, own[] = { variant->method };
+	uint8_t master[SHARED_KEY_SIZE] = { 1 };
+	struct kf_md_key *key = NULL;
+
+	ASSERT_EQ(0, kf_server_set_methods(self->v.server, usual, 2, NULL));
+	EXPECT_EQ(-EACCES, kf_md_import_session_key(self->v.server, self->v.offer, NULL, 0, 1, &key,
+						    &self->v.e));
+	EXPECT_STREQ("the server's list of methods", self->v.e.rule);
+	ASSERT_EQ(0, kf_server_set_methods(self->v.server, own, 1, NULL));
+	ASSERT_EQ(0, kf_server_set_master(self->v.server, master, sizeof(master), NULL));
+	EXPECT_EQ(-EACCES, kf_md_import_session_key(self->v.server, self->v.offer, NULL, 0, 1, &key,
+						    &self->v.e));
+	EXPECT_NOT_NULL(strstr(self->v.e.why, "not one of this server's"));
+	EXPECT_NULL(key);
+}
+
 /* --- the state's master --- */
 
 FIXTURE(master)
