@@ -101,8 +101,8 @@ static int check_shared(struct kf_verified_offer *offer, struct bytes info, stru
 
 	if (s->purpose != KF_PURPOSE_SHARED)
 		return refuse(e, RULE, ANEW, "the offered key is not a SHARED key");
-	if (s->origin != KF_ORIGIN_FACTORY && s->origin != KF_ORIGIN_INJECTED)
-		return refuse(e, RULE, ANEW, "the SHARED key came from nobody the server could know");
+	if (s->origin != KF_ORIGIN_FACTORY)
+		return refuse(e, RULE, ANEW, "the SHARED key was not loaded by the card's maker");
 	r = sha256(info, digest);
 	if (r < 0)
 		return r;
@@ -275,7 +275,7 @@ static int check_copies(const struct kf_verified_offer *offer, const struct offe
  */
 static enum kf_grade compute_grade(const struct kf_verified_offer *offer)
 {
-	if (offer->statement.origin == KF_ORIGIN_FACTORY)
+	if (offer->statement.purpose == KF_PURPOSE_SHARED)
 		return KF_GRADE_C;
 	return offer->statement.level == KF_LEVEL_CHIP ? KF_GRADE_A : KF_GRADE_A_VIRTUAL;
 }

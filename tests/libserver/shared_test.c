@@ -129,6 +129,7 @@ TEST_F(shared, a_server_without_a_master_or_without_the_method_takes_none)
 static void signs_exchange(struct statement *s) { voyage_one_sender(s); s->purpose = KF_PURPOSE_EXCHANGE; }
 static void signs_open(struct statement *s) { voyage_one_sender(s); s->origin = KF_ORIGIN_INJECTED_OPEN; }
 static void signs_rsa(struct statement *s) { voyage_one_sender(s); s->methods.v[0] = KF_METHOD_RSA; }
+static void signs_injected(struct statement *s) { voyage_one_sender(s); s->origin = KF_ORIGIN_INJECTED; }
 static void attests_all(struct statement *s)
 {
 	voyage_one_sender(s);
@@ -151,6 +152,7 @@ TEST_F(shared, nothing_of_an_offer_can_be_swapped)
 {
 	EXPECT_EQ(-EACCES, offer_with(self, signs_exchange, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_open, NULL));
+	EXPECT_EQ(-EACCES, offer_with(self, signs_injected, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_rsa, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_type, NULL));
 	EXPECT_EQ(-EACCES, offer_with(self, signs_sibling, says_sibling));
