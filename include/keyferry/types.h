@@ -64,7 +64,7 @@ enum kf_origin {
 	KF_ORIGIN_GENERATED = 1,	/* on this card, never outside */
 	KF_ORIGIN_INJECTED = 2,		/* opened only inside the card, from a known sender */
 	KF_ORIGIN_INJECTED_OPEN = 3,	/* opened only inside the card, sender unauthenticated */
-	KF_ORIGIN_FACTORY = 4,		/* known outside: loaded by the maker, or under such a KEK */
+	KF_ORIGIN_FACTORY = 4,		/* known outside: loaded by the maker, or under such a key */
 	KF_ORIGIN_UNKNOWN = 5,		/* the card cannot tell */
 };
 

@@ -10,6 +10,7 @@
 #include "format/pin_item.h"
 #include "format/receipt.h"
 #include "format/seal.h"
+#include "format/shared.h"
 #include "vreader/card/command.h"
 #include "vreader/card/offer.h"
 #include "vreader/card/session.h"
@@ -202,6 +203,14 @@ static int may_be_done(struct vcard *card, const struct item_body *b, const stru
 
 /* --- step 8 --- */
 
+/* What came under a maker's key is no better kept than that one, whoever signed it. */
+static enum kf_origin origin_of(const struct item_body *b)
+{
+	if (method_is_shared(b->method))
+		return KF_ORIGIN_FACTORY;
+	return b->sender.present ? KF_ORIGIN_INJECTED : KF_ORIGIN_INJECTED_OPEN;
+}
+
 static void install_key(struct container *container, struct card_key *key, const struct item_body *b)
 {
 	container->key = card_key_unref(container->key);
@@ -209,7 +218,7 @@ static void install_key(struct container *container, struct card_key *key, const
 	*container = (struct container){
 		.key = card_key_ref(key),
 		.purpose = b->purpose,
-		.origin = b->sender.present ? KF_ORIGIN_INJECTED : KF_ORIGIN_INJECTED_OPEN,
+		.origin = origin_of(b),
 		.policy = b->policy.pin_needed ? STATE_POLICY_PIN : 0,
 		.not_after = b->policy.not_after,
 	};

@@ -98,6 +98,15 @@ TEST_F(shared, a_key_arrives)
 	EXPECT_EQ(SW_REFUSED, sealing_import(&self->s, &self->tray));	/* its challenge is spent */
 }
 
+/* The item is signed; the maker could have opened it all the same. */
+TEST_F(shared, what_arrives_has_the_origin_of_the_key_it_came_under)
+{
+	ASSERT_EQ(SW_OK, sealing_import(&self->s, &self->tray));
+	sealing_seal(&self->s);
+	ASSERT_EQ(SW_OK, sealing_process(&self->s, &self->tray));
+	EXPECT_EQ(KF_ORIGIN_FACTORY, self->tray.card->state->containers[2].origin);
+}
+
 TEST_F(shared, another_master_opens_nothing)
 {
 	sealing_derive(&self->s, TRAY_MASTER + 1);
