@@ -122,14 +122,6 @@ static int establish_ecdh(struct kf_md_key *key, struct kf_error *e)
 
 /* --- methods by a SHARED key --- */
 
-/* Who this server is: by its injector key, which it has in every state. */
-static void server_id(const struct kf_server *server, uint8_t id[static SERVER_ID_SIZE])
-{
-	memset(id, 0, SERVER_ID_SIZE);
-	if (server->injector)
-		memcpy(id, server->injector_hash, SERVER_ID_SIZE);
-}
-
 /* [SECURITY section 9, 3]: a challenge of ours must not be the card's. */
 static int challenge(const struct kf_verified_offer *offer, uint8_t out[static CHALLENGE_SIZE],
 		     struct kf_error *e)
@@ -160,19 +152,19 @@ static int derive(struct kf_md_key *key, struct shared_facts *facts, struct agre
 
 static int establish_shared(struct kf_md_key *key, struct kf_error *e)
 {
-	uint8_t id[SERVER_ID_SIZE], ours[CHALLENGE_SIZE], buf[INPUT_MAX];
+	const uint8_t *id = key->server->injector_hash;	/* check_import() saw that there is one */
+	uint8_t ours[CHALLENGE_SIZE], buf[INPUT_MAX];
 	struct packer input = pack_begin(buf, sizeof(buf));
 	struct shared_facts facts = { .server = id, .host = ours };
 	struct agreed agreed = { .s1 = &key->s1 };
 	int r = challenge(key->offer, ours, e);
 
-	server_id(key->server, id);
 	if (r == 0)
 		r = derive(key, &facts, &agreed);
 	if (r < 0)
 		return r;
 	if (method_confirms(key->offer->method))
-		pack_bytes(&input, BYTES_OF(id));
+		pack_bytes(&input, BYTES(id, SERVER_ID_SIZE));
 	pack_bytes(&input, BYTES_OF(ours));
 	if (method_confirms(key->offer->method)) {
 		pack_bytes(&input, BYTES_OF(agreed.host));

@@ -172,6 +172,18 @@ static int choose_method(const struct kf_verified_offer *offer, const struct kf_
 		      method_name(offer->method), method_name(best));
 }
 
+/* The injector's hash is the server's id, so that no two servers derive alike. */
+static int check_id(const struct kf_verified_offer *offer, const struct kf_server *server,
+		    struct kf_error *e)
+{
+	if (!method_confirms(offer->method) || server->injector)
+		return 0;
+	return error_why(e, -ENOKEY, "the server's id, docs/card-application.md 6.2",
+			 "set the injector key",
+			 "method %s names the server by its injector key, and there is none",
+			 method_name(offer->method));
+}
+
 /* That the card has the key that this server's master gives it; nobody else can tell it so. */
 static int check_mark(const struct kf_verified_offer *offer, const struct kf_server *server,
 		      struct kf_error *e)
@@ -201,7 +213,10 @@ int offer_check_method(const struct kf_verified_offer *offer, const struct kf_se
 {
 	int r = choose_method(offer, server, e);
 
-	return r == 0 && method_is_shared(offer->method) ? check_mark(offer, server, e) : r;
+	if (r < 0 || !method_is_shared(offer->method))
+		return r;
+	r = check_mark(offer, server, e);
+	return r < 0 ? r : check_id(offer, server, e);
 }
 
 static int check_policy(const struct kf_server *server, enum kf_method method,

@@ -36,7 +36,7 @@ struct kf_verified_offer {
 
 /*
  * Whether @server, which may have changed since or be another, still wants the method of @offer, and has
- * what it takes. Return: 0; -EACCES it does not, -ENOMEM, -EIO.
+ * what it takes. Return: 0; -EACCES it does not; -ENOKEY the method wants an injector key; -ENOMEM, -EIO.
  */
 int offer_check_method(const struct kf_verified_offer *offer, const struct kf_server *server,
 		       struct kf_error *e);

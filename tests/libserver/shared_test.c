@@ -126,6 +126,22 @@ TEST_F(shared, a_server_without_a_master_or_without_the_method_takes_none)
 	EXPECT_NOT_NULL(strstr(self->v.e.why, "shares no keys"));
 }
 
+/* Nobody is named by zeros: two servers without an injector key would be one. */
+TEST_F(shared, a_server_without_an_injector_key_has_no_id_to_derive_by)
+{
+	uint8_t master[SHARED_KEY_SIZE];
+	struct kf_server *server = NULL;
+
+	memset(master, VOYAGE_MASTER, sizeof(master));
+	ASSERT_EQ(0, kf_server_new(&server, NULL));
+	kf_server_allow_virtual(server, 1);
+	ASSERT_EQ(0, kf_server_set_methods(server, (const uint8_t[]){ variant->method }, 1, NULL));
+	ASSERT_EQ(0, kf_server_set_master(server, master, sizeof(master), NULL));
+	kf_server_free(self->v.server);
+	self->v.server = server;
+	EXPECT_EQ(method_confirms(variant->method) ? -ENOKEY : 0, offer_with(self, NULL, NULL));
+}
+
 static void signs_exchange(struct statement *s) { voyage_one_sender(s); s->purpose = KF_PURPOSE_EXCHANGE; }
 static void signs_open(struct statement *s) { voyage_one_sender(s); s->origin = KF_ORIGIN_INJECTED_OPEN; }
 static void signs_rsa(struct statement *s) { voyage_one_sender(s); s->methods.v[0] = KF_METHOD_RSA; }
