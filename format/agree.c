@@ -68,24 +68,42 @@ static bool all_zero(const struct secret *z)
 	return any == 0;
 }
 
+/* Return: 0, -EBADMSG @peer is no key of the curve, -EIO. */
+static int derivation_begin(EVP_PKEY *own, EVP_PKEY *peer, EVP_PKEY_CTX **out)
+{
+	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+
+	if (!ctx || EVP_PKEY_derive_init(ctx) != 1)
+		return -EIO;
+	if (EVP_PKEY_derive_set_peer_ex(ctx, peer, 1) != 1)
+		return -EBADMSG;
+	*out = take_ptr(ctx);
+	return 0;
+}
+
+/*
+ * A point that is none costs a derivation, too, with the own public key for the peer's: by far the dearest
+ * step, and one that was left out would tell by the clock what the answer does not [SECURITY section 6].
+ */
 static int raw_ecdh(EVP_PKEY *own, enum kf_key_type type, struct bytes point, struct secret *z)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *peer = NULL;
 	_cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = NULL;
 	size_t n = z->cap;
+	bool bad;
 	int r = peer_from_point(own, type, point, &peer);
 
+	if (r == 0)
+		r = derivation_begin(own, peer, &ctx);
+	bad = r == -EBADMSG;
+	if (bad)
+		r = derivation_begin(own, own, &ctx);
 	if (r < 0)
 		return r;
-	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
-	if (!ctx || EVP_PKEY_derive_init(ctx) != 1)
-		return -EIO;
-	if (EVP_PKEY_derive_set_peer_ex(ctx, peer, 1) != 1)
-		return -EBADMSG;
 	if (EVP_PKEY_derive(ctx, z->p, &n) != 1)
 		return -EBADMSG;
 	z->n = n;
-	return all_zero(z) ? -EBADMSG : 0;
+	return bad || all_zero(z) ? -EBADMSG : 0;
 }
 
 /* [SECURITY section 9, 4]: curve, both public keys, statement hash; lengths, so that no two read alike. */

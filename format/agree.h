@@ -54,7 +54,7 @@ int agree_ephemeral(EVP_PKEY *key, const struct agree_facts *facts, struct agree
 
 /*
  * The card's side. @key is the static pair. A point that is none yields a random S1 and success: the
- * confirmation then fails like any other, after the same work [SECURITY section 6].
+ * confirmation then fails like any other, after as many derivations [SECURITY section 6].
  *
  * Return: 0, -EIO, -ENOMEM.
  */

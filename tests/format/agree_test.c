@@ -10,6 +10,20 @@
 #include "format/ossl.h"
 #include "tests/harness.h"
 
+static unsigned int derivations;
+
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
+int __real_EVP_PKEY_derive(EVP_PKEY_CTX *ctx, unsigned char *key, size_t *n);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
+int __wrap_EVP_PKEY_derive(EVP_PKEY_CTX *ctx, unsigned char *key, size_t *n);
+
+/* NOLINTNEXTLINE(bugprone-reserved-identifier) */
+int __wrap_EVP_PKEY_derive(EVP_PKEY_CTX *ctx, unsigned char *key, size_t *n)
+{
+	derivations++;
+	return __real_EVP_PKEY_derive(ctx, key, n);
+}
+
 FIXTURE(agree)
 {
 	EVP_PKEY *ephemeral, *fixed;
@@ -179,6 +193,24 @@ TEST_F(agree, what_is_no_point_gives_the_card_a_random_secret)
 		ASSERT_EQ(0, agree_static(self->fixed, &self->facts, &second));
 		EXPECT_FALSE(secret_equal(&self->s1[1], &again));
 		EXPECT_MEMNE(self->card.host, second.host, CONFIRMATION_SIZE);
+	}
+}
+
+/* What the answer does not tell, the clock should not either. */
+TEST_F(agree, what_is_no_point_of_the_right_length_costs_the_card_a_derivation)
+{
+	uint8_t point[AGREE_POINT_MAX] = { 0 };
+
+	derivations = 0;
+	ASSERT_EQ(0, agree_static(self->fixed, &self->facts, &self->card));
+	EXPECT_EQ(1u, derivations);
+	for (int i = 0; i < 4; i++) {
+		each_bad_point(self, i, point, &self->facts.ephemeral.n);
+		self->facts.ephemeral.p = point;
+		derivations = 0;
+		ASSERT_EQ(0, agree_static(self->fixed, &self->facts, &self->card));
+		if (derivations != 1)
+			TEST_FAIL("point %d: %u derivations", i, derivations);
 	}
 }
 

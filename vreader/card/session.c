@@ -173,7 +173,7 @@ static int note_opening(struct vcard *card, const uint8_t *sid, const uint8_t *o
 
 /*
  * The try is spent before anything is opened, and the server's confirmation is compared before anything
- * else changes. Whatever is wrong, the point or the confirmation, the work is the same up to here.
+ * else changes. Whatever is wrong, the point or the confirmation, as much was derived up to here.
  */
 static int import_confirmed(struct vcard *card, const struct request *request,
 			    struct session *session)
