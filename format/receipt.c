@@ -6,16 +6,12 @@
 #include "format/receipt.h"
 #include "format/der.h"
 
-/* 16 bytes or none, as the method says: there is one form of a receipt. */
+/* There or not as the method says: receipts of other methods are as they were before there were these. */
 static void take_confirmation(struct unpacker *u, struct receipt *r)
 {
-	struct bytes b = der_take(u, DER_OCTETS);
-
 	r->confirms = method_confirms(r->method);
-	if (b.n != (r->confirms ? sizeof(r->confirmation) : 0))
-		unpack_fail(u);
-	else if (r->confirms)
-		memcpy(r->confirmation, b.p, sizeof(r->confirmation));
+	if (r->confirms)
+		der_copy(u, r->confirmation, sizeof(r->confirmation));
 }
 
 int receipt_parse(struct bytes der, struct receipt *out)
@@ -67,7 +63,8 @@ void receipt_pack(struct packer *p, const struct receipt *r)
 	der_put_uint(p, DER_ENUMERATED, r->function);
 	der_put_uint(p, DER_ENUMERATED, r->method);
 	der_put(p, DER_OCTETS, BYTES_OF(r->exchange));
-	der_put(p, DER_OCTETS, r->confirms ? BYTES_OF(r->confirmation) : BYTES_NONE);
+	if (r->confirms)
+		der_put(p, DER_OCTETS, BYTES_OF(r->confirmation));
 	der_put_uint(p, DER_INTEGER, r->container);
 	der_put_uint(p, DER_INTEGER, r->pin);
 	der_put_uint(p, DER_ENUMERATED, r->key_type);

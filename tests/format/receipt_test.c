@@ -51,6 +51,34 @@ TEST(a_receipt_comes_back_as_it_went)
 	EXPECT_TRUE(bytes_equal(BYTES_OF(r.item), BYTES_OF(again.item)));
 }
 
+/* Of method rsa the bytes are what version 1 always had: after the exchange hash comes the container. */
+TEST(only_methods_that_confirm_have_the_field)
+{
+	static const uint8_t no_field[] = { 0, 0, 0x02, 0x01, 0x04, 0x02, 0x01 };
+	static const uint8_t field[] = { 0, 0, 0x04, 0x10, 0xc0, 0xc0 };
+	struct receipt r = sample(), again;
+	uint8_t buf[RECEIPT_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	receipt_pack(&p, &r);
+	EXPECT_NOT_NULL(memmem(buf, p.n, no_field, sizeof(no_field)));
+	for (int i = 0; i < 2; i++) {
+		p = pack_begin(buf, sizeof(buf));
+		r.method = i == 0 ? KF_METHOD_ECDH : KF_METHOD_DERIVED;
+		r.confirms = true;
+		memset(r.confirmation, 0xc0, sizeof(r.confirmation));
+		receipt_pack(&p, &r);
+		EXPECT_NOT_NULL(memmem(buf, p.n, field, sizeof(field)));
+		ASSERT_EQ(0, receipt_parse(pack_done(&p), &again));
+		EXPECT_TRUE(again.confirms);
+		EXPECT_MEMEQ(r.confirmation, again.confirmation, sizeof(r.confirmation));
+		p = pack_begin(buf, sizeof(buf));
+		r.confirms = false;
+		receipt_pack(&p, &r);
+		EXPECT_EQ(-EBADMSG, receipt_parse(pack_done(&p), &again));
+	}
+}
+
 TEST_TIMEOUT(a_receipt_has_one_form, 30)
 {
 	struct receipt r = sample();

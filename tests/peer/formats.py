@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from der import (ANY_SEQUENCE, BOOLEAN, ENUMERATED, INTEGER, OCTETS, UTF8, Malformed, Reader, octets,
+from der import (ANY_SEQUENCE, BOOLEAN, ENUMERATED, INTEGER, OCTETS, UTF8, Malformed, Reader, Type, octets,
                  sequence, sequence_of, tlv)
 
 AID = bytes.fromhex("F06B6579666572727901")
@@ -63,10 +63,12 @@ BODY = sequence(
     replaces=HASH_OR_EMPTY, pin=INTEGER, keyType=ENUMERATED, purpose=ENUMERATED, policy=POLICY,
     sender=HASH_OR_EMPTY, iv=octets(16), length=INTEGER, ciphertext=OCTETS)
 ITEM = sequence(body=ANY_SEQUENCE, mac=octets(16), signature=OCTETS)
-# formats.md 7
+# formats.md 7; of the methods that do not confirm the field is not there
+CONFIRMATION = Type(lambda v: OCTETS.write(v) if v else b"",
+                    lambda r: octets(16).read(r) if r.peek() == 0x04 else b"")
 RECEIPT = sequence(
     context=UTF8, version=INTEGER, device=HASH, serial=UTF8, sid=SID, number=INTEGER, item=HASH,
-    function=ENUMERATED, method=ENUMERATED, exchange=HASH, confirmation=OCTETS, container=INTEGER,
+    function=ENUMERATED, method=ENUMERATED, exchange=HASH, confirmation=CONFIRMATION, container=INTEGER,
     pin=INTEGER, keyType=ENUMERATED, purpose=ENUMERATED, policy=POLICY, sender=HASH_OR_EMPTY,
     result=ENUMERATED, counter=INTEGER, evidence=ANY_SEQUENCE)
 SIGNED_RECEIPT = sequence(receipt=ANY_SEQUENCE, signature=OCTETS)
