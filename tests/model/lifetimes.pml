@@ -37,9 +37,10 @@
  * itself all the same is a transaction.
  *
  * Not in here: numbers (quotas, lengths, which of many is next), failed allocations, several slots of
- * one device; more than one request of a client at a time, and so what two of the same do to each other;
- * anything that comes between an answer and the turn that it makes way for (LOOP_IS_IDLE), where the
- * broker may read other clients' packets first; looks at readers, and so a job's LATE.
+ * one device; more than one request of a client or key of a context at a time, and so what two of the
+ * same do to each other; anything that comes between an answer and the turn that it makes way for
+ * (LOOP_IS_IDLE), where the broker may read other clients' packets first; looks at readers, and so a
+ * job's LATE.
  */
 #if !defined(ONLY) || defined(ONLY_A)
 #define CLAIM_A(so)	assert(so)
