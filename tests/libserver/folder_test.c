@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(folder)
 	folder_deinit(&self->top);
 	folder_deinit(&self->used);
 	(void)snprintf(line, sizeof(line), "rm -rf %s", self->dir);
-	EXPECT_EQ(0, system(line));
+	EXPECT_EQ(0, system(line));	/* NOLINT(cert-env33-c) */
 }
 
 TEST_F(folder, what_is_written_is_read_back)

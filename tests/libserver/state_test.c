@@ -8,6 +8,14 @@
 
 #include <sys/stat.h>
 
+static void command_on(const struct fixture_state *self, const char *what, const char *name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", self->path, name);
+	command(what, path);
+}
+
 TEST_F(state, its_files_are_closed_to_others)
 {
 	struct kf_state *again = NULL;
@@ -16,9 +24,9 @@ TEST_F(state, its_files_are_closed_to_others)
 	ASSERT_EQ(0, chmod(self->path, 0750));
 	EXPECT_EQ(-EACCES, kf_state_open(self->path, NULL, 0, &again, &self->e));
 	ASSERT_EQ(0, chmod(self->path, 0700));
-	command("chmod 644", strcat(strcpy((char[128]){ 0 }, self->path), "/injector.pem"));
+	command_on(self, "chmod 644", "injector.pem");
 	EXPECT_EQ(-EACCES, kf_state_open(self->path, NULL, 0, &again, &self->e));
-	command("chmod 600", strcat(strcpy((char[128]){ 0 }, self->path), "/injector.pem"));
+	command_on(self, "chmod 600", "injector.pem");
 	EXPECT_EQ(0, kf_state_open(self->path, NULL, 0, &again, &self->e));
 	kf_state_close(again);
 }
@@ -28,7 +36,7 @@ TEST_F(state, it_is_made_once_and_in_a_directory_of_its_own)
 	EXPECT_EQ(-EEXIST, kf_state_init(self->path, NULL, 0, &self->e));
 	EXPECT_EQ(-EEXIST, kf_state_init(self->dir, NULL, 0, &self->e));	/* holds "s" */
 	self->state = kf_state_close(self->state);
-	command("rm", strcat(strcpy((char[128]){ 0 }, self->path), "/state.json"));
+	command_on(self, "rm", "state.json");
 	EXPECT_EQ(-ENOENT, kf_state_open(self->path, NULL, 0, &self->state, &self->e));
 	EXPECT_EQ(0, kf_state_init(self->path, NULL, 0, &self->e));	/* as after a crash */
 }
