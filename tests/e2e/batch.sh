@@ -12,6 +12,7 @@
 stage_up
 mkdir said keys
 editor_up
+server server methods --state server --set rsa >mail/log
 
 for n in 2 4 5 7 9; do
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "server/$n.pem" 2>/dev/null

@@ -19,6 +19,7 @@ bad_up_no_key() {
 	editor_up
 }
 bad_up_no_key
+server server methods --state server --set rsa >mail/log
 in_sequence=1	# tries are counted through all of a test
 
 new_pin=new-pin-4711

@@ -15,6 +15,7 @@ stage_rights=look,use,relay
 stage_up
 mkdir said keys
 editor_up
+server server methods --state server --set rsa >mail/log
 in_sequence=1
 
 # make_list FILE PYTHON: d is a list of two harmless APDUs of round 1, to be changed
