@@ -90,7 +90,13 @@ stage_service_anew() {
 	stage_unplug service
 	rm -f run/broker.sock
 	stage_service "$@"
-	as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1
+	# The socket has its name a moment before anybody listens there.
+	stage_tries=0
+	until as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1; do
+		stage_tries=$((stage_tries + 1))
+		[ "$stage_tries" -lt 10 ] || stage_fail "no service: $(cat mail/show.log)"
+		sleep 0.1
+	done
 }
 
 stage_down() {
