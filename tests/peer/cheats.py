@@ -39,6 +39,7 @@ class Bench:
 
     def __init__(self, state, level=formats.VIRTUAL, **certificate):
         keyferry("server", "init", "--state", state, socket=None)
+        keyferry("server", "methods", "--state", state, "--set", "rsa", socket=None)
         self.state, self.maker, self.device = state, Maker(), ec.generate_private_key(ec.SECP256R1())
         with open(f"{state}/injector.pub.pem", "rb") as file:
             injector = serialization.load_pem_public_key(file.read())
