@@ -270,7 +270,8 @@ static void expect_no_object(SELF, uint8_t cla, uint8_t ins, unsigned int p1p2, 
 	for (unsigned int c = 0; c < APP_CONTAINERS; c++) {
 		uint8_t copy[256];
 
-		memcpy(copy, data.p, data.n);
+		if (data.n != 0)
+			memcpy(copy, data.p, data.n);
 		if (!p2_is_container)
 			copy[data.n - 1] = (uint8_t)c;	/* 84 01 c stands last */
 		EXPECT_EQ(c == CONTROL ? SW_OK : SW_NO_OBJECT,
