@@ -243,11 +243,12 @@ static bool shows(const struct tray *tray, struct bytes secret)
 /* Asks as a client that has the PIN. Return: the status word. */
 static uint16_t ask(SELF, uint8_t cla, uint8_t ins, unsigned int p1p2, struct bytes data)
 {
-	const struct state *state = self->tray.card->state;
+	const struct state *state;
 	uint16_t sw;
 
 	self->tray.card->pin_verified = true;
 	sw = tray_send(&self->tray, cla, ins, p1p2, data);
+	state = self->tray.card->state;		/* a commit puts another in its place */
 	if (shows(&self->tray, blob_bytes(state_shared(state, KF_METHOD_SHARED))) ||
 	    shows(&self->tray, blob_bytes(state_shared(state, KF_METHOD_DERIVED))) ||
 	    shows(&self->tray, secret_bytes(&self->s.s1)))
@@ -285,13 +286,14 @@ static const uint8_t encrypt[] = { 0x80, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 
 
 TEST_F(shared, no_command_uses_it_for_anything_else)
 {
-	struct container *control = &self->tray.card->state->containers[CONTROL];
+	struct container *control;
 
 	ASSERT_EQ(SW_OK, sealing_import(&self->s, &self->tray));
 	tray_put_key(&self->tray, CONTROL, TRAY_P256, KF_PURPOSE_DERIVE, KF_ORIGIN_GENERATED, 0);
 	expect_no_object(self, 0x00, INS_MSE, 0x41a6, BYTES_OF(select_ecdh), false);
 	expect_no_object(self, 0x80, INS_CONVERT, 0, BYTES_NONE, true);
 	expect_no_object(self, 0x80, INS_DELETE, 0, BYTES_NONE, true);
+	control = &self->tray.card->state->containers[CONTROL];
 	ASSERT_EQ(0, card_key_new_secret(KF_KEY_AES_256, BYTES(encrypt, 32), &control->key));
 	control->purpose = KF_PURPOSE_CIPHER;
 	control->origin = KF_ORIGIN_INJECTED;
