@@ -60,6 +60,7 @@ build_shim() {
 		tool --keypairgen --key-type EC:prime256v1 --label fixed --id 05 --sensitive &&
 		tool --keygen --key-type AES:16 --label twice --id 06 --extractable &&
 		tool --keygen --key-type AES:16 --label twice --id 07 --extractable &&
+		tool --keygen --key-type AES:32 --label openaes --id 09 --extractable &&
 		tool --keypairgen --key-type rsa:1024 --label small --id 08 --extractable &&
 		"$token" trusted "$module" source $pin trusted &&
 		"$token" open "$module" source $pin openec p256 &&
@@ -227,6 +228,11 @@ what_may_be_read_is_read_only_when_allowed() {
 	code 0 shim nowrap twice --id 07 --allow-extract
 	theirs azure sha1 hybrid
 	[ "$(wc -c <opened)" = 16 ]
+	code 0 shim nowrap openaes --allow-extract
+	rm out
+	code 1 shim short openaes --allow-extract
+	says 'or not of the type it says'
+	[ ! -e out ]
 }
 
 the_whole_mechanism_comes_first() {

@@ -9,6 +9,7 @@
  *	vendor7	pkcs7, under Luna's number
  *	nowrap	no AES key wrap with padding
  *	crash	ends the process at the first search
+ *	short	nowrap, and of each value it gives a half
  *	stuck	wraps no key at all once its own is there
  *
  * What is made and destroyed goes to $KF_SHIM_LOG, a line each.
@@ -60,7 +61,7 @@ static CK_MECHANISM_TYPE pad(void)
 		return 0x8000216f;
 	if (is("nss"))
 		return 0xce534352;
-	return is("nowrap") ? CKM_VENDOR_DEFINED | 1 : CKM_AES_KEY_WRAP_PAD;
+	return is("nowrap") || is("short") ? CKM_VENDOR_DEFINED | 1 : CKM_AES_KEY_WRAP_PAD;
 }
 
 static CK_RV list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *out, CK_ULONG *n)
@@ -224,6 +225,16 @@ static CK_RV wrap(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE
 	return rv;
 }
 
+static CK_RV attributes(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+	CK_RV rv = real.C_GetAttributeValue(s, object, template, n);
+
+	for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++)
+		if (template[i].type == CKA_VALUE && is("short"))
+			template[i].ulValueLen /= 2;
+	return rv;
+}
+
 __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
 {
 	const char *path = getenv("KF_SHIM_MODULE");
@@ -245,6 +256,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
 	ours.C_DestroyObject = destroy;
 	ours.C_FindObjectsInit = find;
 	ours.C_WrapKey = wrap;
+	ours.C_GetAttributeValue = attributes;
 	*out = &ours;
 	return CKR_OK;
 }

@@ -32,6 +32,8 @@ static int read_aes(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type 
 	_cleanup_(secret_deinit) struct secret value = SECRET_INIT;
 	int r = read_secret(token, key, CKA_VALUE, key_type_size(type), &value, e);
 
+	if (r == 0 && value.n != key_type_size(type))
+		r = -EBADMSG;	/* a shorter key than the token says it is would pass for that one */
 	return r < 0 ? r : target_from_raw(secret_bytes(&value), out);
 }
 
@@ -91,11 +93,13 @@ int token_extract(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type ty
 	int r;
 
 	if (key_type_is_aes(type))
-		return read_aes(token, key, type, out, e);
-	r = key_type_is_rsa(type) ? read_rsa(token, key, type, &pair, e)
-				  : read_ec(token, key, type, &pair, e);
+		r = read_aes(token, key, type, out, e);
+	else if (key_type_is_rsa(type))
+		r = read_rsa(token, key, type, &pair, e);
+	else
+		r = read_ec(token, key, type, &pair, e);
 	if (r == -EBADMSG)
 		return error_why(e, r, "docs/formats.md 11", "look at the key with the token's tools",
-				 "what the token gives is no key that is sound");
-	return r < 0 ? r : target_from_pair(pair, out);
+				 "what the token gives is no key that is sound, or not of the type it says");
+	return r < 0 || !pair ? r : target_from_pair(pair, out);
 }
