@@ -144,6 +144,8 @@ a_new_state_takes_no_shared_keys() {
 	[ ! -e mail/never ]
 }
 
+to_service() { [ "$uid_here" != 0 ] || chown "$uid_service:$uid_service" "$1"; }
+
 shared_keys_are_a_cards_own_and_never_written_over() {
 	server server shared --state server --serial "$stage_serial" -o server/again
 	server server shared --state server --serial OTHER -o server/other
@@ -151,15 +153,17 @@ shared_keys_are_a_cards_own_and_never_written_over() {
 	must_fail 1 'File exists' server server shared --state server --serial OTHER -o server/other
 	must_fail 1 'no serial' server server shared --state server --serial 'a b' -o server/never
 	[ "$(cut -d' ' -f2 server/again server/other | sort -u | wc -l)" = 6 ]
-	cp server/other run/other.key && chown "$uid_service:$uid_service" run/other.key
+	cp server/other run/other.key && to_service run/other.key
 	as service mkdir -m 700 run/other
 	must_fail 2 'shared keys are those of card OTHER' as service keyferry-vreader personalise \
 		--state run/other --serial KF-X --shared-key run/other.key
-	cp mail/card.pem run/cert.key && chmod 600 run/cert.key && chown "$uid_service:$uid_service" run/cert.key
+	cp mail/card.pem run/cert.key && chmod 600 run/cert.key && to_service run/cert.key
 	must_fail 1 'not what' as service keyferry-vreader personalise \
 		--state run/other --serial KF-X --shared-key run/cert.key
 	ln -s other.key run/link.key
-	for path in run/link.key run server/other mail/card.pem; do
+	others=
+	[ "$uid_here" != 0 ] || others='server/other mail/card.pem'
+	for path in run/link.key run $others; do
 		must_fail 1 'not a file of ours' as service keyferry-vreader personalise \
 			--state run/other --serial OTHER --shared-key "$path"
 	done

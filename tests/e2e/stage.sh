@@ -110,7 +110,7 @@ stage_down() {
 # From the server to the card's maker, who deletes it.
 stage_share() {
 	as server keyferry server shared --state server --serial "$stage_serial" -o server/card.keys &&
-		cp server/card.keys run/ && chown "$uid_service:$uid_service" run/card.keys &&
+		cp server/card.keys run/ && { [ "$uid_here" != 0 ] || chown "$uid_service:$uid_service" run/card.keys; } &&
 		rm server/card.keys
 }
 
