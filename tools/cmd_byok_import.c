@@ -164,10 +164,13 @@ static int import(struct tool *tool, struct import *want)
 	if (kf_byok_import(tool->context, &spec, want->byok.ciphertext.p, want->byok.ciphertext.n, &got) < 0)
 		return fail(tool, want);
 	receipt = kf_imported_receipt(got, &n);
-	if (want->out)
-		code = tool_write(tool, want->out, BYTES(receipt, n), 0644);
-	if (code == UI_OK && !tool->ui.stdout_is_taken)
+	/* Said before the receipt is written: the key is in the card, whatever becomes of that file. */
+	if (!want->out || strcmp(want->out, "-") != 0)
 		code = report(tool, want, got);
+	if (code == UI_OK && want->out) {
+		tool->ui.stdout_is_taken = true;	/* by one document already */
+		code = tool_write(tool, want->out, BYTES(receipt, n), 0644);
+	}
 	kf_imported_free(got);
 	return code;
 }

@@ -161,7 +161,11 @@ the_sender_sees_that_the_card_has_it() {
 	# The same blob in another form is the same blob.
 	byok convert key.byok --format pkcs11 -o key.bin >/dev/null
 	code 0 proves --blob key.bin
-	code 0 with_pin import aes.byok --ops encrypt,decrypt -o receipt.aes
+	code 1 with_pin import aes.byok --ops encrypt,decrypt -o absent/receipt
+	says '^container: *[0-9]'
+	says 'absent/receipt'
+	code 0 with_pin import aes.byok --ops encrypt,decrypt --replace \
+		--name "$(sed -n 's/^container: *//p' said)" -o receipt.aes
 	check=$(sed -n 's/^key: .*check value //p' said)
 	receipt=receipt.aes
 	code 0 proves --blob aes.byok --type aes256 --check-value "$check"
