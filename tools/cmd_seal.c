@@ -5,7 +5,6 @@
  */
 #include "base/error.h"
 #include "format/numbers.h"
-#include "format/ossl.h"
 #include "libserver/json/object.h"
 #include "libserver/json/time.h"
 #include "tools/args.h"
@@ -150,10 +149,8 @@ static int seal(const struct ui *ui, const struct seal *want)
 	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
 	struct sealed_key key = { 0 };
 	struct kf_error e = KF_ERROR_INIT;
-	int r;
+	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 
-	ossl_secure_heap();
-	r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 	if (r == 0)
 		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)

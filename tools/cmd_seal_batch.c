@@ -5,7 +5,6 @@
  */
 #include "base/error.h"
 #include "format/numbers.h"
-#include "format/ossl.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
 #include "tools/seal_offer.h"
@@ -156,10 +155,8 @@ static int seal(const struct ui *ui, const struct seal_batch *want)
 	_cleanup_(batch_deinit) struct batch batch = { 0 };
 	struct kf_error e = KF_ERROR_INIT;
 	size_t n;
-	int r;
+	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 
-	ossl_secure_heap();
-	r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 	if (r == 0)
 		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)

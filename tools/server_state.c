@@ -3,6 +3,7 @@
 #include "tools/server_state.h"
 
 #include "format/numbers.h"
+#include "format/ossl.h"
 
 #include <string.h>
 
@@ -24,8 +25,10 @@ int server_state_unlock(const char *dir, int passphrase_fd, struct kf_state **ou
 			struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret passphrase = SECRET_INIT;
-	int r = kf_state_needs_passphrase(dir, e);
+	int r;
 
+	ossl_secure_heap();	/* private keys are read from here on: the injector's first */
+	r = kf_state_needs_passphrase(dir, e);
 	if (r > 0)
 		r = passphrase_get(passphrase_fd, "Passphrase of the injector key", &passphrase, e);
 	if (r < 0)
