@@ -143,3 +143,17 @@ static inline void voyage_seal(struct voyage *v, struct kf_keypair *pair, unsign
 	ASSERT_EQ(0, kf_md_ticket(key, ticket, &len, NULL));
 	kf_md_destroy_key(key);
 }
+
+/* What the server says of the card's receipt for @cargo, in which @bend changed something. */
+static inline int voyage_verify(struct voyage *v, const char *cargo, const char *ticket,
+				void (*bend)(struct receipt *r))
+{
+	struct fakecard_receipt_bend how = { .receipt = bend };
+	char *json = fakecard_receipt(&v->card, cargo, 0, &how);
+	struct kf_receipt_report *report = NULL;
+	int r = kf_receipt_verify(ticket, strlen(ticket), json, strlen(json), &report, &v->e);
+
+	kf_receipt_report_free(report);
+	free(json);
+	return r;
+}
