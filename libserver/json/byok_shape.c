@@ -96,6 +96,19 @@ static enum byok_shape shape_of_text(struct bytes b)
 	return is_coded_file(b) ? BYOK_SHAPE_CODED_FILE : BYOK_SHAPE_BASE64;
 }
 
+/* By more than its first byte, which a binary file may begin with, too. */
+static bool begins_object(struct bytes b)
+{
+	struct bytes inside = trimmed(bytes_slice(b, 1, b.n));
+
+	if (b.p[0] != '{')
+		return false;
+	for (size_t i = 0; i < b.n; i++)
+		if (b.p[i] >= 0x80)
+			return inside.p[0] == '"' || inside.p[0] == '}';
+	return true;
+}
+
 enum byok_shape byok_shape(struct bytes file)
 {
 	struct bytes b = trimmed(file);
@@ -106,7 +119,7 @@ enum byok_shape byok_shape(struct bytes file)
 		return BYOK_SHAPE_MARKED;
 	if (bytes_have_prefix(b, BYTES("\xff\xfe", 2)) || bytes_have_prefix(b, BYTES("\xfe\xff", 2)))
 		return BYOK_SHAPE_UTF16;
-	return b.p[0] == '{' || is_text(b) ? shape_of_text(b) : BYOK_SHAPE_BINARY;
+	return begins_object(b) || is_text(b) ? shape_of_text(b) : BYOK_SHAPE_BINARY;
 }
 
 const char *byok_shape_words(enum byok_shape shape)
