@@ -89,6 +89,8 @@ static const struct explanation by_reason[] = {
 	{ KF_REASON_PIN_LEAST, "fewer tries of the PIN are left than the sender asks for, so none was spent",
 	  "the least-tries value in the sealed order", "tell the help desk how many tries are left (keyferry "
 	  "card show), and have an order sealed for that, or for the PUK" },
+	{ KF_REASON_BLOB_REFUSED, "the card does not take it: changed on the way, or not the key it is said to be",
+	  "the card, which does not say which of these", "get the blob again from where it was wrapped" },
 	{ KF_REASON_TAG, "the tag does not fit: encrypted by another key, or text, IV, tag or additional "
 	  "data were changed", "the card, which does not say which of these and tells nothing of the text",
 	  "decrypt with the key and the additional data that encrypted it, or get the text again" },
@@ -118,6 +120,41 @@ static const struct explanation by_byok_field[] = {
 	  "an occupied container is replaced only by name", "look at what it holds, then try again" },
 	{ KF_BYOK_KEK_NAME, "a KEK cannot be called so, or another one is", "docs/card-application.md 7",
 	  "choose another name: 1 to 255 letters, digits and signs of a URL" },
+};
+
+#define DKEK	"docs/cards/schsm.md"
+
+/* KF_REASON_BLOB, by enum kf_blob_field: told before the card has opened anything. */
+static const struct explanation by_blob_field[] = {
+	{ KF_BLOB_FORM, "these bytes are no key wrapped under a DKEK, or they were cut", DKEK,
+	  "get the blob again from where it was wrapped" },
+	{ KF_BLOB_DKEK, "the key was wrapped under another DKEK than this card has", DKEK,
+	  "compare the check values (keyferry dkek status); was it wrapped for another fleet of cards?" },
+	{ KF_BLOB_KEY_TYPE, "the key is of another type than was said, or the card takes none of that type",
+	  CARD, "leave the type out, or name the right one" },
+	{ KF_BLOB_ALGORITHMS, "the key may be wrapped out again by whoever has the PIN", "a key that came wrapped "
+	  "stays", "have it wrapped with a list of algorithms without WRAP, or agree to it (--allow-rewrap)" },
+	{ KF_BLOB_CONTAINER, "the container is occupied", CARD,
+	  "choose a free one, or name the key to be replaced" },
+	{ KF_BLOB_REPLACES, "the container holds something else than is to be replaced",
+	  "an occupied container is replaced only by name", "look at what it holds, then try again" },
+	{ KF_BLOB_CERT, "the certificate is none, or of another kind of key", DKEK,
+	  "give the certificate of this key, in DER" },
+	{ KF_BLOB_LABEL, "the label or the id is too long, or no text", DKEK,
+	  "choose a shorter one: 64 bytes of label, 32 of id" },
+	{ KF_BLOB_PURPOSE, "no key of that type does this", DKEK, "choose another purpose" },
+};
+
+/* KF_REASON_DKEK, by enum kf_dkek_state: what it is, and so cannot be done with it. */
+static const struct explanation by_dkek_state[] = {
+	{ KF_DKEK_NONE, "the card was initialised without a DKEK here", DKEK,
+	  "keys can be wrapped only if it is initialised with one, which erases it (keyferry card init)" },
+	{ KF_DKEK_INCOMPLETE, "shares of the DKEK are outstanding", DKEK,
+	  "import them first (keyferry dkek status, keyferry dkek import)" },
+	{ KF_DKEK_READY, "the DKEK is complete, and no share is outstanding", DKEK,
+	  "compare the check values (keyferry dkek status); another DKEK takes another card init" },
+	{ KF_DKEK_XKEK, "the key domain has a key agreed with another card, and no DKEK", DKEK,
+	  "name another key domain" },
 };
 
 #define FORM	"docs/formats.md 5"
@@ -215,7 +252,7 @@ static const char *right_name(uint32_t right)
 {
 	static const char *const names[] = {
 		"look", "use", "inject", "create", "delete", "admin", "raw", "relay", "init", "kek",
-		"pin",
+		"pin", "wrap",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -264,6 +301,10 @@ void explain_reply(struct failure *failure, const struct kf_header *reply)
 		x = FIND(by_item_field, reply->detail);
 	if (reply->reason == KF_REASON_BYOK)
 		x = FIND(by_byok_field, reply->detail);
+	if (reply->reason == KF_REASON_BLOB)
+		x = FIND(by_blob_field, reply->detail);
+	if (reply->reason == KF_REASON_DKEK)
+		x = FIND(by_dkek_state, reply->detail);
 	if (reply->reason == KF_REASON_READER_STATE)
 		x = FIND(by_reader_state, reply->detail);
 	if (!x && code == EREMOTEIO && reply->sw == SW_UNIFORM)
@@ -303,6 +344,20 @@ void explain_puk(struct failure *failure)
 	} else {
 		error_text_set(e->why, "the PUK is blocked");
 		error_text_set(e->next, "get a new card: this one's PIN can be unblocked no more");
+	}
+}
+
+void explain_so_pin(struct failure *failure)
+{
+	struct kf_error *e = &failure->error;
+
+	if (e->code == -EKEYREJECTED) {
+		error_text_set(e->why, "the SO-PIN is wrong; tries left: %u", failure->detail);
+		error_text_set(e->next, "give the SO-PIN that the card was initialised with; nothing was "
+			       "erased");
+	} else {
+		error_text_set(e->why, "the SO-PIN is blocked");
+		error_text_set(e->next, "use the card as it is: it can be initialised no more");
 	}
 }
 

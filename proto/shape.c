@@ -125,6 +125,22 @@ static const struct shape shapes[] = {
 	SHAPE(KF_RELAY_END, kf_relay_end, reserved, FLAGS(kf_relay_end, flags, 0),
 	      RES(kf_relay_end, reserved)),
 
+	SHAPE(KF_CARD_INIT, kf_card_init, label,
+	      FLAGS(kf_card_init, flags, KF_PIN_LAST_TRY | KF_INIT_UNBLOCKS | KF_INIT_TRANSPORT |
+		    KF_INIT_DKEK),
+	      IN(kf_card_init, so_pin), IN(kf_card_init, pin), IN(kf_card_init, label)),
+	SHAPE(KF_DKEK_STATUS, kf_dkek_status, dkeks, RES(kf_dkek_status, reserved),
+	      OUT(kf_dkek_status, dkeks)),
+	SHAPE(KF_DKEK_SHARE, kf_dkek_share, share, FLAGS(kf_dkek_share, flags, 0),
+	      RES(kf_dkek_share, reserved), IN(kf_dkek_share, share)),
+	SHAPE(KF_DKEK_DOMAIN, kf_dkek_domain, flags, FLAGS(kf_dkek_domain, flags, 0)),
+	SHAPE(KF_BLOB_WRAP, kf_blob_wrap, blob, FLAGS(kf_blob_wrap, flags, 0),
+	      OUT(kf_blob_wrap, blob)),
+	SHAPE(KF_BLOB_UNWRAP, kf_blob_unwrap, id,
+	      FLAGS(kf_blob_unwrap, flags, KF_BLOB_REPLACE | KF_BLOB_REWRAP),
+	      IN(kf_blob_unwrap, blob), IN(kf_blob_unwrap, cert), IN(kf_blob_unwrap, label),
+	      IN(kf_blob_unwrap, id)),
+
 	SHAPE(KF_DRV_HELLO, kf_drv_hello, driver_version,
 	      STR_OUT(kf_drv_hello, product_name), STR_OUT(kf_drv_hello, driver_version)),
 	SHAPE(KF_DRV_DROP, kf_drv_drop, slot, FLAGS(kf_drv_drop, flags, 0)),

@@ -93,7 +93,7 @@ static void say_rights(const struct ui *ui, uint32_t rights)
 {
 	static const char *const names[] = {
 		"look", "use", "inject", "create", "delete", "admin", "raw", "relay", "init", "kek",
-		"pin",
+		"pin", "wrap",
 	};
 	char text[128] = "";
 

@@ -6,6 +6,33 @@
  */
 #include "daemon/broker/apdu.h"
 
+/*
+ * SmartCard-HSM's INITIALIZE DEVICE (80 50) takes an SO-PIN of eight bytes in tag 82 and would be a way
+ * to try them beside the budget. GlobalPlatform's INITIALIZE UPDATE has a bare challenge there, and
+ * our OFFER a number of one byte.
+ */
+static bool carries_so_pin(struct bytes apdu)
+{
+	struct unpacker u = unpack_begin(apdu);
+	bool extended;
+
+	unpack_skip(&u, 1);
+	if (unpack_u8(&u) != 0x50)
+		return false;
+	unpack_skip(&u, 2);
+	extended = unpack_u8(&u) == 0 && u.left > 2;
+	if (extended)
+		unpack_skip(&u, 2);
+	while (!u.bad && u.left >= 2) {
+		uint8_t tag = unpack_u8(&u), n = unpack_u8(&u);
+
+		if (tag == 0x82 && n == 8 && u.left >= 8)
+			return true;
+		unpack_skip(&u, n);
+	}
+	return false;
+}
+
 int apdu_screen(struct bytes apdu, uint8_t *ins)
 {
 	static const uint8_t refused[] = {
@@ -27,7 +54,7 @@ int apdu_screen(struct bytes apdu, uint8_t *ins)
 	for (size_t i = 0; i < sizeof(refused); i++)
 		if (*ins == refused[i])
 			return -EACCES;
-	return 0;
+	return carries_so_pin(apdu) ? -EACCES : 0;
 }
 
 /*
@@ -78,5 +105,7 @@ int apdu_screen_relay(struct bytes apdu, uint8_t *ins)
 		return -EINVAL;
 	if (cla == 0xff)
 		return -EACCES;
-	return is_protected(cla) || is_set_up(cla, *ins, p1p2) ? 0 : -EACCES;
+	if (is_protected(cla))
+		return 0;
+	return is_set_up(cla, *ins, p1p2) && !carries_so_pin(apdu) ? 0 : -EACCES;
 }

@@ -216,6 +216,7 @@ static uint32_t pin_at_risk(const struct job *job)
 {
 	const struct kf_kek_create *create = packet_read(&job->request);
 	const struct kf_kek_set *set = packet_read(&job->request);
+	const struct kf_card_init *init = packet_read(&job->request);
 	const struct kf_pin_verify *verify = packet_read(&job->request);
 
 	static_assert(offsetof(struct kf_pin_verify, pin) == offsetof(struct kf_pin_change, pin) &&
@@ -229,6 +230,8 @@ static uint32_t pin_at_risk(const struct job *job)
 		return create->flags & KF_PIN_LAST_TRY ? 0 : KF_PIN_PUK;
 	if (nr_of(job) == KF_KEK_SET)
 		return set->flags & KF_PIN_LAST_TRY ? 0 : KF_PIN_PUK;
+	if (nr_of(job) == KF_CARD_INIT)
+		return init->flags & KF_PIN_LAST_TRY ? 0 : KF_PIN_PUK;
 	if (!job->pin_charged || (verify->flags & KF_PIN_LAST_TRY))
 		return 0;
 	return nr_of(job) == KF_PIN_UNBLOCK ? KF_PIN_PUK : verify->pin;
@@ -247,7 +250,7 @@ static bool leaves_state(uint32_t nr)
 {
 	return nr == KF_PIN_VERIFY || nr == KF_PIN_CHANGE || nr == KF_PIN_UNBLOCK ||
 	       nr == KF_PIN_PAD_VERIFY || nr == KF_PIN_PAD_CHANGE ||
-	       nr == KF_APDU || nr == KF_RELAY_APDU || nr == KF_PROCESS;
+	       nr == KF_APDU || nr == KF_RELAY_APDU || nr == KF_PROCESS || nr == KF_CARD_INIT;
 }
 
 /* The request in the driver's terms: its own numbers and slots instead of handles. */
@@ -378,6 +381,19 @@ static void relay_was_answered(struct reader *reader, struct job *job, struct kf
 	relay_over(reader, job);
 }
 
+/*
+ * Another card lies there now, or might: whatever anybody knew of it is void. What the card refused
+ * before it began, or never got, changed nothing.
+ */
+static void card_was_made_new(struct reader *reader, const struct job *job, int result)
+{
+	bool untouched = result == -EKEYREJECTED || result == -EKEYREVOKED || result == -EPERM ||
+			 result == -EINVAL || result == -EOPNOTSUPP;
+
+	if (nr_of(job) == KF_CARD_INIT && !untouched)
+		reader->reset_due = true;
+}
+
 /* An order about PINs leaves the card logged in, or out where it was in. */
 static void pins_were_touched(struct reader *reader, struct job *job)
 {
@@ -506,6 +522,12 @@ static bool outcome_unknown(int result, uint16_t reason)
 	return result == -ECANCELED || result == -ETIMEDOUT || result == -EIO;
 }
 
+/* The PUK goes along with it; whoever gave the PIN keeps it. */
+static bool is_about_puk(uint32_t nr)
+{
+	return nr == KF_KEK_CREATE || nr == KF_KEK_SET || nr == KF_CARD_INIT;
+}
+
 static void turn_failed(struct reader *reader, const struct packet *reply)
 {
 	struct job *job = reader->running;
@@ -518,6 +540,7 @@ static void turn_failed(struct reader *reader, const struct packet *reply)
 	out.header.detail = reply->header.detail;
 	if (nr_of(job) == KF_RELAY_APDU)
 		relay_over(reader, job);
+	card_was_made_new(reader, job, result);
 	if (result == -EKEYREJECTED || outcome_unknown(result, reply->header.reason))
 		job->pin_charged = false;	/* spent, not given back */
 	if (context && context->pin_lost && result == -EPERM &&
@@ -526,7 +549,7 @@ static void turn_failed(struct reader *reader, const struct packet *reply)
 	if ((result == -ECANCELED || result == -ETIMEDOUT) && out.header.reason == 0)
 		out.header.reason = KF_REASON_ON_CARD;
 	if ((result == -EKEYREJECTED || result == -EKEYREVOKED) && context &&
-	    reader->security.owner == context && nr_of(job) != KF_KEK_CREATE && nr_of(job) != KF_KEK_SET)
+	    reader->security.owner == context && !is_about_puk(nr_of(job)))
 		context->pins = 0;
 	job_answer(job, &out);
 }
@@ -551,6 +574,7 @@ static void turn_done(struct reader *reader, const struct packet *reply)
 		memcpy(out.parts, reply->parts, sizeof(out.parts));
 	}
 	memcpy(packet_body(&out), packet_read(&job->request), sizeof(uint64_t));
+	card_was_made_new(reader, job, 0);
 	r = translate(reader, job, reply, &out);
 	if (r == -EACCES)
 		job_fail(job, r, KF_REASON_RIGHT_HERE, right_missing(reply));

@@ -24,7 +24,7 @@
 
 /* Rights over a single container; the others are over the card, so no container narrows them. */
 #define POLICY_BY_CONTAINER (KF_RIGHT_LOOK | KF_RIGHT_USE | KF_RIGHT_INJECT | KF_RIGHT_CREATE | \
-			     KF_RIGHT_DELETE)
+			     KF_RIGHT_DELETE | KF_RIGHT_WRAP)
 
 /* In place of a container: a request that names none, so a rule about any one will do. */
 #define POLICY_SOME_CONTAINER (KF_CONTAINER_ANY - 1)

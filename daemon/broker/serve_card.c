@@ -198,6 +198,49 @@ int on_offer(struct call *call)
 	return r < 0 ? r : on_card(call);
 }
 
+/* The SO-PIN goes along and counts like any PIN. */
+int on_card_init(struct call *call)
+{
+	const struct kf_card_init *ask = packet_read(call->request);
+	int r = pin_part_valid(packet_get(call->request, kf_card_init, so_pin));
+
+	if (r == 0)
+		r = pin_part_valid(packet_get(call->request, kf_card_init, pin));
+	if (r < 0)
+		return r;
+	if (packet_get(call->request, kf_card_init, label).n >= KF_LABEL_MAX ||
+	    ask->n_shares > KF_DKEK_SHARES_MAX)
+		return -EINVAL;
+	return charged_turn(call);
+}
+
+int on_dkek_share(struct call *call)
+{
+	if (packet_get(call->request, kf_dkek_share, share).n != KF_DKEK_SHARE_SIZE)
+		return -EINVAL;
+	return on_card(call);
+}
+
+/* Nothing in a blob names the key it replaces, so the client deletes it. */
+int on_blob_unwrap(struct call *call)
+{
+	const struct kf_blob_unwrap *ask = packet_read(call->request);
+	struct bytes blob = packet_get(call->request, kf_blob_unwrap, blob);
+	int r = 0;
+
+	if (blob.n == 0 || blob.n > KF_BLOB_MAX ||
+	    packet_get(call->request, kf_blob_unwrap, cert).n > KF_CERT_MAX ||
+	    packet_get(call->request, kf_blob_unwrap, label).n > KF_KEY_LABEL_MAX ||
+	    packet_get(call->request, kf_blob_unwrap, id).n > KF_KEY_ID_MAX) {
+		call->reason = KF_REASON_BLOB;
+		call->detail = KF_BLOB_FORM;
+		return -EINVAL;
+	}
+	if (ask->flags & KF_BLOB_REPLACE)
+		r = also_needs(call, KF_RIGHT_DELETE, ask->container);
+	return r < 0 ? r : on_card(call);
+}
+
 int on_apdu(struct call *call)
 {
 	uint8_t ins = 0;

@@ -71,7 +71,7 @@ static const struct { const char *name; uint32_t right; } rights[] = {
 	{ "look", KF_RIGHT_LOOK }, { "use", KF_RIGHT_USE }, { "inject", KF_RIGHT_INJECT },
 	{ "create", KF_RIGHT_CREATE }, { "delete", KF_RIGHT_DELETE }, { "admin", KF_RIGHT_ADMIN },
 	{ "raw", KF_RIGHT_RAW }, { "relay", KF_RIGHT_RELAY }, { "init", KF_RIGHT_INIT },
-	{ "kek", KF_RIGHT_KEK }, { "pin", KF_RIGHT_PIN },
+	{ "kek", KF_RIGHT_KEK }, { "pin", KF_RIGHT_PIN }, { "wrap", KF_RIGHT_WRAP },
 };
 
 void conf_right_names(uint32_t mask, char *out, size_t cap)

@@ -87,8 +87,11 @@ void card_forget(struct card *card)
 }
 
 /* Which commands carry a secret whose very length is nobody's business. */
-static bool is_pin_command(uint8_t ins)
+static bool is_pin_command(uint8_t cla, uint8_t ins)
 {
+	/* SmartCard-HSM: the PINs of a new card, a share of its DKEK. */
+	if ((cla & 0x80) && (ins == 0x50 || ins == 0x52))
+		return true;
 	return ins == 0x20 || ins == 0x21 || ins == 0x24 || ins == 0x26 || ins == 0x28 || ins == 0x2c;
 }
 
@@ -98,7 +101,7 @@ static void trace_command(const struct card *card, const struct apdu *apdu, int 
 	struct card_trace trace = {
 		.header = { apdu->cla, apdu->ins, apdu->p1, apdu->p2 },
 		.n_data = apdu->data.n,
-		.hide_data = is_pin_command(apdu->ins),
+		.hide_data = is_pin_command(apdu->cla, apdu->ins),
 		.error = error,
 	};
 

@@ -33,6 +33,20 @@ struct card_pin {
 };
 
 /**
+ * struct card_blob - a wrapped key and what shall stand beside it; borrowed
+ * @blob:	under the card's DKEK
+ * @cert:	may be empty, like the rest
+ * @label:	for people
+ * @id:		by which programs find key and certificate
+ */
+struct card_blob {
+	struct bytes blob;
+	struct bytes cert;
+	struct bytes label;
+	struct bytes id;
+};
+
+/**
  * struct card_match - one claim of a card driver
  * @strength:	the strongest claim is tried first; no two in the program may be equal, so the order
  *		of a list decides nothing
@@ -116,6 +130,15 @@ struct card_driver {
 	/* @spki: borrowed from the card's answer until the next command; empty for a secret key. */
 	int (*byok_import)(struct card *card, struct kf_byok_import *import, struct bytes kid,
 			   struct bytes blob, struct packer *receipt, struct bytes *spki);
+
+	int (*init)(struct card *card, const struct kf_card_init *want, struct bytes so_pin,
+		    struct bytes pin, struct bytes label);
+	int (*dkek_status)(struct card *card, uint32_t *n, struct packer *entries);
+	int (*dkek_share)(struct card *card, struct kf_dkek_entry *entry, struct bytes share);
+	int (*dkek_domain)(struct card *card, const struct kf_dkek_domain *what);
+	int (*blob_wrap)(struct card *card, uint32_t container, struct packer *blob);
+	int (*blob_unwrap)(struct card *card, struct kf_blob_unwrap *unwrap,
+			   const struct card_blob *blob);
 
 	int (*offer)(struct card *card, struct kf_offer *offer, struct packer *statement);
 	int (*session_import)(struct card *card, const struct kf_session_import *how,

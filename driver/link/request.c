@@ -434,6 +434,61 @@ static int on_byok_import(struct call *call)
 	return r;
 }
 
+/* --- cards with a DKEK --- */
+
+static int on_card_init(struct call *call)
+{
+	return driver_of(call)->init(call->seat->card, IN(call, kf_card_init),
+				     PART(call, kf_card_init, so_pin),
+				     PART(call, kf_card_init, pin),
+				     PART(call, kf_card_init, label));
+}
+
+static int on_dkek_status(struct call *call)
+{
+	uint32_t n = 0;
+	int r = driver_of(call)->dkek_status(call->seat->card, &n, &call->out);
+
+	if (r < 0)
+		return r;
+	OUT(call, kf_dkek_status)->n_dkeks = n;
+	SET_PART(call, kf_dkek_status, dkeks, 0);
+	return 0;
+}
+
+static int on_dkek_share(struct call *call)
+{
+	return driver_of(call)->dkek_share(call->seat->card, &OUT(call, kf_dkek_share)->entry,
+					   PART(call, kf_dkek_share, share));
+}
+
+static int on_dkek_domain(struct call *call)
+{
+	return driver_of(call)->dkek_domain(call->seat->card, IN(call, kf_dkek_domain));
+}
+
+static int on_blob_wrap(struct call *call)
+{
+	int r = driver_of(call)->blob_wrap(call->seat->card, IN(call, kf_blob_wrap)->container,
+					   &call->out);
+
+	if (r == 0)
+		SET_PART(call, kf_blob_wrap, blob, 0);
+	return r;
+}
+
+static int on_blob_unwrap(struct call *call)
+{
+	const struct card_blob blob = {
+		.blob = PART(call, kf_blob_unwrap, blob),
+		.cert = PART(call, kf_blob_unwrap, cert),
+		.label = PART(call, kf_blob_unwrap, label),
+		.id = PART(call, kf_blob_unwrap, id),
+	};
+
+	return driver_of(call)->blob_unwrap(call->seat->card, OUT(call, kf_blob_unwrap), &blob);
+}
+
 /* --- injection --- */
 
 static int on_offer(struct call *call)
@@ -579,6 +634,13 @@ static const struct rule rules[] = {
 	{ KF_KEK_ATTEST,	NEEDS_CARD,	VERB(kek_attest),	on_kek_attest },
 	{ KF_KEK_SET,		NEEDS_CARD,	VERB(kek_set),		on_kek_set },
 	{ KF_BYOK_IMPORT,	NEEDS_CARD,	VERB(byok_import),	on_byok_import },
+
+	{ KF_CARD_INIT,		NEEDS_CARD,	VERB(init),		on_card_init },
+	{ KF_DKEK_STATUS,	NEEDS_CARD,	VERB(dkek_status),	on_dkek_status },
+	{ KF_DKEK_SHARE,	NEEDS_CARD,	VERB(dkek_share),	on_dkek_share },
+	{ KF_DKEK_DOMAIN,	NEEDS_CARD,	VERB(dkek_domain),	on_dkek_domain },
+	{ KF_BLOB_WRAP,		NEEDS_CARD,	VERB(blob_wrap),	on_blob_wrap },
+	{ KF_BLOB_UNWRAP,	NEEDS_CARD,	VERB(blob_unwrap),	on_blob_unwrap },
 
 	{ KF_OFFER,		NEEDS_CARD,	VERB(offer),		on_offer },
 	{ KF_SESSION_IMPORT,	NEEDS_CARD,	VERB(session_import),	on_session_import },

@@ -75,6 +75,8 @@ struct kf_peer;
 struct kf_blob;
 struct kf_keks;
 struct kf_kek;
+struct kf_dkeks;
+struct kf_dkek;
 struct kf_imported;
 
 /**
@@ -891,6 +893,151 @@ const uint8_t *kf_imported_public_key(const struct kf_imported *result, size_t *
 const uint8_t *kf_imported_check_value(const struct kf_imported *result, size_t *len);
 /* SignedKekReceipt, DER [docs/formats.md 12]. */
 const uint8_t *kf_imported_receipt(const struct kf_imported *result, size_t *len);
+
+/* ---------------------------------------------------------------- cards with a DKEK */
+
+/**
+ * struct kf_card_init_spec - a SmartCard-HSM as it shall be from now on [docs/cards/schsm.md]
+ * @flags:	KF_INIT_, and %KF_PIN_LAST_TRY about the SO-PIN's tries
+ * @tries:	of the user PIN, 1 to 10; 0: 3
+ * @n_shares:	with %KF_INIT_DKEK: how many shares its DKEK is made of, 0: a random one that no other card
+ *		will ever have; else 0
+ * @n_domains:	how many key domains, each with a DKEK of its own; then without %KF_INIT_DKEK
+ * @label:	what to call the card; or NULL
+ */
+struct kf_card_init_spec {
+	uint32_t flags;
+	uint32_t tries;
+	uint32_t n_shares;
+	uint32_t n_domains;
+	const char *label;
+};
+
+/**
+ * kf_card_init() - erases the card and sets its PINs anew
+ * @context:	on a card; needs %KF_RIGHT_INIT. The card is reset afterwards: PINs have to be given again
+ * @spec:	how it shall be
+ * @so_pin:	%KF_SO_PIN_SIZE bytes, or twice as many hexadecimal digits; a card that was initialised
+ *		before wants the one it has
+ * @so_len:	of @so_pin
+ * @pin:	the user PIN
+ * @len:	of @pin
+ *
+ * Return: 0; -EKEYREJECTED, -EKEYREVOKED, -EPERM, -EDQUOT as kf_pin_verify(), about the SO-PIN, and
+ * nothing was erased; -EOPNOTSUPP: no such card.
+ */
+int kf_card_init(struct kf_context *context, const struct kf_card_init_spec *spec,
+		 const char *so_pin, size_t so_len, const char *pin, size_t len);
+
+/**
+ * kf_dkek_status() - the DKEKs of a card, one a key domain
+ * @context:	on a card
+ * @out:	the list, in order of domains, to kf_dkeks_free(); empty: the card was initialised without
+ *
+ * Return: 0; -EOPNOTSUPP: no such card.
+ */
+int kf_dkek_status(struct kf_context *context, struct kf_dkeks **out);
+/* How many; 0 for NULL. */
+size_t kf_dkeks_count(const struct kf_dkeks *dkeks);
+/* Row @i, borrowed from the list; NULL past the end. */
+const struct kf_dkek *kf_dkeks_at(const struct kf_dkeks *dkeks, size_t i);
+struct kf_dkeks *kf_dkeks_free(struct kf_dkeks *dkeks);
+
+enum kf_dkek_fact {
+	KF_DKEK_DOMAIN_NUMBER = 1,
+	KF_DKEK_STATE = 2,	/* enum kf_dkek_state */
+	KF_DKEK_SHARES = 3,	/* of how many */
+	KF_DKEK_OUTSTANDING = 4,	/* how many are still to come */
+};
+
+/* 0 for a fact that is none. */
+uint32_t kf_dkek_value(const struct kf_dkek *dkek, enum kf_dkek_fact fact);
+/* %KF_DKEK_CHECK_SIZE bytes: the front of SHA-256(DKEK); NULL until all shares are there. */
+const uint8_t *kf_dkek_check_value(const struct kf_dkek *dkek);
+
+/**
+ * kf_dkek_share() - gives the card one share of a DKEK
+ * @context:	on a card; needs %KF_RIGHT_KEK
+ * @domain:	its key domain; 0 on a card without
+ * @share:	secret
+ * @outstanding: how many are still to come; or NULL
+ *
+ * Where the answer got lost (%KF_REASON_ON_CARD) ask kf_dkek_status() what became of it: a share given
+ * twice makes another DKEK.
+ *
+ * Return: 0; with %KF_REASON_DKEK -ENOENT: there is none to be made, -EEXIST: no share is outstanding.
+ */
+int kf_dkek_share(struct kf_context *context, uint32_t domain,
+		  const uint8_t share[KF_DKEK_SHARE_SIZE], uint32_t *outstanding);
+
+/**
+ * kf_dkek_domain() - makes a key domain ready for its shares, or ends it
+ * @context:	on a card, PIN verified; needs %KF_RIGHT_KEK
+ * @domain:	its number
+ * @action:	what
+ * @n_shares:	to create: of how many shares its DKEK is made; else 0
+ *
+ * Return: 0; -EEXIST: a key is in it, or a DKEK; -ENOENT: there is no such domain.
+ */
+int kf_dkek_domain(struct kf_context *context, uint32_t domain, enum kf_domain_action action,
+		   uint32_t n_shares);
+
+/**
+ * kf_blob_wrap() - has the card give out a key, wrapped under its DKEK
+ * @context:	on a card, PIN verified; needs %KF_RIGHT_WRAP
+ * @number:	of the container
+ * @out:	the blob: every card that ever holds this DKEK opens it
+ *
+ * Return: 0; -ENOENT: no key there; -EREMOTEIO with %KF_REASON_KEY_PURPOSE: the key does not let itself
+ * be wrapped; -ENOENT or -EPROTO with %KF_REASON_DKEK: the card has no DKEK, or not all of it.
+ */
+int kf_blob_wrap(struct kf_context *context, uint32_t number, struct kf_blob **out);
+
+/**
+ * struct kf_unwrap_spec - a wrapped key, and what shall become of it
+ * @number:	container for the key, or %KF_CONTAINER_ANY: the first free one
+ * @key_type:	%KF_KEY_NONE: as the certificate says
+ * @purposes:	bits by enum kf_purpose, for the description beside the key; 0: all that keys of its type
+ *		have
+ * @flags:	%KF_BLOB_REWRAP: a key that can be wrapped out again is welcome, too
+ * @replaces:	%KF_DIGEST_SIZE bytes of kf_container_key_hash(), if the container is occupied; or NULL
+ * @cert:	X.509 or card-verifiable certificate, or request for the latter, DER, to be stored beside it;
+ *		or NULL
+ * @cert_len:	of @cert
+ * @label:	what to call it; or NULL
+ * @id:		by which programs find it, at most %KF_KEY_ID_MAX bytes; or NULL
+ * @id_len:	of @id
+ */
+struct kf_unwrap_spec {
+	uint32_t number;
+	enum kf_key_type key_type;
+	uint32_t purposes;
+	uint32_t flags;
+	const uint8_t *replaces;
+	const uint8_t *cert;
+	size_t cert_len;
+	const char *label;
+	const uint8_t *id;
+	size_t id_len;
+};
+
+/**
+ * kf_blob_unwrap() - has the card open a DKEK blob into a container
+ * @context:	on a card, PIN verified; needs %KF_RIGHT_INJECT, and to replace a key %KF_RIGHT_DELETE too
+ * @spec:	what it is
+ * @blob:	at most %KF_BLOB_MAX bytes
+ * @len:	of @blob
+ * @number:	where it is; or NULL
+ *
+ * The card signs no receipt: have the new key sign a challenge of whoever sent it. Where the answer got
+ * lost (%KF_REASON_ON_CARD) nothing is repeated; look into the container.
+ *
+ * Return: 0; -EINVAL, -ENOENT or -EEXIST with %KF_REASON_BLOB: kf_client_detail() has enum kf_blob_field, and
+ * the card was not asked to open anything; -EREMOTEIO with %KF_REASON_BLOB_REFUSED: it does not take it,
+ * and does not say why; -ENOENT or -EPROTO with %KF_REASON_DKEK; -ENOSPC; -EPERM: PIN first.
+ */
+int kf_blob_unwrap(struct kf_context *context, const struct kf_unwrap_spec *spec,
+		   const uint8_t *blob, size_t len, uint32_t *number);
 
 /* ---------------------------------------------------------------- injection, step by step */
 

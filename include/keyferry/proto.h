@@ -134,6 +134,10 @@ enum kf_reason {
 	KF_REASON_RELAY_HELD = 43,	/* EPROTO: while the relay runs, nothing but it reaches the card */
 	KF_REASON_RELAY_UID = 44,	/* EDQUOT: this uid has a relay already */
 	KF_REASON_RELAY_OVER = 45,	/* EPROTO: there is no relay, or it has ended */
+	KF_REASON_BLOB = 46,		/* EINVAL, ENOENT, EEXIST: blob, DKEK and container do not go
+					 * together; detail: kf_blob_field */
+	KF_REASON_BLOB_REFUSED = 47,	/* EREMOTEIO: the card does not take the blob */
+	KF_REASON_DKEK = 48,		/* ENOENT, EPROTO, EEXIST: about the DKEK; detail: kf_dkek_state */
 	KF_REASON_PIN_LEAST = 39,	/* EREMOTEIO: fewer tries are left than the sender of a sealed PIN
 					 * asks for */
 };
@@ -175,6 +179,22 @@ enum kf_byok_field {
 	KF_BYOK_CONTAINER = 9,		/* EEXIST: it is occupied, and nothing named to be replaced */
 	KF_BYOK_REPLACES = 10,		/* EEXIST: it holds something else than is to be replaced */
 	KF_BYOK_KEK_NAME = 11,		/* EEXIST, EINVAL: taken, or no name at all */
+};
+
+/*
+ * What about a DKEK blob does not fit, seen before the card was asked to open it. Only ever appended
+ * to.
+ */
+enum kf_blob_field {
+	KF_BLOB_FORM = 1,		/* no key blob at all, or its lengths do not add up */
+	KF_BLOB_DKEK = 2,		/* ENOENT: made under a DKEK that this card does not hold */
+	KF_BLOB_KEY_TYPE = 3,		/* another than was said, or none that the card takes */
+	KF_BLOB_ALGORITHMS = 4,		/* lets the key be wrapped out again, and nobody agreed to that */
+	KF_BLOB_CONTAINER = 5,		/* EEXIST: it is occupied, and nothing named to be replaced */
+	KF_BLOB_REPLACES = 6,		/* EEXIST: it holds something else than is to be replaced */
+	KF_BLOB_CERT = 7,		/* no certificate, or of another kind of key */
+	KF_BLOB_LABEL = 8,		/* label or id is too long, or no text */
+	KF_BLOB_PURPOSE = 9,		/* no key of that type does this */
 };
 
 enum kf_kind {
@@ -237,9 +257,10 @@ static_assert(sizeof(struct kf_part) == 8, "kf_part");
 #define KF_RIGHT_ADMIN		0x00000020u	/* see every client, reset the card */
 #define KF_RIGHT_RAW		0x00000040u	/* raw APDUs */
 #define KF_RIGHT_RELAY		0x00000080u	/* relay protected APDUs: full rights on the card */
-#define KF_RIGHT_INIT		0x00000100u	/* initialise a card */
-#define KF_RIGHT_KEK		0x00000200u	/* create key-encryption keys */
+#define KF_RIGHT_INIT		0x00000100u	/* initialise a card: all it holds is erased */
+#define KF_RIGHT_KEK		0x00000200u	/* create key-encryption keys, give shares of one */
 #define KF_RIGHT_PIN		0x00000400u	/* carry sealed orders about PINs into the card */
+#define KF_RIGHT_WRAP		0x00000800u	/* have keys given out, under a DKEK */
 
 /* ---------------------------------------------------------------- connection: 0x00 to 0x0f */
 
@@ -1535,6 +1556,196 @@ struct kf_relay_end {
 };
 static_assert(sizeof(struct kf_relay_end) == 16, "kf_relay_end");
 #define KF_RELAY_END		_IOWR(KF_TYPE, 0x86, struct kf_relay_end)
+
+/* ---------------------------------------------------------------- cards with a DKEK: 0x90 to 0x9f
+ * SmartCard-HSM, Nitrokey HSM 2: docs/cards/schsm.md. A DKEK (device key encryption key) is the XOR
+ * of its shares. Whoever has them all opens every key that was ever wrapped under it, and a card that
+ * was given them takes every such key.
+ */
+
+#define KF_DKEK_SHARE_SIZE	32
+#define KF_DKEK_CHECK_SIZE	8	/* first bytes of SHA-256(DKEK) */
+#define KF_DKEK_SHARES_MAX	255
+#define KF_SO_PIN_SIZE		8	/* bytes, given as these or as 16 hexadecimal digits */
+#define KF_KEY_ID_MAX		32	/* [PKCS#15 CommonObjectAttributes, iD], PKCS#11's CKA_ID */
+#define KF_KEY_LABEL_MAX	64	/* bytes of UTF-8, as in PKCS#11's CKA_LABEL */
+
+#define KF_INIT_UNBLOCKS	0x2u	/* the SO-PIN may set a new user PIN later on */
+#define KF_INIT_TRANSPORT	0x4u	/* the user PIN is a transport PIN: it has to be changed first */
+#define KF_INIT_DKEK		0x8u	/* keys can be wrapped, under a DKEK of @n_shares */
+
+/**
+ * struct kf_card_init - initialises the card: every key, certificate, PIN and DKEK on it is gone, then
+ *		it is as if new
+ * @context:	[in] handle
+ * @flags:	[in] %KF_PIN_LAST_TRY, about the SO-PIN's tries, and KF_INIT_
+ * @tries:	[in] of the user PIN, 1 to 10; 0: 3. The card may allow fewer for a short PIN
+ * @n_shares:	[in] with %KF_INIT_DKEK: how many shares the DKEK is made of; 0: the card makes one at
+ *		random, which no other will ever have. Else 0
+ * @n_domains:	[in] how many key domains, each with a DKEK of its own, made by KF_DKEK_DOMAIN; then
+ *		without %KF_INIT_DKEK. 0: the card knows none
+ * @so_pin:	[in] the SO-PIN, %KF_SO_PIN_SIZE bytes or twice as many hexadecimal digits. A card that
+ *		was initialised before wants the one it has
+ * @pin:	[in] the user PIN as it shall be
+ * @label:	[in] what the card shall be called, at most %KF_LABEL_MAX - 1 bytes; or absent
+ *
+ * Like a PIN request it may end with EKEYREJECTED, EKEYREVOKED, EPERM or EDQUOT, about the SO-PIN. Unless
+ * it was refused before it began, the card is reset before anybody's next turn: nobody's PIN is verified
+ * any more, and key handles are stale.
+ */
+struct kf_card_init {
+	__u64 context;
+	__u32 flags;
+	__u32 tries;
+	__u32 n_shares;
+	__u32 n_domains;
+	struct kf_part so_pin;
+	struct kf_part pin;
+	struct kf_part label;
+};
+static_assert(sizeof(struct kf_card_init) == 48, "kf_card_init");
+#define KF_CARD_INIT		_IOWR(KF_TYPE, 0x90, struct kf_card_init)
+
+enum kf_dkek_state {
+	KF_DKEK_NONE = 1,		/* a place for one, without shares; or no DKEK at all */
+	KF_DKEK_INCOMPLETE = 2,		/* shares are outstanding: it wraps and unwraps nothing yet */
+	KF_DKEK_READY = 3,
+	KF_DKEK_XKEK = 4,		/* no DKEK but a key agreed with another card */
+};
+
+/**
+ * struct kf_dkek_entry - one key domain; a card without has the domain 0
+ * @domain:	its number
+ * @state:	enum kf_dkek_state
+ * @n_shares:	of how many
+ * @outstanding: how many are still to come
+ * @check_value: of the DKEK; zero until it is ready
+ */
+struct kf_dkek_entry {
+	__u32 domain;
+	__u32 state;
+	__u32 n_shares;
+	__u32 outstanding;
+	__u8 check_value[KF_DKEK_CHECK_SIZE];
+};
+static_assert(sizeof(struct kf_dkek_entry) == 24, "kf_dkek_entry");
+
+/**
+ * struct kf_dkek_status - the DKEKs of the card
+ * @context:	[in] handle
+ * @n_dkeks:	[out] rows; 0: initialised without
+ * @reserved:	0
+ * @dkeks:	[out] struct kf_dkek_entry, back to back, in order of their domains
+ */
+struct kf_dkek_status {
+	__u64 context;
+	__u32 n_dkeks;
+	__u32 reserved;
+	struct kf_part dkeks;
+};
+static_assert(sizeof(struct kf_dkek_status) == 24, "kf_dkek_status");
+#define KF_DKEK_STATUS		_IOWR(KF_TYPE, 0x91, struct kf_dkek_status)
+
+/**
+ * struct kf_dkek_share - gives the card one share
+ * @context:	[in] handle
+ * @flags:	[in] 0
+ * @reserved:	0
+ * @entry:	[in] domain, [out] the rest, as it is now
+ * @share:	[in] %KF_DKEK_SHARE_SIZE secret bytes
+ *
+ * EEXIST with KF_REASON_DKEK: no share is outstanding. With an outcome that is unknown ask KF_DKEK_STATUS
+ * before giving it again: a share that is given twice makes another DKEK.
+ */
+struct kf_dkek_share {
+	__u64 context;
+	__u32 flags;
+	__u32 reserved;
+	struct kf_dkek_entry entry;
+	struct kf_part share;
+};
+static_assert(sizeof(struct kf_dkek_share) == 48, "kf_dkek_share");
+#define KF_DKEK_SHARE		_IOWR(KF_TYPE, 0x92, struct kf_dkek_share)
+
+enum kf_domain_action {
+	KF_DOMAIN_CREATE = 1,		/* with a DKEK of @n_shares */
+	KF_DOMAIN_DELETE = 2,		/* refused while a key is in it */
+	KF_DOMAIN_CLEAR = 3,		/* its DKEK alone: all its shares are outstanding again */
+};
+
+/**
+ * struct kf_dkek_domain - makes a key domain ready for its shares, or ends it
+ * @context:	[in] handle
+ * @domain:	[in] number
+ * @action:	[in] enum kf_domain_action
+ * @n_shares:	[in] to create: 1 to %KF_DKEK_SHARES_MAX; else 0
+ * @flags:	[in] 0
+ */
+struct kf_dkek_domain {
+	__u64 context;
+	__u32 domain;
+	__u32 action;
+	__u32 n_shares;
+	__u32 flags;
+};
+static_assert(sizeof(struct kf_dkek_domain) == 24, "kf_dkek_domain");
+#define KF_DKEK_DOMAIN		_IOWR(KF_TYPE, 0x93, struct kf_dkek_domain)
+
+/**
+ * struct kf_blob_wrap - has the card give out a key, wrapped under its DKEK
+ * @context:	[in] handle
+ * @container:	[in] number
+ * @flags:	[in] 0
+ * @blob:	[out] at most %KF_BLOB_MAX bytes; every card with this DKEK opens it, for ever
+ *
+ * EREMOTEIO with KF_REASON_KEY_PURPOSE: the key's list of algorithms does not have it.
+ */
+struct kf_blob_wrap {
+	__u64 context;
+	__u32 container;
+	__u32 flags;
+	struct kf_part blob;
+};
+static_assert(sizeof(struct kf_blob_wrap) == 24, "kf_blob_wrap");
+#define KF_BLOB_WRAP		_IOWR(KF_TYPE, 0x98, struct kf_blob_wrap)
+
+#define KF_BLOB_REPLACE		0x1u	/* the container is occupied by what @replaces says */
+#define KF_BLOB_REWRAP		0x2u	/* a key that can be wrapped out again is welcome, too */
+
+/**
+ * struct kf_blob_unwrap - has the card open a blob into a container
+ * @context:	[in] handle
+ * @container:	[in] number or %KF_CONTAINER_ANY, [out] which it was
+ * @key_type:	[in] enum kf_key_type of what is in it; 0: as the certificate says. [out] which it was
+ * @purposes:	[in] bits by enum kf_purpose, for the description beside the key; 0: all that keys of
+ *		its type have. What the card lets the key do stands in the blob
+ * @flags:	[in] KF_BLOB_; %KF_BLOB_REPLACE needs %KF_RIGHT_DELETE, too
+ * @replaces:	[in] SHA-256 that &kf_container_entry.holds says
+ * @blob:	[in] at most %KF_BLOB_MAX bytes
+ * @cert:	[in] what stands beside the key: an X.509 certificate, or a card-verifiable one or a
+ *		request for it [BSI TR-03110], DER; absent: nothing, and nobody will read its public key
+ * @label:	[in] at most %KF_KEY_LABEL_MAX bytes; absent: made up
+ * @id:		[in] at most %KF_KEY_ID_MAX bytes; absent: made up
+ *
+ * What does not fit is told, as KF_REASON_BLOB, before the card opens anything; then there is one refusal:
+ * EREMOTEIO with KF_REASON_BLOB_REFUSED. Key, description and certificate are three writes: when
+ * anything but the first fails the key is deleted again. With an outcome that is unknown look into
+ * the container; the request is not to be repeated unseen.
+ */
+struct kf_blob_unwrap {
+	__u64 context;
+	__u32 container;
+	__u32 key_type;
+	__u32 purposes;
+	__u32 flags;
+	__u8 replaces[KF_DIGEST_SIZE];
+	struct kf_part blob;
+	struct kf_part cert;
+	struct kf_part label;
+	struct kf_part id;
+};
+static_assert(sizeof(struct kf_blob_unwrap) == 88, "kf_blob_unwrap");
+#define KF_BLOB_UNWRAP		_IOWR(KF_TYPE, 0x99, struct kf_blob_unwrap)
 
 /* ---------------------------------------------------------------- events: 0xe0 to 0xef */
 

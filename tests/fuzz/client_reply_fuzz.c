@@ -189,6 +189,30 @@ static void call_import(struct kf_client *client, struct kf_context *context)
 	(void)kf_imported_free(imported);
 }
 
+static void call_dkeks(struct kf_client *client, struct kf_context *context)
+{
+	struct kf_dkeks *dkeks = NULL;
+
+	(void)client;
+	if (kf_dkek_status(context, &dkeks) < 0)
+		return;
+	for (size_t i = 0; i < kf_dkeks_count(dkeks); i++) {
+		const uint8_t *check = kf_dkek_check_value(kf_dkeks_at(dkeks, i));
+
+		touch(check, check ? KF_DKEK_CHECK_SIZE : 0);
+	}
+	(void)kf_dkeks_free(dkeks);
+}
+
+static void call_wrap(struct kf_client *client, struct kf_context *context)
+{
+	struct kf_blob *blob = NULL;
+
+	(void)client;
+	if (kf_blob_wrap(context, 1, &blob) == 0)
+		touch_blob(blob);
+}
+
 static void call_gcm(struct kf_client *client, struct kf_context *context)
 {
 	uint8_t iv[KF_GCM_IV_SIZE], tag[KF_GCM_TAG_SIZE];
@@ -209,7 +233,8 @@ static const struct {
 	{ KF_OFFER, call_offer },		{ KF_DECRYPT, call_decrypt },
 	{ KF_PROCESS, call_process },		{ KF_POLICY, call_rules },
 	{ KF_KEK_LIST, call_keks },		{ KF_BYOK_IMPORT, call_import },
-	{ KF_CIPHER, call_gcm },
+	{ KF_CIPHER, call_gcm },		{ KF_DKEK_STATUS, call_dkeks },
+	{ KF_BLOB_WRAP, call_wrap },
 };
 
 static uint8_t frame[KF_PACKET_MAX];

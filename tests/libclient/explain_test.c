@@ -13,7 +13,7 @@ static void expect_full(const struct failure *failure)
 
 TEST(every_reason_has_words)
 {
-	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_TAG; reason++) {
+	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_DKEK; reason++) {
 		struct failure failure = { 0 };
 
 		explain_reply(&failure, &(struct kf_header){ .result = -EIO, .reason = reason,
@@ -87,6 +87,29 @@ TEST(every_fault_of_an_import_has_words_of_its_own)
 
 		explain_reply(&failure, &(struct kf_header){ .result = -EINVAL,
 				.reason = KF_REASON_BYOK, .detail = field });
+		expect_full(&failure);
+		EXPECT_STRNE(plain.error.why, failure.error.why);
+	}
+}
+
+TEST(every_fault_of_a_dkek_or_its_blob_has_words_of_its_own)
+{
+	struct failure plain = { 0 };
+
+	explain_reply(&plain, &(struct kf_header){ .result = -EINVAL });
+	for (uint32_t field = KF_BLOB_FORM; field <= KF_BLOB_PURPOSE; field++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -EINVAL,
+				.reason = KF_REASON_BLOB, .detail = field });
+		expect_full(&failure);
+		EXPECT_STRNE(plain.error.why, failure.error.why);
+	}
+	for (uint32_t state = KF_DKEK_NONE; state <= KF_DKEK_XKEK; state++) {
+		struct failure failure = { 0 };
+
+		explain_reply(&failure, &(struct kf_header){ .result = -EINVAL,
+				.reason = KF_REASON_DKEK, .detail = state });
 		expect_full(&failure);
 		EXPECT_STRNE(plain.error.why, failure.error.why);
 	}

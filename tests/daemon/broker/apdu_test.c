@@ -28,6 +28,27 @@ TEST(other_commands_pass_except_in_the_readers_own_class)
 	EXPECT_EQ(-EACCES, screen(0xff, 0xca));
 }
 
+/* [cards 2.3 INITIALIZE DEVICE] would be a way to try SO-PINs beside the budget. */
+TEST(an_so_pin_passes_neither_raw_nor_relayed)
+{
+	static const uint8_t last[] = { 0x80, 0x50, 0, 0, 18, 0x80, 2, 0, 1, 0x81, 2, 1, 2, 0x82, 8,
+					1, 2, 3, 4, 5, 6, 7, 8 };
+	static const uint8_t extended[] = { 0x80, 0x50, 0, 0, 0, 0, 10, 0x82, 8, 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const uint8_t update[] = { 0x80, 0x50, 0x30, 0, 8, 0x82, 8, 3, 4, 5, 6, 7, 8, 0 };
+	static const uint8_t offer[] = { 0x80, 0x50, 0, 0, 9, 0x80, 1, 9, 0x81, 1, 3, 0x82, 1, 2, 0 };
+	static const uint8_t memory[] = { 0x80, 0x50, 0, 0, 0 };
+	uint8_t ins;
+
+	EXPECT_EQ(-EACCES, apdu_screen(BYTES_OF(last), &ins));
+	EXPECT_EQ(-EACCES, apdu_screen_relay(BYTES_OF(last), &ins));
+	EXPECT_EQ(-EACCES, apdu_screen(BYTES_OF(extended), &ins));
+	EXPECT_EQ(0, apdu_screen_relay(BYTES_OF(offer), &ins));
+	EXPECT_EQ(0, apdu_screen(BYTES_OF(offer), &ins));
+	EXPECT_EQ(0, apdu_screen(BYTES_OF(memory), &ins));
+	/* A bare challenge that looks like the front of one: eight bytes hold no SO-PIN. */
+	EXPECT_EQ(0, apdu_screen_relay(BYTES_OF(update), &ins));
+}
+
 static int screen_relay(uint8_t cla, uint8_t ins, uint16_t p1p2)
 {
 	uint8_t apdu[5] = { cla, ins, (uint8_t)(p1p2 >> 8), (uint8_t)p1p2, 0 }, seen = 0;

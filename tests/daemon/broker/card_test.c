@@ -276,6 +276,105 @@ TEST_F(card, a_wrong_puk_takes_no_pin_from_anybody)
 	EXPECT_EQ(1u << KF_PIN_USER, ((const struct kf_card_info *)packet_read(&reply))->verified);
 }
 
+/* --- a card made new --- */
+
+static struct packet ask_init(uint64_t context, uint32_t flags)
+{
+	struct packet p = ask(KF_CARD_INIT, context);
+
+	((struct kf_card_init *)packet_body(&p))->flags = flags;
+	packet_set(&p, kf_card_init, so_pin, BYTES("12345678", 8));
+	packet_set(&p, kf_card_init, pin, BYTES("648219", 6));
+	return p;
+}
+
+TEST_F(card, once_initialised_it_is_reset_before_anybodys_turn)
+{
+	static const int made_new[] = { 0, -EREMOTEIO, -EIO, -ETIMEDOUT, -EBADMSG, -ECANCELED };
+	struct packet reply;
+
+	for (size_t i = 0; i < sizeof(made_new) / sizeof(made_new[0]); i++) {
+		self->rig.fail = made_new[i] ? NR(KF_CARD_INIT) : 0;
+		self->rig.fail_result = made_new[i];
+		EXPECT_EQ(0, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+		self->rig.n_asked = 0;
+		EXPECT_EQ(made_new[i], call(self, &self->a, ask_init(self->ca, KF_PIN_LAST_TRY), &reply));
+		EXPECT_ASKED(&self->rig, NR(KF_CARD_INIT), NR(KF_DRV_POWER_CYCLE));
+		EXPECT_EQ(0, call(self, &self->a, ask(KF_CARD_INFO, self->ca), &reply));
+		EXPECT_EQ(0u, ((const struct kf_card_info *)packet_read(&reply))->verified);
+	}
+}
+
+/* Who may initialise cards cannot throw others off by asking for what is refused. */
+TEST_F(card, a_refusal_to_initialise_costs_nobody_anything)
+{
+	static const int refused[] = { -EKEYREJECTED, -EKEYREVOKED, -EPERM, -EINVAL, -EOPNOTSUPP };
+	struct packet reply;
+
+	EXPECT_EQ(0, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	self->rig.fail = NR(KF_CARD_INIT);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		self->rig.fail_result = refused[i];
+		EXPECT_EQ(refused[i], call(self, &self->a, ask_init(self->ca, KF_PIN_LAST_TRY), &reply));
+		EXPECT_EQ(0, call(self, &self->a, ask(KF_CARD_INFO, self->ca), &reply));
+		EXPECT_EQ(1u << KF_PIN_USER,
+			  ((const struct kf_card_info *)packet_read(&reply))->verified);
+	}
+}
+
+TEST_F(card, another_clients_pin_is_dropped_before_a_card_is_initialised)
+{
+	struct packet reply;
+
+	EXPECT_EQ(0, call(self, &self->a, ask_pin(self->ca, 0), &reply));
+	self->rig.n_asked = 0;
+	EXPECT_EQ(0, call(self, &self->b, ask_init(self->cb, KF_PIN_LAST_TRY), &reply));
+	EXPECT_ASKED(&self->rig, NR(KF_DRV_DROP), NR(KF_CARD_INIT), NR(KF_DRV_POWER_CYCLE));
+}
+
+TEST_F(card, the_so_pin_of_a_card_made_new_is_budgeted_and_its_last_try_guarded)
+{
+	struct packet reply;
+
+	self->rig.tries = 1;
+	EXPECT_EQ(-EPERM, call(self, &self->a, ask_init(self->ca, 0), &reply));
+	EXPECT_EQ(KF_REASON_PIN_LAST_TRY, reply.header.reason);
+	self->rig.fail = NR(KF_CARD_INIT);
+	self->rig.fail_result = -EKEYREJECTED;
+	for (int i = 0; i < QUOTA_PIN_TRIES; i++)
+		EXPECT_EQ(-EKEYREJECTED, call(self, &self->a, ask_init(self->ca, KF_PIN_LAST_TRY), &reply));
+	EXPECT_EQ(-EDQUOT, call(self, &self->b, ask_init(self->cb, KF_PIN_LAST_TRY), &reply));
+	EXPECT_EQ(KF_REASON_QUOTA_PIN, reply.header.reason);
+}
+
+TEST_F(card, what_can_be_no_dkek_share_or_blob_never_reaches_the_driver)
+{
+	static const uint8_t large[KF_BLOB_MAX + 1];
+	struct packet p, reply;
+
+	self->rig.n_asked = 0;
+	for (size_t n = 31; n <= 33; n += 2) {
+		p = ask(KF_DKEK_SHARE, self->ca);
+		packet_set(&p, kf_dkek_share, share, BYTES(large, n));
+		EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	}
+	p = ask(KF_BLOB_UNWRAP, self->ca);
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	EXPECT_EQ(KF_REASON_BLOB, reply.header.reason);
+	packet_set(&p, kf_blob_unwrap, blob, BYTES_OF(large));
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	packet_set(&p, kf_blob_unwrap, blob, BYTES(large, 9));
+	packet_set(&p, kf_blob_unwrap, id, BYTES(large, KF_KEY_ID_MAX + 1));
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	p = ask_init(self->ca, KF_PIN_LAST_TRY);
+	packet_set(&p, kf_card_init, pin, BYTES_NONE);
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	p = ask_init(self->ca, KF_PIN_LAST_TRY);
+	packet_set(&p, kf_card_init, label, BYTES(large, KF_LABEL_MAX));
+	EXPECT_EQ(-EINVAL, call(self, &self->a, p, &reply));
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
 TEST_F(card, what_can_be_no_kek_or_blob_never_reaches_the_driver)
 {
 	static const uint8_t large[KF_BLOB_MAX + 1];

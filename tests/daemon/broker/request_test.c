@@ -48,6 +48,9 @@ TEST(rights_are_what_the_security_page_says)
 		{ KF_CIPHER, KF_RIGHT_USE }, { KF_BYOK_IMPORT, KF_RIGHT_INJECT },
 		{ KF_KEK_CREATE, KF_RIGHT_KEK }, { KF_KEK_SET, KF_RIGHT_KEK },
 		{ KF_KEK_LIST, KF_RIGHT_LOOK }, { KF_KEK_ATTEST, KF_RIGHT_LOOK },
+		{ KF_CARD_INIT, KF_RIGHT_INIT }, { KF_DKEK_STATUS, KF_RIGHT_LOOK },
+		{ KF_DKEK_SHARE, KF_RIGHT_KEK }, { KF_DKEK_DOMAIN, KF_RIGHT_KEK },
+		{ KF_BLOB_WRAP, KF_RIGHT_WRAP }, { KF_BLOB_UNWRAP, KF_RIGHT_INJECT },
 	};
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
@@ -216,6 +219,20 @@ TEST_F(request, replacing_a_key_needs_delete_besides_inject)
 	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
 }
 
+TEST_F(request, replacing_a_key_by_a_dkek_blob_needs_delete_too)
+{
+	struct packet p = ask(KF_BLOB_UNWRAP, self->context), reply;
+
+	packet_set(&p, kf_blob_unwrap, blob, BYTES("blob", 4));
+	rig_policy(&self->rig, KF_RIGHT_LOOK | KF_RIGHT_INJECT);
+	EXPECT_EQ(0, peer_call(&self->rig, &self->a, &p, &reply));
+	((struct kf_blob_unwrap *)packet_body(&p))->flags = KF_BLOB_REPLACE;
+	self->rig.n_asked = 0;
+	EXPECT_EQ(-EACCES, peer_call(&self->rig, &self->a, &p, &reply));
+	EXPECT_EQ(KF_RIGHT_DELETE, reply.header.detail);
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
 TEST_F(request, replacing_a_key_needs_delete_for_that_container)
 {
 	struct spawn_rule rules[] = {
@@ -263,6 +280,8 @@ static int ask_container(struct fixture_request *self, uint32_t request, size_t 
 		packet_set(&p, kf_kek_set, puk, BYTES("12345678", 8));
 	if (request == KF_BYOK_IMPORT)
 		packet_set(&p, kf_byok_import, blob, BYTES("blob", 4));
+	if (request == KF_BLOB_UNWRAP)
+		packet_set(&p, kf_blob_unwrap, blob, BYTES("blob", 4));
 	memcpy((uint8_t *)packet_body(&p) + at, &container, sizeof(container));
 	return peer_call(&self->rig, &self->a, &p, reply);
 }
@@ -302,7 +321,7 @@ TEST_F(request, every_row_that_names_a_container_is_held_to_it)
 		EXPECT_EQ(0u, self->rig.n_asked);
 		EXPECT_EQ(0, ask_container(self, rule->request, rule->container, 4, &reply));
 	}
-	EXPECT_EQ(11u, rows);
+	EXPECT_EQ(13u, rows);
 }
 
 TEST_F(request, looking_into_a_container_needs_a_rule_about_it)
