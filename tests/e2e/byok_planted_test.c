@@ -62,19 +62,14 @@ static const char *softhsm(void)
 	return NULL;
 }
 
-static void write_script(const struct rig *rig, const char *name, const char *command)
+/* DIR/@name runs @command with the token in its environment. */
+static void with_token(const struct rig *rig, const char *name, const char *command)
 {
-	const char *path = rig_path(rig, name);
-	FILE *f = fopen(path, "we");
-
-	ASSERT_NOT_NULL(f);
-	fprintf(f, "#!/bin/sh\nexec env SOFTHSM2_CONF=%s/server/softhsm2.conf %s \"$@\"\n", rig->dir,
-		command);
-	ASSERT_EQ(0, fclose(f));
-	ASSERT_EQ(0, chmod(path, 0755));
+	search_script(rig, name, "exec env SOFTHSM2_CONF=%s/server/softhsm2.conf %s \"$@\"", rig->dir,
+		      command);
 }
 
-/* bin/plain is keyferry with the token; bin/traced under strace; bin/held stops as hold.c says. */
+/* bin/plain is keyferry with the token; bin/wrapping under strace; bin/held stops as hold.c says. */
 static void make_desk(struct rig *rig)
 {
 	const char *cc = getenv("CC");
@@ -85,11 +80,11 @@ static void make_desk(struct rig *rig)
 		       "%s -D_GNU_SOURCE -shared -fPIC -o '%s/lib/hold.so' '%s/tests/e2e/hold.c' -lcrypto",
 		       rig->dir, rig->dir, rig->dir, (unsigned)rig->uid[RIG_SERVER], rig->dir,
 		       cc ? cc : "cc", rig->dir, getenv("KF_SRC") ? getenv("KF_SRC") : "."));
-	write_script(rig, "bin/token", "");
-	write_script(rig, "bin/plain", "bin/keyferry");
-	write_script(rig, "bin/traced", "strace -f -qq -xx -s 100000 -o mail/wrap.strace bin/keyferry");
+	with_token(rig, "bin/token", "");
+	with_token(rig, "bin/plain", "bin/keyferry");
+	with_token(rig, "bin/wrapping", "strace -f -qq -xx -s 100000 -o mail/wrap.strace bin/keyferry");
 	(void)snprintf(command, sizeof(command), "LD_PRELOAD=%s/lib/hold.so bin/keyferry", rig->dir);
-	write_script(rig, "bin/held", command);
+	with_token(rig, "bin/held", command);
 }
 
 static void make_key(struct fixture_byok *self, const char *name)
@@ -190,9 +185,9 @@ FIXTURE_TEARDOWN(byok)
 
 /* --- the search --- */
 
-/* One that may stop, with whoever stops for it. */
+/* keyferry byok wrap, and which stopped: it or its keyferry-pkcs11. */
 struct wait_for {
-	pid_t program, stops;
+	pid_t program, stopped;
 	int status;
 	bool done;
 };
@@ -200,23 +195,14 @@ struct wait_for {
 static bool stopped_or_done(void *data)
 {
 	struct wait_for *w = data;
+	pid_t helper = child_named(w->program, "keyferry-pkcs11");
 
-	if (process_is_stopped(w->stops))
+	w->stopped = helper > 0 && process_is_stopped(helper) ? helper : w->program;
+	if (process_is_stopped(w->stopped))
 		return true;
-	w->status = w->program > 0 ? rig_reap(w->program, 0) : -ETIMEDOUT;
+	w->status = rig_reap(w->program, 0);
 	w->done = w->status != -ETIMEDOUT;
 	return w->done;
-}
-
-static bool helper_stopped_or_tool(void *data)
-{
-	struct wait_for *w = data;
-
-	w->stops = child_named(w->program, "keyferry-pkcs11");
-	if (w->stops > 0 && process_is_stopped(w->stops))
-		return true;
-	w->stops = w->program;
-	return stopped_or_done(w);
 }
 
 static pid_t start_wrap(struct fixture_byok *self, const char *program)
@@ -235,25 +221,25 @@ static void search_wrap(struct fixture_byok *self)
 
 	self->held = w.program;
 	for (;;) {
-		ASSERT_TRUE(rig_until(helper_stopped_or_tool, &w, 60000));
+		ASSERT_TRUE(rig_until(stopped_or_done, &w, 60000));
 		if (w.done)
 			break;
 		expect_clean_unless_over(self->key, w.program, "keyferry byok wrap", held);
-		if (w.stops != w.program)
-			hits += process_has(self->key, w.stops);
+		if (w.stopped != w.program)
+			hits += process_has(self->key, w.stopped);
 		held++;
-		(void)kill(w.stops, SIGCONT);
+		(void)kill(w.stopped, SIGCONT);
 	}
 	self->held = 0;
 	EXPECT_EQ(0, w.status);
 	EXPECT_EQ(4, held);		/* two keys of the trial, the key, the end */
 	EXPECT_GT(hits, 0);		/* control: the module */
-	EXPECT_EQ(0, rig_reap(start_wrap(self, "traced"), 60000));
+	EXPECT_EQ(0, rig_reap(start_wrap(self, "wrapping"), 60000));
 }
 
 static pid_t start_import(struct rig *rig, const char *type)
 {
-	write_script(rig, "bin/traced", "strace -f -qq -xx -s 100000 -o mail/client.strace bin/keyferry");
+	search_trace_client(rig);
 	return rig_spawn(rig, RIG_CLIENT, RIG_PIN, "mail/import.log", "traced", "--socket",
 			 rig_path(rig, "run/broker.sock"), "byok", "import", "mail/key.byok", "--ops", "sign",
 			 "--type", type, "--pin-fd", "{pin}", "-o", "mail/receipt.der", NULL);
@@ -328,50 +314,15 @@ TEST_F_TIMEOUT(byok, the_key_is_nowhere_but_in_its_module_and_in_the_card, 200)
 					     "import.log", "receipt.der", "broker.strace", "driver.strace",
 					     "monitor.strace", "service.log", NULL };
 	struct rig *rig = &self->rig;
-	struct wait_for w = { 0 };
-	pid_t broker, driver, client;
-	int boundaries = 0, clients = 0;
+	struct search search = { .rig = rig, .needles = self->key };
 
 	search_wrap(self);
-
-	/* The reader stops before each answer from the first APDU on, when the driver identifies it. */
-	rig->reader_args[0] = "--misbehave";
-	rig->reader_args[1] = "stop-each";
-	rig_start_reader(rig);
-	rig_start_service(rig);
-	w.stops = rig->reader;
-	ASSERT_TRUE(rig_until(stopped_or_done, &w, 20000));
-	broker = rig_pid_of(rig, "keyferry-broker");
-	driver = rig_pid_of(rig, "keyferry-driver");
-	ASSERT_GT(broker, 0);
-	ASSERT_GT(driver, 0);
-	trace_process(rig, rig->service, "monitor");
-	trace_process(rig, broker, "broker");
-	trace_process(rig, driver, "driver");
-	(void)usleep(300000);
-
-	w.program = start_import(rig, variant->to_keyferry);
-	for (;;) {
-		ASSERT_TRUE(rig_until(stopped_or_done, &w, 60000));
-		if (w.done)
-			break;
-		client = child_named(w.program, "keyferry");
-		if (client > 0)
-			expect_clean_unless_over(self->key, client, "client", boundaries);
-		clients += client > 0;
-		expect_clean(self->key, rig->service, "monitor", boundaries);
-		expect_clean(self->key, broker, "broker", boundaries);
-		expect_clean(self->key, driver, "driver", boundaries);
-		boundaries++;
-		(void)kill(rig->reader, SIGCONT);
-	}
-	EXPECT_EQ(0, w.status);
-	EXPECT_GT(boundaries, 4);
-	EXPECT_GT(clients, 4);
-	TEST_LOG("%d boundaries searched", boundaries);
-	expect_clean(self->key, rig->service, "monitor", -1);
-	expect_clean(self->key, broker, "broker", -1);
-	expect_clean(self->key, driver, "driver", -1);
+	search_begin(&search);
+	search_run(&search, start_import(rig, variant->to_keyferry));
+	EXPECT_EQ(0, search.status);
+	EXPECT_GT(search.boundaries, 4);
+	EXPECT_GT(search.clients, 4);
+	search_end(&search);
 	EXPECT_TRUE(process_has(self->key, rig->reader));	/* control: the card */
 
 	rig_stop_service(rig);

@@ -3,18 +3,22 @@
  * tests/e2e/planted_test.c - A key and its session key are planted on the server and injected; at
  * every APDU boundary and at the end nothing of them may be in the memory, the logs or the system
  * calls of client, broker, driver and monitor, nor of the PIN once it has done its work. The same
- * for a PUK and a new PIN in an order of the server's, which nobody types. Three
- * controls have to hit, or the search itself is broken: the virtual card, the server held before
- * it wipes, and a driver that leaks on purpose. This is a regression test and proves nothing.
+ * for a PUK and a new PIN in an order of the server's, which nobody types. Three controls have to
+ * hit, or the search itself is broken: the virtual card, the server held before it wipes, and, by
+ * every method and for keys and PINs, a driver that leaks on purpose (leak.c): it is told the
+ * session key, opens the item that passes and keeps what was in it. This is a regression test and
+ * proves nothing.
  *
  * Needs root, to read other processes' memory.
  */
+#include "tests/e2e/leak.h"
 #include "tests/e2e/search.h"
 
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "format/shared.h"
 #include "libserver/md.h"
+#include "libserver/offer.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -34,43 +38,47 @@ static const char *const files[] = { "client.strace", "broker.strace", "driver.s
 FIXTURE(planted)
 {
 	struct rig rig;
-	struct needles *sealed;		/* what only server and card may have */
+	struct needles *cargo;		/* what is in the item */
+	struct needles *sealed;		/* what only server and card may have: that, and what opens it */
 	struct needles *pin;
 	char *pem;			/* K2, or NULL: an order about PINs */
 	char new_pin[2 * 8 + 1];
-	uint8_t *s1;			/* shared with the server */
+	struct opener *opener;		/* shared with the server */
 	pid_t server;
-	pid_t tracers[4];
-	unsigned n_tracers;
 };
 
 FIXTURE_VARIANT(planted)
 {
 	enum kf_key_type type;		/* KF_KEY_NONE: an order about PINs */
 	const char *level;
-	const char *driver;		/* NULL: the honest one */
 	enum kf_method method;
 	const char *exchange;		/* type of the EXCHANGE key; NULL: the card's choice */
+	bool leaks;			/* its driver is leaky_driver */
 };
 
-FIXTURE_VARIANT_ADD(planted, rsa2048) { KF_KEY_RSA_2048, "extended", NULL, KF_METHOD_RSA, NULL };
-FIXTURE_VARIANT_ADD(planted, p256_tpdu) { KF_KEY_EC_P256, "tpdu-t1", NULL, KF_METHOD_RSA, NULL };
-FIXTURE_VARIANT_ADD(planted, leaking_driver) {
-	KF_KEY_EC_P256, "extended", "leaky_driver", KF_METHOD_RSA, NULL,
-};
-FIXTURE_VARIANT_ADD(planted, by_ecdh) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_ECDH, "p384" };
-FIXTURE_VARIANT_ADD(planted, by_ecdh_on_x25519) {
-	KF_KEY_RSA_2048, "short", NULL, KF_METHOD_ECDH, "x25519",
-};
-FIXTURE_VARIANT_ADD(planted, by_derived) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_DERIVED, NULL };
-FIXTURE_VARIANT_ADD(planted, by_shared) { KF_KEY_EC_P256, "extended", NULL, KF_METHOD_SHARED, NULL };
-FIXTURE_VARIANT_ADD(planted, pin) { KF_KEY_NONE, "extended", NULL, KF_METHOD_RSA, NULL };
-FIXTURE_VARIANT_ADD(planted, pin_tpdu_by_ecdh) { KF_KEY_NONE, "tpdu-t1", NULL, KF_METHOD_ECDH, "p256" };
-FIXTURE_VARIANT_ADD(planted, pin_leaking_driver) {
-	KF_KEY_NONE, "extended", "leaky_driver", KF_METHOD_RSA, NULL,
-};
+#define PLANTED(name, ...) FIXTURE_VARIANT_ADD(planted, name) { __VA_ARGS__ }
 
-static void plant(struct needles *needles, enum kf_key_type type, char **pem)
+PLANTED(rsa2048, KF_KEY_RSA_2048, "extended", KF_METHOD_RSA, NULL, false);
+PLANTED(p256_tpdu, KF_KEY_EC_P256, "tpdu-t1", KF_METHOD_RSA, NULL, false);
+PLANTED(by_ecdh, KF_KEY_EC_P256, "extended", KF_METHOD_ECDH, "p384", false);
+PLANTED(by_ecdh_on_x25519, KF_KEY_RSA_2048, "short", KF_METHOD_ECDH, "x25519", false);
+PLANTED(by_derived, KF_KEY_EC_P256, "extended", KF_METHOD_DERIVED, NULL, false);
+PLANTED(by_shared, KF_KEY_EC_P256, "extended", KF_METHOD_SHARED, NULL, false);
+PLANTED(pin, KF_KEY_NONE, "extended", KF_METHOD_RSA, NULL, false);
+PLANTED(pin_tpdu_by_ecdh, KF_KEY_NONE, "tpdu-t1", KF_METHOD_ECDH, "p256", false);
+PLANTED(pin_by_derived, KF_KEY_NONE, "extended", KF_METHOD_DERIVED, NULL, false);
+PLANTED(pin_by_shared, KF_KEY_NONE, "extended", KF_METHOD_SHARED, NULL, false);
+PLANTED(leaked, KF_KEY_EC_P256, "extended", KF_METHOD_RSA, NULL, true);
+PLANTED(leaked_by_ecdh, KF_KEY_EC_P256, "extended", KF_METHOD_ECDH, "p256", true);
+PLANTED(leaked_by_derived, KF_KEY_EC_P256, "extended", KF_METHOD_DERIVED, NULL, true);
+PLANTED(leaked_by_shared, KF_KEY_EC_P256, "extended", KF_METHOD_SHARED, NULL, true);
+PLANTED(pin_leaked, KF_KEY_NONE, "extended", KF_METHOD_RSA, NULL, true);
+PLANTED(pin_leaked_by_ecdh, KF_KEY_NONE, "extended", KF_METHOD_ECDH, "x25519", true);
+PLANTED(pin_leaked_by_derived, KF_KEY_NONE, "extended", KF_METHOD_DERIVED, NULL, true);
+PLANTED(pin_leaked_by_shared, KF_KEY_NONE, "extended", KF_METHOD_SHARED, NULL, true);
+
+/* A key pair, as PEM, too. */
+static void plant_key(struct fixture_planted *self, enum kf_key_type type)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -78,25 +86,31 @@ static void plant(struct needles *needles, enum kf_key_type type, char **pem)
 	char *text;
 
 	ASSERT_EQ(0, key_generate(type, &key));
-	needles_add_pair(needles, key);
+	needles_add_pair(self->cargo, key);
+	needles_add_pair(self->sealed, key);
+	needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));
 	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
 	n = BIO_get_mem_data(bio, &text);
-	*pem = calloc(1, (size_t)n + 1);
-	ASSERT_TRUE(*pem != NULL);
-	memcpy(*pem, text, (size_t)n);
+	self->pem = calloc(1, (size_t)n + 1);
+	ASSERT_TRUE(self->pem != NULL);
+	memcpy(self->pem, text, (size_t)n);
 	BIO_free(bio);
 }
 
 /* Sixteen random digits, and the PUK by which they are set. */
-static void plant_pin(struct needles *needles, char new_pin[static 17])
+static void plant_pin(struct fixture_planted *self)
 {
+	struct needles *of_item[] = { self->cargo, self->sealed };
 	uint8_t random[8];
 
 	ASSERT_EQ(1, RAND_bytes(random, sizeof(random)));
 	for (size_t i = 0; i < sizeof(random); i++)
-		(void)snprintf(new_pin + 2 * i, 3, "%02x", random[i]);
-	needles_add(needles, "the new PIN", BYTES(new_pin, 16));
-	needles_add(needles, "the PUK", BYTES(RIG_PUK, strlen(RIG_PUK)));
+		(void)snprintf(self->new_pin + 2 * i, 3, "%02x", random[i]);
+	for (size_t i = 0; i < 2; i++) {
+		needles_add(of_item[i], "the new PIN", BYTES(self->new_pin, 16));
+		needles_add(of_item[i], "the PUK", BYTES(RIG_PUK, strlen(RIG_PUK)));
+	}
+	needles_add(self->pin, "the new PIN", BYTES(self->new_pin, 16));
 }
 
 static char *read_text(const char *path, size_t *n)
@@ -141,7 +155,7 @@ static int take_master(struct rig *rig, struct kf_server *server, struct kf_erro
  * bytes, with a session key that the test knows.
  */
 static void serve(struct rig *rig, const char *pem, const char *new_pin, enum kf_method method,
-		  uint8_t *s1)
+		  struct opener *opener)
 {
 	struct kf_error e = KF_ERROR_INIT;
 	struct kf_verified_offer *offer = NULL;
@@ -172,10 +186,12 @@ static void serve(struct rig *rig, const char *pem, const char *new_pin, enum kf
 		r = r ? r : kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, &e);
 	else
 		r = r ? r : kf_pin_order_unblock(RIG_PUK, strlen(RIG_PUK), new_pin, 16, &order, &e);
-	r = r ? r : kf_md_import_session_key(server, offer, brings ? s1 : NULL, brings ? KF_S1_SIZE : 0,
-					     1, &key, &e);
-	if (r == 0)
-		memcpy(s1, key->s1.p, KF_S1_SIZE);
+	r = r ? r : kf_md_import_session_key(server, offer, brings ? opener->s1 : NULL,
+					     brings ? KF_S1_SIZE : 0, 1, &key, &e);
+	if (r == 0) {
+		memcpy(opener->s1, key->s1.p, KF_S1_SIZE);
+		memcpy(opener->h, offer->h, KF_DIGEST_SIZE);
+	}
 	r = r ? r : kf_md_set_chaining_mode(key, KF_CHAIN_CBC, &e);
 	r = r ? r : kf_md_set_iv(key, NULL, 0, &e);
 	if (pem)
@@ -209,6 +225,25 @@ static void plant_shared(struct fixture_planted *self, enum kf_method method)
 	free(read);
 }
 
+/*
+ * leaky_driver in DIR/bin with what opens the cargo's items behind its last byte: whatever else
+ * stands beside it, no path leads there from a process in the monitor's sandbox.
+ */
+static void put_leaky_driver(struct fixture_planted *self)
+{
+	static char path[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/bin/leaky_driver", self->rig.dir);
+	ASSERT_EQ(0, rig_shell("cp '%s/tests/e2e/leaky_driver' '%s'", getenv("KF_BUILD"), path));
+	f = fopen(path, "ae");
+	ASSERT_TRUE(f != NULL);
+	ASSERT_EQ((size_t)1, fwrite(self->opener, sizeof(*self->opener), 1, f));
+	ASSERT_EQ(0, fclose(f));
+	self->rig.service_args[0] = "--driver";
+	self->rig.service_args[1] = path;
+}
+
 FIXTURE_SETUP(planted)
 {
 	struct rig *rig = &self->rig;
@@ -217,20 +252,18 @@ FIXTURE_SETUP(planted)
 		SKIP("needs root, to read other processes' memory");
 	if (HARNESS_SANITIZED)
 		SKIP("sanitizers keep freed memory on purpose");
+	self->cargo = needles_new();
 	self->sealed = needles_new();
 	self->pin = needles_new();
-	ASSERT_TRUE(self->sealed && self->pin);
+	ASSERT_TRUE(self->cargo && self->sealed && self->pin);
 	if (variant->type == KF_KEY_NONE)
-		plant_pin(self->sealed, self->new_pin);
+		plant_pin(self);
 	else
-		plant(self->sealed, variant->type, &self->pem);
-	self->s1 = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_TRUE(self->s1 != MAP_FAILED);
-	ASSERT_EQ(1, RAND_bytes(self->s1, KF_S1_SIZE));
-	if (self->pem)
-		needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));
-	else
-		needles_add(self->pin, "the new PIN", BYTES(self->new_pin, 16));
+		plant_key(self, variant->type);
+	self->opener = mmap(NULL, sizeof(*self->opener), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(self->opener != MAP_FAILED);
+	ASSERT_EQ(1, RAND_bytes(self->opener->s1, KF_S1_SIZE));
 
 	rig_open(rig);
 	rig->shares_keys = method_is_shared(variant->method);
@@ -239,14 +272,6 @@ FIXTURE_SETUP(planted)
 		plant_shared(self, variant->method);
 	rig->reader_args[0] = "--level";
 	rig->reader_args[1] = variant->level;
-	if (variant->driver) {
-		static char program[256];
-
-		(void)snprintf(program, sizeof(program), "%s/bin/%s", rig->dir, variant->driver);
-		ASSERT_EQ(0, rig_shell("cp '%s/tests/e2e/%s' '%s'", getenv("KF_BUILD"), variant->driver, program));
-		rig->service_args[0] = "--driver";
-		rig->service_args[1] = program;
-	}
 	rig_start(rig);
 	rig_server(rig, &o, "challenge", "--state", "server", "--device", RIG_SERIAL, "-o",
 		   "mail/challenge.json", NULL);
@@ -265,34 +290,30 @@ FIXTURE_TEARDOWN(planted)
 	if (self->server > 0)
 		(void)kill(self->server, SIGKILL);
 	rig_close(&self->rig);
+	needles_free(self->cargo);
 	needles_free(self->sealed);
 	needles_free(self->pin);
 	free(self->pem);
 }
 
-struct wait_for {
-	pid_t reader, client;
-	int status;
-	bool done;
-};
-
-static bool reader_stopped_or_done(void *data)
+/* The server is left behind, stopped before it wipes. */
+static void seal(struct fixture_planted *self, enum kf_method method)
 {
-	struct wait_for *w = data;
+	int status;
 
-	if (process_is_stopped(w->reader))
-		return true;
-	w->status = w->client > 0 ? rig_reap(w->client, 0) : -ETIMEDOUT;
-	w->done = w->status != -ETIMEDOUT;
-	return w->done;
+	self->server = fork();
+	if (self->server == 0)
+		serve(&self->rig, self->pem, self->new_pin, method, self->opener);
+	ASSERT_EQ(self->server, waitpid(self->server, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	needles_add(self->sealed, "S1", BYTES_OF(self->opener->s1));
+	EXPECT_TRUE(process_has(self->cargo, self->server));	/* control: held before wiping */
 }
 
-/* Starts the injection under strace; every system call of the client is kept. */
+/* Every system call of the client is kept. */
 static pid_t start_client(struct rig *rig)
 {
-	ASSERT_EQ(0, rig_shell("printf '#!/bin/sh\\nexec strace -f -qq -xx -s 100000 -o mail/client.strace "
-			       "bin/keyferry \"$@\"\\n' >'%s/bin/traced' && chmod 755 '%s/bin/traced'",
-			       rig->dir, rig->dir));
+	search_trace_client(rig);
 	return rig_spawn(rig, RIG_CLIENT, RIG_PIN, "mail/inject.log", "traced", "--socket",
 			 rig_path(rig, "run/broker.sock"), "inject", "mail/cargo.json", "--pin-fd",
 			 "{pin}", "-o", "mail/receipt.json", NULL);
@@ -300,85 +321,48 @@ static pid_t start_client(struct rig *rig)
 
 static void type_the_new_pin(struct fixture_planted *self)
 {
-	struct wait_for w = { .reader = self->rig.reader };
+	pid_t client = rig_spawn(&self->rig, RIG_CLIENT, self->new_pin, "mail/verify.log", "keyferry",
+				 "--socket", rig_path(&self->rig, "run/broker.sock"), "card", "pin",
+				 "verify", "--pin-fd", "{pin}", NULL);
 
-	w.client = rig_spawn(&self->rig, RIG_CLIENT, self->new_pin, "mail/verify.log", "keyferry",
-			     "--socket", rig_path(&self->rig, "run/broker.sock"), "card", "pin",
-			     "verify", "--pin-fd", "{pin}", NULL);
-	for (;;) {
-		ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 60000));
-		if (w.done)
-			break;
-		(void)kill(self->rig.reader, SIGCONT);
-	}
-	EXPECT_EQ(0, w.status);
+	EXPECT_EQ(0, search_let_run(&self->rig, client));
+}
+
+/* A PIN that was typed has been in broker and driver, and is there no more. */
+static void search_for_pin(struct fixture_planted *self, const struct search *search)
+{
+	expect_clean(self->pin, self->rig.service, "monitor", -1);
+	expect_clean(self->pin, search->broker, "broker", -1);
+	if (search->leaked)
+		EXPECT_TRUE(process_has(self->pin, search->driver));
+	else
+		expect_clean(self->pin, search->driver, "driver", -1);
 }
 
 TEST_F_TIMEOUT(planted, nothing_sealed_is_anywhere_but_in_server_and_card, 200)
 {
 	struct rig *rig = &self->rig;
-	struct wait_for w = { 0 };
-	pid_t broker, driver;
-	int status, boundaries = 0;
+	struct search search = { .rig = rig, .needles = self->sealed };
 
-	self->server = fork();
-	if (self->server == 0)
-		serve(rig, self->pem, self->new_pin, variant->method, self->s1);
-	ASSERT_EQ(self->server, waitpid(self->server, &status, WUNTRACED));
-	ASSERT_TRUE(WIFSTOPPED(status));
-	needles_add(self->sealed, "S1", BYTES(self->s1, KF_S1_SIZE));
-	EXPECT_TRUE(process_has(self->sealed, self->server));	/* control: held before wiping */
-
-	/* The reader stops before each answer from the first APDU on, when the driver identifies it. */
-	rig->reader_args[2] = "--misbehave";
-	rig->reader_args[3] = "stop-each";
-	rig_start_reader(rig);
-	rig_start_service(rig);
-	w.reader = rig->reader;
-	ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 20000));
-	broker = rig_pid_of(rig, "keyferry-broker");
-	driver = rig_pid_of(rig, variant->driver ? variant->driver : "keyferry-driver");
-	ASSERT_GT(broker, 0);
-	ASSERT_GT(driver, 0);
-	trace_process(rig, rig->service, "monitor");
-	trace_process(rig, broker, "broker");
-	trace_process(rig, driver, "driver");
-	(void)usleep(300000);
-
-	w.client = start_client(rig);
-	for (;;) {
-		pid_t client;
-
-		ASSERT_TRUE(rig_until(reader_stopped_or_done, &w, 60000));
-		if (w.done)
-			break;
-		client = child_named(w.client, "keyferry");
-		if (client > 0)
-			expect_clean_unless_over(self->sealed, client, "client", boundaries);
-		expect_clean(self->sealed, rig->service, "monitor", boundaries);
-		expect_clean(self->sealed, broker, "broker", boundaries);
-		expect_clean(self->sealed, driver, "driver", boundaries);
-		boundaries++;
-		(void)kill(rig->reader, SIGCONT);
+	seal(self, variant->method);
+	if (variant->leaks) {
+		put_leaky_driver(self);
+		search.driver_name = "leaky_driver";
+		search.leaked = self->cargo;
 	}
-	EXPECT_EQ(0, w.status);
-	EXPECT_GT(boundaries, 4);
-	TEST_LOG("%d boundaries searched", boundaries);
-
-	expect_clean(self->sealed, rig->service, "monitor", -1);
-	expect_clean(self->sealed, broker, "broker", -1);
-	expect_clean(self->sealed, driver, "driver", -1);
+	search_begin(&search);
+	search_run(&search, start_client(rig));
+	EXPECT_EQ(0, search.status);
+	EXPECT_GT(search.boundaries, 4);
+	EXPECT_GT(search.clients, 4);
+	EXPECT_EQ(variant->leaks, search.leaks > 0);	/* control: a driver that leaks */
+	search_end(&search);
+	EXPECT_TRUE(process_has(self->sealed, rig->reader));	/* control: the card */
 	if (!self->pem) {
 		expect_clean_files(self->sealed, rig, files);
 		type_the_new_pin(self);	/* from here on broker and driver have had it */
 	}
-	expect_clean(self->pin, rig->service, "monitor", -1);
-	expect_clean(self->pin, broker, "broker", -1);
-	if (variant->driver)
-		EXPECT_TRUE(process_has(self->pin, driver));	/* control: the driver that leaks */
-	else
-		expect_clean(self->pin, driver, "driver", -1);
-	EXPECT_TRUE(process_has(self->sealed, rig->reader));	/* control: the card */
+	search_for_pin(self, &search);
 
 	rig_stop_service(rig);
 	if (self->pem)

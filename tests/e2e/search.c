@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <openssl/core_names.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void add_number(struct needles *needles, EVP_PKEY *key, const char *param)
@@ -142,8 +144,127 @@ pid_t child_named(pid_t pid, const char *comm)
 	return 0;
 }
 
-void trace_process(const struct rig *rig, pid_t pid, const char *file)
+void search_script(const struct rig *rig, const char *name, const char *format, ...)
+{
+	const char *path = rig_path(rig, name);
+	FILE *f = fopen(path, "we");
+	va_list ap;
+
+	ASSERT_TRUE(f != NULL);
+	(void)fputs("#!/bin/sh\n", f);
+	va_start(ap, format);
+	(void)vfprintf(f, format, ap);
+	va_end(ap);
+	(void)fputc('\n', f);
+	ASSERT_EQ(0, fclose(f));
+	ASSERT_EQ(0, chmod(path, 0755));
+}
+
+void search_trace_client(const struct rig *rig)
+{
+	search_script(rig, "bin/traced",
+		      "exec strace -f -qq -xx -s 100000 -o mail/client.strace bin/keyferry \"$@\"");
+}
+
+/* Keeps every system call of @pid in DIR/mail/@file.strace from now on. */
+static void trace(const struct rig *rig, pid_t pid, const char *file)
 {
 	ASSERT_EQ(0, rig_shell("strace -f -qq -xx -s 100000 -o '%s/mail/%s.strace' -p %d 2>/dev/null &",
 			       rig->dir, file, (int)pid));
+}
+
+/* The reader, which stops, and a program that ends, if there is one. */
+struct wait_for {
+	pid_t reader, program;
+	int status;
+	bool done;
+};
+
+static bool stopped_or_done(void *data)
+{
+	struct wait_for *w = data;
+
+	if (process_is_stopped(w->reader))
+		return true;
+	w->status = w->program > 0 ? rig_reap(w->program, 0) : -ETIMEDOUT;
+	w->done = w->status != -ETIMEDOUT;
+	return w->done;
+}
+
+static void misbehave(struct rig *rig, const char *how)
+{
+	size_t n = 0;
+
+	while (rig->reader_args[n])
+		n++;
+	ASSERT_LT(n, sizeof(rig->reader_args) / sizeof(rig->reader_args[0]) - 2);
+	rig->reader_args[n] = "--misbehave";
+	rig->reader_args[n + 1] = how;
+}
+
+void search_begin(struct search *s)
+{
+	struct wait_for w = { 0 };
+
+	misbehave(s->rig, "stop-each");
+	rig_start_reader(s->rig);
+	rig_start_service(s->rig);
+	w.reader = s->rig->reader;
+	ASSERT_TRUE(rig_until(stopped_or_done, &w, 20000));
+	s->broker = rig_pid_of(s->rig, "keyferry-broker");
+	s->driver = rig_pid_of(s->rig, s->driver_name ? s->driver_name : "keyferry-driver");
+	ASSERT_GT(s->broker, 0);
+	ASSERT_GT(s->driver, 0);
+	trace(s->rig, s->rig->service, "monitor");
+	trace(s->rig, s->broker, "broker");
+	trace(s->rig, s->driver, "driver");
+	(void)usleep(300000);
+}
+
+/* As a control it is about the driver alone: the others have been looked at with an honest one. */
+static void search_all(struct search *s, pid_t client)
+{
+	s->clients += client > 0;
+	if (s->leaked) {
+		s->leaks += process_has(s->leaked, s->driver);
+		return;
+	}
+	if (client > 0)
+		expect_clean_unless_over(s->needles, client, "client", s->boundaries);
+	expect_clean(s->needles, s->rig->service, "monitor", s->boundaries);
+	expect_clean(s->needles, s->broker, "broker", s->boundaries);
+	expect_clean(s->needles, s->driver, "driver", s->boundaries);
+}
+
+void search_run(struct search *s, pid_t program)
+{
+	struct wait_for w = { .reader = s->rig->reader, .program = program };
+
+	for (;;) {
+		ASSERT_TRUE(rig_until(stopped_or_done, &w, 60000));
+		if (w.done)
+			break;
+		search_all(s, child_named(program, "keyferry"));
+		s->boundaries++;
+		(void)kill(w.reader, SIGCONT);
+	}
+	s->status = w.status;
+	TEST_LOG("%d boundaries searched", s->boundaries);
+}
+
+void search_end(struct search *s)
+{
+	search_all(s, 0);
+}
+
+int search_let_run(const struct rig *rig, pid_t program)
+{
+	struct wait_for w = { .reader = rig->reader, .program = program };
+
+	for (;;) {
+		ASSERT_TRUE(rig_until(stopped_or_done, &w, 60000));
+		if (w.done)
+			return w.status;
+		(void)kill(w.reader, SIGCONT);
+	}
 }

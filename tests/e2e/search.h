@@ -28,5 +28,41 @@ bool process_is_stopped(pid_t pid);
 /* Its child whose name begins with @comm, or 0. */
 pid_t child_named(pid_t pid, const char *comm);
 
-/* Keeps every system call of @pid in DIR/mail/@file.strace from now on. */
-void trace_process(const struct rig *rig, pid_t pid, const char *file);
+/**
+ * struct search - a service and a program whose memory is searched before each answer of the card
+ * @rig:	with a card that is personalised, and nothing running
+ * @needles:	what nobody but the card may have
+ * @leaked:	what @driver has on purpose, as a control, and nobody else is searched; NULL: it is honest
+ * @driver_name: of its program; NULL: keyferry-driver
+ * @broker:	from search_begin() on
+ * @driver:	likewise
+ * @boundaries:	how often was searched
+ * @clients:	how often the program was there, too
+ * @leaks:	how often @driver had @leaked
+ * @status:	exit status of the program
+ */
+struct search {
+	struct rig *rig;
+	const struct needles *needles, *leaked;
+	const char *driver_name;
+	pid_t broker, driver;
+	int boundaries, clients, leaks, status;
+};
+
+/*
+ * Starts a reader that stops before each answer from the first APDU on, when the driver identifies it, and
+ * a service, whose processes' system calls are kept in DIR/mail from here on.
+ */
+void search_begin(struct search *s);
+/* Writes DIR/bin/traced, keyferry whose system calls are kept in DIR/mail/client.strace. */
+void search_trace_client(const struct rig *rig);
+/* Searches at every boundary until @program, strace over a keyferry, has ended. */
+void search_run(struct search *s, pid_t program);
+/* Searches once more, with the program gone. */
+void search_end(struct search *s);
+/* Lets the reader run on until @program, which is not looked at, has ended. Return: its exit status. */
+int search_let_run(const struct rig *rig, pid_t program);
+
+/* An executable script DIR/@name of two lines, the second being @format. */
+void search_script(const struct rig *rig, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
