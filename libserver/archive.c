@@ -59,6 +59,8 @@ static int take_recipient(struct bytes cert, struct bytes root, struct kf_archiv
 	r = cert_parse(cert, "archive certificate", &out->cert, e);
 	if (r == 0 && root.n > 0)
 		r = cert_parse(root, "archive root", &anchor, e);
+	if (r == 0 && anchor)
+		r = cert_check_root(anchor, e);
 	if (r == 0)
 		r = check_recipient(out->cert, e);
 	if (r < 0)

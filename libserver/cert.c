@@ -383,7 +383,7 @@ static bool store_fill(X509_STORE *store, X509 *root, X509_CRL *crl)
 	       X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_CRL_CHECK) == 1;
 }
 
-static int check_root(X509 *root, struct kf_error *e)
+int cert_check_root(X509 *root, struct kf_error *e)
 {
 	ossl_begin();
 	if (X509_check_ca(root) == 1 && X509_self_signed(root, 1) == 1)
@@ -399,10 +399,8 @@ int cert_check_path(X509 *cert, X509 *root, X509_CRL *crl, bool device, struct k
 {
 	_cleanup_(X509_STORE_freep) X509_STORE *store = X509_STORE_new();
 	_cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	int r = check_root(root, e);
+	int r = crl ? crl_check_strength(crl, e) : 0;
 
-	if (r == 0 && crl)
-		r = crl_check_strength(crl, e);
 	if (r < 0)
 		return r;
 	ossl_begin();

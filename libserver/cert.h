@@ -37,8 +37,12 @@ struct device_facts {
 /* The profile of docs/formats.md 2, path not included. Return: 0, -EACCES. */
 int cert_check_device(X509 *cert, struct device_facts *out, struct kf_error *e);
 
+/* A self-signed CA certificate: its own signature costs as much as all else of a path, and is looked at
+ * once, when a root is taken. Return: 0, -EACCES. */
+int cert_check_root(X509 *root, struct kf_error *e);
+
 /*
- * A path of one step from @cert to @root, valid now, not on @crl (NULL: no list). @device: an
+ * A path of one step from @cert to @root, which cert_check_root() took, valid now, not on @crl (NULL: no list). @device: an
  * unknown critical extension of @cert has been looked at by cert_check_device(). Return: 0, -EACCES.
  */
 int cert_check_path(X509 *cert, X509 *root, X509_CRL *crl, bool device, struct kf_error *e);

@@ -12,6 +12,8 @@ static int load(struct kf_enrolled *card, struct bytes cert, struct bytes root, 
 	r = cert_parse(cert, "card's certificate", &card->cert, e);
 	if (r == 0)
 		r = cert_parse(root, "root certificate", &card->root, e);
+	if (r == 0)
+		r = cert_check_root(card->root, e);
 	if (r == 0 && crl.n > 0)
 		r = crl_parse(crl, &card->crl, e);
 	if (r == 0)
