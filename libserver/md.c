@@ -294,6 +294,14 @@ int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_
 	return error_what(e, r, "cannot hand out the wrapped session key");
 }
 
+int kf_md_session_input(const struct kf_md_key *key, uint8_t **input, size_t *len,
+			struct kf_error *e)
+{
+	int r = hand_out(&key->cargo.input, input, len);
+
+	return error_what(e, r, "cannot hand out what establishes the session key");
+}
+
 /* --- properties --- */
 
 int kf_md_set_chaining_mode(struct kf_md_key *key, uint32_t mode, struct kf_error *e)

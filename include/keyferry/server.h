@@ -302,6 +302,13 @@ struct kf_md_key *kf_md_destroy_key(struct kf_md_key *key);
 int kf_md_wrap_session_key(const struct kf_md_key *key, uint8_t **wrapped, size_t *len,
 			   struct kf_error *e);
 
+/*
+ * What the card has to be given to have the session key, too: by method rsa the wrapped one, by others
+ * what docs/card-application.md 5.3 says, as in the cargo. It is public. Return: 0, -ENOMEM.
+ */
+int kf_md_session_input(const struct kf_md_key *key, uint8_t **input, size_t *len,
+			struct kf_error *e);
+
 /* CKP_CHAINING_MODE. Return: 0, -EOPNOTSUPP anything but %KF_CHAIN_CBC. */
 int kf_md_set_chaining_mode(struct kf_md_key *key, uint32_t mode, struct kf_error *e);
 

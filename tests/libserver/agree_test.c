@@ -4,6 +4,7 @@
  *
  * Method ecdh on the server, judged by a card made of format/.
  */
+#include "format/agree.h"
 #include "libserver/ticket.h"
 #include "tests/libserver/server_fixture.h"
 
@@ -117,6 +118,12 @@ TEST_F(agree, nobody_brings_a_session_key_and_none_is_wrapped)
 	EXPECT_EQ(-EOPNOTSUPP, kf_session_key_wrap(self->v.offer, s1, &wrapped, &len, NULL));
 	ASSERT_EQ(0, kf_md_import_session_key(self->v.server, self->v.offer, NULL, 0, 1, &key, NULL));
 	EXPECT_EQ(-EOPNOTSUPP, kf_md_wrap_session_key(key, &wrapped, &len, NULL));
+	/* The ephemeral point, and the confirmation behind it. */
+	ASSERT_EQ(0, kf_md_session_input(key, &wrapped, &len, NULL));
+	EXPECT_EQ(agree_point_size(variant->type) + CONFIRMATION_SIZE, len);
+	if (variant->type != KF_KEY_X25519)
+		EXPECT_EQ(4, wrapped[0]);
+	free(wrapped);
 	kf_md_destroy_key(key);
 }
 
