@@ -59,23 +59,3 @@ DWORD WINAPI card_rsa_decrypt(PCARD_DATA card, PCARD_RSA_DECRYPT_INFO info)
 	(void)info;
 	return absent(card, "CardRSADecrypt", "decrypt with kf_decrypt() of libkeyferry");
 }
-
-DWORD WINAPI card_construct_dh_agreement(PCARD_DATA card, PCARD_DH_AGREEMENT_INFO info)
-{
-	(void)info;
-	return absent(card, "CardConstructDHAgreement", "agree with kf_agree() of libkeyferry");
-}
-
-DWORD WINAPI card_derive_key(PCARD_DATA card, PCARD_DERIVE_KEY info)
-{
-	if (info && info->dwVersion >= CARD_DERIVE_KEY_VERSION_TWO)
-		info->hKey = 0;
-	return absent(card, "CardDeriveKey", "establish by CardImportSessionKey");
-}
-
-DWORD WINAPI card_destroy_dh_agreement(PCARD_DATA card, BYTE index, DWORD flags)
-{
-	(void)index;
-	(void)flags;
-	return absent(card, "CardDestroyDHAgreement", "forget it: there is no agreement");
-}

@@ -13,6 +13,3 @@ DWORD WINAPI card_get_challenge_ex(PCARD_DATA card, PIN_ID id, PBYTE *out, PDWOR
 DWORD WINAPI card_authenticate_challenge(PCARD_DATA card, PBYTE response, DWORD len, PDWORD left);
 DWORD WINAPI card_sign_data(PCARD_DATA card, PCARD_SIGNING_INFO info);
 DWORD WINAPI card_rsa_decrypt(PCARD_DATA card, PCARD_RSA_DECRYPT_INFO info);
-DWORD WINAPI card_construct_dh_agreement(PCARD_DATA card, PCARD_DH_AGREEMENT_INFO info);
-DWORD WINAPI card_derive_key(PCARD_DATA card, PCARD_DERIVE_KEY info);
-DWORD WINAPI card_destroy_dh_agreement(PCARD_DATA card, BYTE index, DWORD flags);

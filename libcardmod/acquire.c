@@ -6,8 +6,10 @@
  */
 #include "libcardmod/acquire.h"
 #include "libcardmod/absent.h"
+#include "libcardmod/agreement.h"
 #include "libcardmod/algorithm.h"
 #include "libcardmod/container.h"
+#include "libcardmod/encrypt.h"
 #include "libcardmod/file.h"
 #include "libcardmod/key_property.h"
 #include "libcardmod/module.h"
@@ -15,6 +17,7 @@
 #include "libcardmod/property.h"
 #include "libcardmod/seal.h"
 #include "libcardmod/session.h"
+#include "libcardmod/shared_key.h"
 #include "libcardmod/status.h"
 #include "libcardmod/utf16.h"
 

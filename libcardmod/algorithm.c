@@ -15,6 +15,8 @@ static const struct algorithm_row {
 	{ CARD_AES_ALGORITHM, { KEY_BITS, KEY_BITS, 0 }, KEY_BLOCK, CARD_BLOCK_PADDING,
 	  CARD_CHAIN_MODE_CBC },
 	{ BCRYPT_RSA_ALGORITHM, { 2048, 4096, 1024 }, 0, CARD_PADDING_OAEP, NULL },
+	{ BCRYPT_ECDH_P256_ALGORITHM, { 256, 256, 0 }, 0, 0, NULL },
+	{ BCRYPT_ECDH_P384_ALGORITHM, { 384, 384, 0 }, 0, 0, NULL },
 };
 
 static const struct algorithm_row *find(LPCWSTR name)
@@ -58,7 +60,7 @@ DWORD WINAPI card_get_algorithm_property(PCARD_DATA card, LPCWSTR algorithm, LPC
 		return module_bad_argument(module, "no such algorithm; see CP_ENUM_ALGORITHMS");
 	if (utf16_equal(name, BCRYPT_KEY_LENGTHS))
 		return give_lengths(module, &row->lengths, &out);
-	if (utf16_equal(name, CP_PADDING_SCHEMES))
+	if (utf16_equal(name, CP_PADDING_SCHEMES) && row->paddings != 0)
 		return value_give_u32(module, row->paddings, &out);
 	if (utf16_equal(name, BCRYPT_BLOCK_LENGTH) && row->block != 0)
 		return value_give_u32(module, row->block, &out);

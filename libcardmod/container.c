@@ -80,8 +80,10 @@ DWORD WINAPI card_delete_container(PCARD_DATA card, BYTE index, DWORD reserved)
 	if (reserved != 0)
 		return module_bad_argument(module, "dwReserved is not 0");
 	status = module_card_result(module, kf_container_delete(module->context, index));
-	if (status == SCARD_S_SUCCESS && index < EXCHANGES_MAX)
-		exchange_deinit(&module->exchanges[index]);
+	if (status == SCARD_S_SUCCESS && exchange_of_container(module, index)) {
+		exchange_deinit(exchange_of_container(module, index));
+		agreements_forget(&module->agreements, index);
+	}
 	return status;
 }
 
@@ -196,8 +198,12 @@ DWORD WINAPI card_get_container_property(PCARD_DATA card, BYTE index, LPCWSTR na
 		return status;
 	if (flags != 0 || !len)
 		return module_bad_argument(module, "dwFlags is not 0, or pdwDataLen is NULL");
-	if (exchange_has_property(name))
-		return exchange_get(module, index, name, &out);
+	if (exchange_has_property(name)) {
+		struct exchange *exchange = exchange_of_container(module, index);
+
+		return exchange ? exchange_get(module, exchange, name, &out)
+				: exchange_no_container(module, index);
+	}
 	if (!utf16_equal(name, CCP_CONTAINER_INFO) && !utf16_equal(name, CCP_PIN_IDENTIFIER))
 		return module_bad_argument(module, "no such property of containers");
 	status = read_key(module, index, &container);
@@ -219,8 +225,12 @@ DWORD WINAPI card_set_container_property(PCARD_DATA card, BYTE index, LPCWSTR na
 		return status;
 	if (flags != 0 || !data)
 		return module_bad_argument(module, "dwFlags is not 0, or there is no value");
-	if (exchange_has_property(name))
-		return exchange_set(module, index, name, BYTES(data, len));
+	if (exchange_has_property(name)) {
+		struct exchange *exchange = exchange_of_container(module, index);
+
+		return exchange ? exchange_set(module, exchange, name, BYTES(data, len))
+				: exchange_no_container(module, index);
+	}
 	if (utf16_equal(name, CCP_PIN_IDENTIFIER) || utf16_equal(name, CCP_ASSOCIATED_ECDH_KEY) ||
 	    utf16_equal(name, CCP_CONTAINER_INFO))
 		return module_refuse(module, SCARD_E_UNSUPPORTED_FEATURE, "the card",

@@ -37,6 +37,14 @@ int key_new(struct keys *keys, struct key **out)
 	return -ENOSPC;
 }
 
+DWORD key_new_failed(struct module *module, int r)
+{
+	if (r == -ENOSPC)
+		return module_refuse(module, SCARD_E_NO_MEMORY, "16 keys a context",
+				     "destroy one", "this context has no place for another key");
+	return module_server_result(module, r);
+}
+
 struct key *key_find(struct keys *keys, CARD_KEY_HANDLE handle)
 {
 	for (size_t i = 0; handle != 0 && i < KEYS_MAX; i++)
@@ -80,28 +88,4 @@ DWORD WINAPI card_destroy_key(PCARD_DATA card, CARD_KEY_HANDLE handle)
 		return r == 0 ? SCARD_S_SUCCESS : SCARD_E_INVALID_HANDLE;
 	}
 	return status;
-}
-
-DWORD WINAPI card_get_shared_key_handle(PCARD_DATA card, PBYTE input, DWORD input_len,
-					PBYTE *output, PDWORD output_len, PCARD_KEY_HANDLE out)
-{
-	struct module *module;
-	DWORD status;
-
-	(void)input;
-	(void)input_len;
-	if (output)
-		*output = NULL;
-	if (output_len)
-		*output_len = 0;
-	if (out)
-		*out = 0;
-	status = module_enter(card, MODULE_EITHER, "CardGetSharedKeyHandle", &module);
-	if (status != SCARD_S_SUCCESS)
-		return status;
-	if (!out)
-		return module_bad_argument(module, "phKey is NULL");
-	return module_refuse(module, SCARD_E_UNSUPPORTED_FEATURE, "CP_KEY_IMPORT_SUPPORT",
-			     "use CardImportSessionKey",
-			     "session keys are established by the card's RSA key here");
 }

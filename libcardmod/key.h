@@ -47,6 +47,8 @@ struct keys {
 
 /* A free place with a fresh handle. Return: 0, -ENOSPC, -EIO no randomness. */
 int key_new(struct keys *keys, struct key **out);
+/* What became of that, in words. Return: %SCARD_E_NO_MEMORY, %SCARD_F_INTERNAL_ERROR. */
+DWORD key_new_failed(struct module *module, int r);
 /* NULL: no such handle. */
 struct key *key_find(struct keys *keys, CARD_KEY_HANDLE handle);
 /* Wipes; the place is free again. */
@@ -55,6 +57,3 @@ void keys_deinit(struct keys *keys);
 
 /* CardDestroyKey [minidriver 8.5] */
 DWORD WINAPI card_destroy_key(PCARD_DATA card, CARD_KEY_HANDLE handle);
-/* CardGetSharedKeyHandle [minidriver 8.4]: no shared keys in this version. */
-DWORD WINAPI card_get_shared_key_handle(PCARD_DATA card, PBYTE input, DWORD input_len,
-					PBYTE *output, PDWORD output_len, PCARD_KEY_HANDLE out);

@@ -5,7 +5,7 @@
  */
 #include "libcardmod/key_property.h"
 #include "libcardmod/module.h"
-#include "libcardmod/seal.h"
+#include "libcardmod/seal_property.h"
 #include "libcardmod/session.h"
 #include "libcardmod/utf16.h"
 #include "libcardmod/value.h"

@@ -24,6 +24,7 @@ struct module *module_free(struct module *module)
 	keys_deinit(&module->keys);
 	for (size_t i = 0; i < EXCHANGES_MAX; i++)
 		exchange_deinit(&module->exchanges[i]);
+	exchange_deinit(&module->card_exchange);
 	module->context = kf_context_close(module->context);
 	module->client = kf_client_free(module->client);
 	free(module);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "keyferry/cardmod.h"
 #include "keyferry/keyferry.h"
+#include "libcardmod/agreement.h"
 #include "libcardmod/exchange.h"
 #include "libcardmod/key.h"
 
@@ -27,6 +28,8 @@ enum { SEALED_MAX = 64 };	/* statements remembered; a turn with a card takes far
  * @e:		the last failure
  * @client, @context:	with a card
  * @exchanges:	offers made in this context, by container
+ * @card_exchange: the one that is by no key in a container
+ * @agreements: what CardConstructDHAgreement began
  * @sealed:	hashes of the statements that were sealed for, a ring; @n_sealed counts all of them
  * @pin_changes: how many PINs this context changed, for the cache file
  */
@@ -41,6 +44,8 @@ struct module {
 	struct kf_client *client;
 	struct kf_context *context;
 	struct exchange exchanges[EXCHANGES_MAX];
+	struct exchange card_exchange;
+	struct agreements agreements;
 	struct keys keys;
 	uint8_t sealed[SEALED_MAX][KF_DIGEST_SIZE];
 	size_t n_sealed;

@@ -40,8 +40,10 @@ static bool has(const struct kf_card *card, enum kf_card_property property, unsi
 
 static DWORD get_key_import(struct query *q)
 {
-	/* Only what this library goes through with, whatever else the card can. */
-	pack_le32(q->out, kf_card_value(q->card, KF_CP_KEY_IMPORT) & CARD_KEY_IMPORT_RSA_KEYEST);
+	/* Only what this library goes through with: no key comes in the clear, whatever a card takes. */
+	pack_le32(q->out, kf_card_value(q->card, KF_CP_KEY_IMPORT) &
+				  (CARD_KEY_IMPORT_RSA_KEYEST | CARD_KEY_IMPORT_ECC_KEYEST |
+				   CARD_KEY_IMPORT_SHARED_SYMMETRIC));
 	return SCARD_S_SUCCESS;
 }
 
@@ -308,6 +310,9 @@ DWORD WINAPI card_get_property(PCARD_DATA card, LPCWSTR name, PBYTE data, DWORD 
 
 	if (status != SCARD_S_SUCCESS)
 		return status;
+	if (exchange_has_card_property(name))
+		return flags == 0 ? exchange_get(module, &module->card_exchange, name, &out)
+				  : module_bad_argument(module, "dwFlags is not 0");
 	row = find(name);
 	if (!row || !row->get)
 		return module_bad_argument(module, "no such property, or it can only be set");
@@ -327,6 +332,11 @@ DWORD WINAPI card_set_property(PCARD_DATA card, LPCWSTR name, PBYTE data, DWORD 
 
 	if (status != SCARD_S_SUCCESS)
 		return status;
+	if (exchange_has_card_property(name))
+		return flags == 0 && data ? exchange_set(module, &module->card_exchange, name,
+							 BYTES(data, len))
+					  : module_bad_argument(module, "dwFlags is not 0, or there "
+									"is no value");
 	row = find(name);
 	if (!row)
 		return module_bad_argument(module, "no such property");

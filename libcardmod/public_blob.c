@@ -35,9 +35,10 @@ static int pack_rsa(EVP_PKEY *key, enum kf_key_type type, enum kf_purpose purpos
 	return pack_end(out);
 }
 
+/* Whatever does not sign agrees: a key that derives, and what it became when the card offered it. */
 static uint32_t ec_magic(enum kf_key_type type, enum kf_purpose purpose)
 {
-	bool ecdh = purpose == KF_PURPOSE_DERIVE;
+	bool ecdh = purpose != KF_PURPOSE_SIGN;
 
 	switch (type) {
 	case KF_KEY_EC_P256:
@@ -51,22 +52,26 @@ static uint32_t ec_magic(enum kf_key_type type, enum kf_purpose purpose)
 	}
 }
 
+static int pack_point(uint32_t magic, size_t size, struct bytes point, struct packer *out)
+{
+	pack_le32(out, magic);
+	pack_le32(out, size);
+	pack_bytes(out, BYTES(point.p + 1, point.n - 1));	/* behind 04: X, Y */
+	return pack_end(out);
+}
+
 static int pack_ec(EVP_PKEY *key, enum kf_key_type type, enum kf_purpose purpose,
 		   struct packer *out)
 {
 	size_t size = key_type_size(type), n = 0;
 	uint8_t point[POINT_MAX];
-	uint32_t magic = ec_magic(type, purpose);
 
-	if (magic == 0)
+	if (ec_magic(type, purpose) == 0)
 		return -EOPNOTSUPP;
 	if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
 					    &n) != 1 || n != 1 + 2 * size)
 		return -EIO;
-	pack_le32(out, magic);
-	pack_le32(out, size);
-	pack_bytes(out, BYTES(point + 1, n - 1));	/* behind 04: X, Y */
-	return pack_end(out);
+	return pack_point(ec_magic(type, purpose), size, BYTES(point, n), out);
 }
 
 int public_blob_pack(struct bytes spki, enum kf_purpose purpose, struct packer *out)
@@ -81,4 +86,28 @@ int public_blob_pack(struct bytes spki, enum kf_purpose purpose, struct packer *
 	r = key_type_is_rsa(type) ? pack_rsa(key, type, purpose, out)
 				  : pack_ec(key, type, purpose, out);
 	return ossl_end(r);
+}
+
+int public_blob_pack_point(enum kf_key_type type, struct bytes point, struct packer *out)
+{
+	size_t size = key_type_size(type);
+	uint32_t magic = ec_magic(type, KF_PURPOSE_DERIVE);
+
+	if (magic == 0 || point.n != 1 + 2 * size)
+		return -EOPNOTSUPP;
+	return pack_point(magic, size, point, out);
+}
+
+int public_blob_take_point(struct bytes blob, enum kf_key_type type, struct packer *point)
+{
+	struct unpacker u = unpack_begin(blob);
+	uint32_t magic = unpack_le32(&u), size = unpack_le32(&u);
+	struct bytes numbers = unpack_rest(&u);
+
+	if (unpack_end(&u) < 0 || magic == 0 || magic != ec_magic(type, KF_PURPOSE_DERIVE) ||
+	    size != key_type_size(type) || numbers.n != (size_t)2 * size)
+		return -EBADMSG;
+	pack_u8(point, 4);			/* uncompressed */
+	pack_bytes(point, numbers);
+	return pack_end(point);
 }

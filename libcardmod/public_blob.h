@@ -16,3 +16,12 @@
  * Return: 0, -EBADMSG, -EOPNOTSUPP a type the interface has no form for, -ENOMEM, -EIO.
  */
 int public_blob_pack(struct bytes spki, enum kf_purpose purpose, struct packer *out);
+
+/* The ECDH blob of an uncompressed point. Return: 0, -EOPNOTSUPP another type than P-256 to P-521. */
+int public_blob_pack_point(enum kf_key_type type, struct bytes point, struct packer *out);
+
+/*
+ * And back: whether it is on the curve the card finds out. Return: 0, -EBADMSG not the ECDH blob of a key
+ * of @type, whole and nothing behind it.
+ */
+int public_blob_take_point(struct bytes blob, enum kf_key_type type, struct packer *point);

@@ -2,7 +2,9 @@
 /* libcardmod/session.c - Use case steps 17 to 20 and 27 to 30, over libkeyferry. */
 #include "libcardmod/session.h"
 #include "format/hash.h"
+#include "format/pin_item.h"
 #include "format/receipt.h"
+#include "libcardmod/function.h"
 #include "libcardmod/module.h"
 #include "libcardmod/utf16.h"
 #include "libclient/call.h"
@@ -81,18 +83,15 @@ static DWORD check_container(struct module *module, BYTE index, DWORD input_len,
 	return SCARD_S_SUCCESS;
 }
 
-static DWORD import(struct module *module, const struct exchange *offered, struct bytes wrapped,
-		    PCARD_KEY_HANDLE out)
+DWORD session_establish(struct module *module, const struct exchange *offered, struct bytes input,
+			PCARD_KEY_HANDLE out)
 {
 	struct key *key = NULL;
 	int r = key_new(&module->keys, &key);
 
-	if (r == -ENOSPC)
-		return module_refuse(module, SCARD_E_NO_MEMORY, "16 keys a context",
-				     "destroy one", "this context has no place for another key");
 	if (r < 0)
-		return module_server_result(module, r);
-	r = kf_session_import(module->context, offered->sid, KF_METHOD_RSA, wrapped.p, wrapped.n,
+		return key_new_failed(module, r);
+	r = kf_session_import(module->context, offered->sid, offered->method, input.p, input.n,
 			      &key->in_card);
 	if (r < 0) {
 		key_deinit(key);
@@ -127,21 +126,10 @@ DWORD WINAPI card_import_session_key(PCARD_DATA card, BYTE index, LPVOID padding
 		status = check_padding(module, padding_info, flags, offered);
 	if (status != SCARD_S_SUCCESS)
 		return status;
-	return import(module, offered, BYTES(input, input_len), out);
+	return session_establish(module, offered, BYTES(input, input_len), out);
 }
 
 /* --- CardProcessEncryptedData --- */
-
-static DWORD check_function(struct module *module, LPCWSTR function)
-{
-	if (utf16_equal(function, CSF_IMPORT_KEYPAIR))
-		return SCARD_S_SUCCESS;
-	if (utf16_equal(function, CSF_CHANGE_AUTHENTICATOR) ||
-	    utf16_equal(function, CSF_AUTHENTICATE))
-		return module_refuse(module, SCARD_E_UNSUPPORTED_FEATURE, "the card",
-				     "import a key pair", "the card takes no sealed PINs");
-	return module_bad_argument(module, "no such secure function");
-}
 
 static int keep_receipt(struct key *key, const struct kf_blob *receipt, struct kf_error *e)
 {
@@ -190,7 +178,39 @@ static int read_receipt(struct module *module, const struct key *key, struct kf_
 	return 0;
 }
 
-static DWORD process(struct module *module, struct key *key, struct bytes item)
+/* What the card signed about the tries of the PIN; of a key, which has none, unknown. */
+static DWORD tries_of(const struct kf_blob *blob)
+{
+	struct signed_receipt outer;
+	struct receipt receipt;
+	struct pin_mark mark;
+
+	if (signed_receipt_parse(BYTES(kf_blob_data(blob), kf_blob_size(blob)), &outer) < 0 ||
+	    receipt_parse(outer.receipt, &receipt) < 0 ||
+	    pin_mark_parse(receipt.evidence, &mark) < 0)
+		return CARD_DATA_VALUE_UNKNOWN;
+	return mark.tries;
+}
+
+/* Something is known of the tries when the value was compared, or could not be any more. */
+static DWORD order_refused(struct module *module, int r, DWORD *left)
+{
+	DWORD status = module_card_result(module, r);
+	uint32_t detail = kf_client_detail(module->client);
+
+	if (status == SCARD_W_WRONG_CHV)
+		*left = detail == KF_TRIES_UNKNOWN ? CARD_DATA_VALUE_UNKNOWN : detail;
+	else if (status == SCARD_W_CHV_BLOCKED)
+		*left = 0;
+	/* The sender's condition, not a sealed item that is wrong. */
+	else if (r < 0 && kf_client_reason(module->client) == KF_REASON_PIN_LEAST)
+		status = SCARD_W_SECURITY_VIOLATION;
+	return status;
+}
+
+/* @left: of the PIN that proved an order; as it was if nothing is known of it. */
+static DWORD process(struct module *module, struct key *key, enum kf_function function,
+		     struct bytes item, DWORD *left)
 {
 	_cleanup_(kf_blob_freep) struct kf_blob *receipt = NULL;
 	bool in_doubt;
@@ -199,11 +219,10 @@ static DWORD process(struct module *module, struct key *key, struct bytes item)
 
 	if (r < 0)
 		return module_server_result(module, r);
-	r = kf_process(module->context, key->in_card, KF_FUNCTION_IMPORT_KEYPAIR, item.p, item.n,
-		       &receipt);
+	r = kf_process(module->context, key->in_card, function, item.p, item.n, &receipt);
 	in_doubt = call_in_doubt(module->client, r);
 	key->is_processed |= r == 0 || in_doubt;
-	status = module_card_result(module, r);
+	status = order_refused(module, r, left);
 	/* The card's receipt is the only proof there is [SECURITY section 4]. */
 	if (in_doubt && read_receipt(module, key, &receipt) == 0) {
 		module->e = (struct kf_error)KF_ERROR_INIT;
@@ -212,6 +231,8 @@ static DWORD process(struct module *module, struct key *key, struct bytes item)
 	if (status != SCARD_S_SUCCESS)
 		return status;
 	key->is_used = true;
+	*left = tries_of(receipt);
+	module->pin_changes += function == KF_FUNCTION_CHANGE_AUTHENTICATOR;
 	/* The key is in the card, whatever becomes of our copy of the receipt: it can be had again. */
 	(void)keep_receipt(key, receipt, NULL);
 	return SCARD_S_SUCCESS;
@@ -243,23 +264,90 @@ DWORD session_find_receipt(struct module *module, struct key *key)
 	return module_server_result(module, keep_receipt(key, receipt, &module->e));
 }
 
-static DWORD check_process(struct module *module, LPCWSTR function,
+/* Where the card's answer goes, in the words of CardProcessEncryptedData. */
+struct process_out {
+	PBYTE data;
+	DWORD cap;
+	PDWORD len;
+};
+
+/*
+ * Before anything is sent [minidriver 8.8]: an answer that nobody can take is no reason to repeat an
+ * order. Who has no place for answer or length does not want it.
+ */
+static DWORD check_output(struct module *module, enum kf_function function,
+			  const struct process_out *out)
+{
+	DWORD size = function_response_size(function);
+
+	if (size == 0 || (!out->data && !out->len))
+		return SCARD_S_SUCCESS;
+	if (!out->data && out->cap != 0)
+		return module_bad_argument(module, "pbOutput is NULL and cbOutput is not 0");
+	if (out->data && out->cap >= size)
+		return SCARD_S_SUCCESS;
+	if (out->len)
+		*out->len = size;
+	return module_refuse(module, ERROR_INSUFFICIENT_BUFFER, "cbOutput",
+			     "call again with a buffer as long as pdwOutputLen says",
+			     "the answer has %u bytes and the buffer %u", size, out->cap);
+}
+
+static void give_response(enum kf_function function, DWORD left, const struct process_out *out)
+{
+	struct packer p = pack_begin(out->data, out->data ? out->cap : 0);
+
+	if (!out->data)
+		return;
+	function_response_pack(function, left, &p);
+	if (out->len)
+		*out->len = (DWORD)p.n;
+}
+
+static DWORD check_process(struct module *module, enum kf_function function,
 			   const CARD_ENCRYPTED_DATA *data, DWORD n_data, DWORD flags)
 {
-	DWORD status;
-
-	if (!function || !data)
+	if (!data)
 		return module_bad_argument(module, "an argument is NULL");
 	if ((flags & ~(DWORD)CARD_BLOCK_PADDING) != 0)
 		return module_bad_argument(module, "dwFlags has an unknown bit");
-	status = check_function(module, function);
-	if (status != SCARD_S_SUCCESS)
-		return status;
+	if (function == KF_FUNCTION_NONE)
+		return module_bad_argument(module, "no such secure function");
 	if (n_data != 1 || !data->pbEncryptedData || data->cbEncryptedData == 0 ||
 	    data->cbEncryptedData > KF_ITEM_MAX)
-		return module_bad_argument(module, "a sealed key pair is one blob, of at most 8192 "
+		return module_bad_argument(module, "what was sealed is one blob, of at most 8192 "
 						   "bytes");
 	return SCARD_S_SUCCESS;
+}
+
+static DWORD check_turn(struct module *module, const struct key *key)
+{
+	if (key->is_used)
+		return module_refuse(module, SCARD_W_SECURITY_VIOLATION,
+				     "SECURITY section 9: one S1, one item",
+				     "make a new offer for the next one",
+				     "this session key has installed its item already");
+	if (!key->chaining_is_set || !key->iv_is_set)
+		return module_bad_argument(module, "chaining mode or IV is not set; an IV serves "
+						   "one call");
+	return SCARD_S_SUCCESS;
+}
+
+static DWORD process_and_tell(struct module *module, struct key *key, enum kf_function function,
+			      struct bytes item, const struct process_out *out)
+{
+	DWORD left = CARD_DATA_VALUE_UNKNOWN;
+	DWORD status = check_turn(module, key);
+
+	if (status == SCARD_S_SUCCESS)
+		status = check_output(module, function, out);
+	if (status != SCARD_S_SUCCESS)
+		return status;
+	key->iv_is_set = false;
+	status = process(module, key, function, item, &left);
+	if (status == SCARD_S_SUCCESS || left != CARD_DATA_VALUE_UNKNOWN)
+		give_response(function, left, out);
+	return status;
 }
 
 DWORD WINAPI card_process_encrypted_data(PCARD_DATA card, CARD_KEY_HANDLE handle,
@@ -267,17 +355,17 @@ DWORD WINAPI card_process_encrypted_data(PCARD_DATA card, CARD_KEY_HANDLE handle
 					 PBYTE output, DWORD output_cap, PDWORD output_len,
 					 DWORD flags)
 {
+	const struct process_out out = { output, output_cap, output_len };
+	enum kf_function number = function_find(function);
 	struct module *module;
 	struct key *key;
 	DWORD status;
 
-	(void)output;		/* importing a key answers nothing */
-	(void)output_cap;
 	if (output_len)
 		*output_len = 0;
 	status = module_enter(card, MODULE_EITHER, "CardProcessEncryptedData", &module);
 	if (status == SCARD_S_SUCCESS)
-		status = check_process(module, function, data, n_data, flags);
+		status = check_process(module, number, data, n_data, flags);
 	if (status != SCARD_S_SUCCESS)
 		return status;
 	key = key_find(&module->keys, handle);
@@ -287,14 +375,6 @@ DWORD WINAPI card_process_encrypted_data(PCARD_DATA card, CARD_KEY_HANDLE handle
 	if (module->kind == MODULE_SERVER)
 		return module_refuse(module, SCARD_E_NO_SMARTCARD, "no-card mode",
 				     "send the blob to the client", "there is no card here");
-	if (key->is_used)
-		return module_refuse(module, SCARD_W_SECURITY_VIOLATION,
-				     "SECURITY section 9: one S1, one item",
-				     "make a new offer for the next key",
-				     "this session key has installed its item already");
-	if (!key->chaining_is_set || !key->iv_is_set)
-		return module_bad_argument(module, "chaining mode or IV is not set; an IV serves "
-						   "one call");
-	key->iv_is_set = false;
-	return process(module, key, BYTES(data->pbEncryptedData, data->cbEncryptedData));
+	return process_and_tell(module, key, number,
+				BYTES(data->pbEncryptedData, data->cbEncryptedData), &out);
 }

@@ -7,8 +7,17 @@
 
 #include "keyferry/cardmod.h"
 
+struct bytes;
+struct exchange;
 struct key;
 struct module;
+
+/*
+ * S1 in the card by the method of an offer, from what the server made for it (card-application.md 5.3).
+ * Return: 0 and a handle; the code of whatever refused.
+ */
+DWORD session_establish(struct module *module, const struct exchange *offered, struct bytes input,
+			PCARD_KEY_HANDLE out);
 
 /* CardImportSessionKey [minidriver 8.3] */
 DWORD WINAPI card_import_session_key(PCARD_DATA card, BYTE index, LPVOID padding_info,

@@ -403,7 +403,11 @@ typedef enum {
 #define szCONTAINER_MAP_FILE		"cmapfile"
 #define szROOT_STORE_FILE		"msroots"
 #define szUSER_SIGNATURE_CERT_PREFIX	"ksc"
+#define szUSER_SIGNATURE_PRIVATE_KEY_PREFIX	"kss"
+#define szUSER_SIGNATURE_PUBLIC_KEY_PREFIX	"ksp"
 #define szUSER_KEYEXCHANGE_CERT_PREFIX	"kxc"
+#define szUSER_KEYEXCHANGE_PRIVATE_KEY_PREFIX	"kxs"
+#define szUSER_KEYEXCHANGE_PUBLIC_KEY_PREFIX	"kxp"
 
 /* ---------------------------------------------------------------- names of our own */
 
@@ -413,13 +417,26 @@ typedef enum {
  * are those of docs/formats.md 8; docs/cardmod.md says who sets and gets what, and when.
  */
 
-/* Container property, set: the server's challenge, 32 bytes. Key property in no-card mode, set. */
+/*
+ * Of a container: the offer is by the key in it. Of the card: by a fresh key that ends with the offer,
+ * or by a key that the maker loaded; then CardGetSharedKeyHandle takes what comes back.
+ */
+/* Container and card property, set and get: the server's challenge, 32 bytes. Key property in no-card
+ * mode, set and get. */
 #define KF_NONCE_PROPERTY		u"KF Nonce"
-/* Container property, set and get: DWORD, the container the sealed key shall go to. */
+/* Container and card property, set and get: DWORD, the container the sealed key shall go to, or
+ * KF_TARGET_PINS. */
 #define KF_TARGET_PROPERTY		u"KF Target"
-/* Container property, get: the offer file. Key property in no-card mode, set: verifies one. */
+#define KF_TARGET_PINS			255	/* none: what comes is an order about a PIN */
+/* Card property and key property in no-card mode, set and get: DWORD, how S1 is established. */
+#define KF_METHOD_PROPERTY		u"KF Method"
+#define KF_METHOD_PROPERTY_SHARED	1	/* from a key that card and server share */
+#define KF_METHOD_PROPERTY_RSA		2	/* wrapped for the card's RSA key */
+#define KF_METHOD_PROPERTY_DERIVED	3	/* from such a shared key and challenges of both */
+#define KF_METHOD_PROPERTY_ECDH		4	/* by Diffie-Hellman with the card's EC key */
+/* Container and card property, get: the offer file. Key property in no-card mode, set: verifies one. */
 #define KF_STATEMENT_PROPERTY		u"KF Statement"
-/* Container and key property, get: the OAEP label, SHA-256 of the statement, 32 bytes. */
+/* Container, card and key property, get: the OAEP label, SHA-256 of the statement, 32 bytes. */
 #define KF_LABEL_PROPERTY		u"KF Label"
 /* Key properties in no-card mode, set before KF Statement; certificates and list DER or PEM. */
 #define KF_DEVICE_PROPERTY		u"KF Device Certificate"
@@ -427,13 +444,26 @@ typedef enum {
 #define KF_CRL_PROPERTY			u"KF Revocation List"
 #define KF_VIRTUAL_PROPERTY		u"KF Allow Virtual"	/* DWORD, 0 or 1 */
 #define KF_INJECTOR_PROPERTY		u"KF Injector Key"	/* PEM, not encrypted */
-/* Key property in no-card mode, get: S1 wrapped for the card, once the statement is verified. */
+#define KF_MASTER_PROPERTY		u"KF Master Key"	/* of shared keys, 32 bytes */
+/* Key property in no-card mode, set and get, before an order about a PIN is sealed: DWORD, 1 to 127. */
+#define KF_LEAST_TRIES_PROPERTY		u"KF Least Tries"
+/* Key property in no-card mode, get, once the statement is verified: what the card needs to have S1
+ * too, for CardImportSessionKey (method 2: S1 wrapped) or CardGetSharedKeyHandle. */
 #define KF_SESSION_KEY_PROPERTY		u"KF Session Key"
+/* Key properties in no-card mode, get, of method 4: the same in two pieces, for CardConstructDHAgreement
+ * (an ECCPUBLICBLOB) and CardDeriveKey (16 bytes). */
+#define KF_PUBLIC_KEY_PROPERTY		u"KF Public Key"
+#define KF_CONFIRMATION_PROPERTY	u"KF Confirmation"
 /* Key property in no-card mode, get, after MDEncryptData: the ticket; never given away. */
 #define KF_TICKET_PROPERTY		u"KF Ticket"
 /* Key property, get after CardProcessEncryptedData: the receipt file; in no-card mode, set:
  * verifies one against the ticket. */
 #define KF_RECEIPT_PROPERTY		u"KF Receipt"
+
+/* pwszKDF of CardDeriveKey with CARD_RETURN_KEY_HANDLE, and its one parameter: the server's KF
+ * Confirmation. */
+#define KF_KDF_ECDH			u"KF ECDH"
+#define KF_KDF_CONFIRMATION		0x4B46
 
 /* pwszCardName in no-card mode, where no card says which driver is meant. */
 #define KF_CARD_NAME			u"keyferry"
@@ -708,6 +738,29 @@ KF_LAYOUT(CARD_DERIVE_KEY, dwKeyLen, 56);
 KF_LAYOUT(CARD_DERIVE_KEY, hKey, 64);
 KF_SIZE(CARD_DERIVE_KEY, 72);
 
+/* What pParameterList points to. */
+typedef struct {
+	ULONG cbBuffer;
+	ULONG BufferType;		/* a KDF_ number, or KF_KDF_CONFIRMATION */
+	PVOID pvBuffer;
+} BCryptBuffer, *PBCryptBuffer;
+
+KF_LAYOUT(BCryptBuffer, BufferType, 4);
+KF_LAYOUT(BCryptBuffer, pvBuffer, 8);
+KF_SIZE(BCryptBuffer, 16);
+
+#define BCRYPTBUFFER_VERSION		0
+
+typedef struct {
+	ULONG ulVersion;
+	ULONG cBuffers;
+	PBCryptBuffer pBuffers;
+} BCryptBufferDesc, *PBCryptBufferDesc;
+
+KF_LAYOUT(BCryptBufferDesc, cBuffers, 4);
+KF_LAYOUT(BCryptBufferDesc, pBuffers, 8);
+KF_SIZE(BCryptBufferDesc, 16);
+
 typedef struct {
 	LPCWSTR pszAlgId;
 } BCRYPT_PKCS1_PADDING_INFO;
@@ -750,8 +803,10 @@ KF_SIZE(BCRYPT_PSS_PADDING_INFO, 16);
 #define BCRYPT_ECDH_PRIVATE_P384_MAGIC	0x344B4345
 #define BCRYPT_ECDH_PUBLIC_P521_MAGIC	0x354B4345
 #define BCRYPT_ECDH_PRIVATE_P521_MAGIC	0x364B4345
+#define SIMPLEBLOB			0x01
 #define PUBLICKEYBLOB			0x06
 #define PRIVATEKEYBLOB			0x07
+#define PLAINTEXTKEYBLOB		0x08
 #define CUR_BLOB_VERSION		0x02
 
 typedef struct {
@@ -1088,32 +1143,58 @@ struct CARD_DATA {
 	PFN_CARD_CREATE_CONTAINER_EX pfnCardCreateContainerEx;
 };
 
-/* Every member has 8 bytes, so one wrong place moves all behind it. */
+/* Every member has 8 bytes: its place is its number in the table [minidriver 4.1]. */
+KF_LAYOUT(CARD_DATA, dwVersion, 0 * 8);
 KF_LAYOUT(CARD_DATA, pbAtr, 1 * 8);
+KF_LAYOUT(CARD_DATA, cbAtr, 2 * 8);
 KF_LAYOUT(CARD_DATA, pwszCardName, 3 * 8);
 KF_LAYOUT(CARD_DATA, pfnCspAlloc, 4 * 8);
+KF_LAYOUT(CARD_DATA, pfnCspReAlloc, 5 * 8);
+KF_LAYOUT(CARD_DATA, pfnCspFree, 6 * 8);
 KF_LAYOUT(CARD_DATA, pfnCspCacheAddFile, 7 * 8);
+KF_LAYOUT(CARD_DATA, pfnCspCacheLookupFile, 8 * 8);
+KF_LAYOUT(CARD_DATA, pfnCspCacheDeleteFile, 9 * 8);
 KF_LAYOUT(CARD_DATA, pvCacheContext, 10 * 8);
 KF_LAYOUT(CARD_DATA, pfnCspPadData, 11 * 8);
 KF_LAYOUT(CARD_DATA, hSCardCtx, 12 * 8);
 KF_LAYOUT(CARD_DATA, hScard, 13 * 8);
 KF_LAYOUT(CARD_DATA, pvVendorSpecific, 14 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardDeleteContext, 15 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardQueryCapabilities, 16 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardDeleteContainer, 17 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardCreateContainer, 18 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardGetContainerInfo, 19 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardAuthenticatePin, 20 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardGetChallenge, 21 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardAuthenticateChallenge, 22 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardUnblockPin, 23 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardChangeAuthenticator, 24 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardDeauthenticate, 25 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardCreateDirectory, 26 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardDeleteDirectory, 27 * 8);
 KF_LAYOUT(CARD_DATA, pvUnused3, 28 * 8);
+KF_LAYOUT(CARD_DATA, pvUnused4, 29 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardCreateFile, 30 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardReadFile, 31 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardWriteFile, 32 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardDeleteFile, 33 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardEnumFiles, 34 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardGetFileInfo, 35 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardQueryFreeSpace, 36 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardQueryKeySizes, 37 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardSignData, 38 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardRSADecrypt, 39 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardConstructDHAgreement, 40 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardDeriveKey, 41 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardDestroyDHAgreement, 42 * 8);
 KF_LAYOUT(CARD_DATA, pfnCspGetDHAgreement, 43 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardGetChallengeEx, 44 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardAuthenticateEx, 45 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardChangeAuthenticatorEx, 46 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardDeauthenticateEx, 47 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardGetContainerProperty, 48 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardSetContainerProperty, 49 * 8);
+KF_LAYOUT(CARD_DATA, pfnCardGetProperty, 50 * 8);
 KF_LAYOUT(CARD_DATA, pfnCardSetProperty, 51 * 8);
 KF_LAYOUT(CARD_DATA, pfnCspUnpadData, 52 * 8);
 KF_LAYOUT(CARD_DATA, pfnMDImportSessionKey, 53 * 8);

@@ -21,7 +21,7 @@ static inline void card_reply_info(struct card_rig *r)
 	struct packet p = fake_reply_begin(&r->f, KF_CARD_INFO, 0);
 	struct kf_card_info *info = packet_body(&p);
 
-	info->key_import = KF_IMPORT_RSA | KF_IMPORT_ECC;
+	info->key_import = KF_IMPORT_PLAIN | KF_IMPORT_RSA | KF_IMPORT_ECC | KF_IMPORT_SHARED;
 	info->key_types = 1u << KF_KEY_RSA_2048 | 1u << KF_KEY_RSA_3072 | 1u << KF_KEY_RSA_4096 |
 			  1u << KF_KEY_EC_P256;
 	info->ciphers = 1u << KF_KEY_AES_256;

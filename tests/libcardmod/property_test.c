@@ -32,8 +32,10 @@ static void expect_number(struct fixture_property *self, LPCWSTR name, DWORD fla
 
 TEST_F(property, import_support_says_what_this_library_goes_through_with)
 {
-	/* The card says more, and plain text is never among it. */
-	expect_number(self, CP_KEY_IMPORT_SUPPORT, 0, CARD_KEY_IMPORT_RSA_KEYEST);
+	/* The card says more: plain text is never among it. */
+	expect_number(self, CP_KEY_IMPORT_SUPPORT, 0,
+		      CARD_KEY_IMPORT_RSA_KEYEST | CARD_KEY_IMPORT_ECC_KEYEST |
+			      CARD_KEY_IMPORT_SHARED_SYMMETRIC);
 	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, get(self, CP_KEY_IMPORT_SUPPORT, 1));
 }
 

@@ -71,6 +71,8 @@ TEST_F(public_blob, ec_is_big_endian_behind_magic_and_length)
 		{ KF_KEY_EC_P256, KF_PURPOSE_DERIVE, 0x314b4345, 32 },
 		{ KF_KEY_EC_P384, KF_PURPOSE_DERIVE, 0x334b4345, 48 },
 		{ KF_KEY_EC_P521, KF_PURPOSE_DERIVE, 0x354b4345, 66 },
+		/* what a key that derives becomes when the card has offered it */
+		{ KF_KEY_EC_P256, KF_PURPOSE_EXCHANGE, 0x314b4345, 32 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -98,4 +100,20 @@ TEST_F(public_blob, bytes_that_are_no_key_are_refused)
 	EXPECT_EQ(-EBADMSG, public_blob_pack(BYTES(self->spki, self->in.n - 1), KF_PURPOSE_SIGN,
 					     &self->out));
 	EXPECT_EQ(-EBADMSG, public_blob_pack(BYTES_NONE, KF_PURPOSE_SIGN, &self->out));
+}
+
+TEST(a_point_becomes_a_blob_and_the_blob_that_point)
+{
+	uint8_t point[97] = { 4, 1, 2, 3 }, blob[128], back[97];
+	struct packer b = pack_begin(blob, sizeof(blob)), p = pack_begin(back, sizeof(back));
+
+	EXPECT_EQ(-EOPNOTSUPP, public_blob_pack_point(KF_KEY_X25519, BYTES(point, 32), &b));
+	EXPECT_EQ(-EOPNOTSUPP, public_blob_pack_point(KF_KEY_EC_P384, BYTES(point, 96), &b));
+	ASSERT_EQ(0, public_blob_pack_point(KF_KEY_EC_P384, BYTES_OF(point), &b));
+	ASSERT_EQ(8 + 96, pack_done(&b).n);
+	EXPECT_EQ(-EBADMSG, public_blob_take_point(pack_done(&b), KF_KEY_EC_P256, &p));
+	EXPECT_EQ(-EBADMSG, public_blob_take_point(pack_done(&b), KF_KEY_X25519, &p));
+	EXPECT_EQ(-EBADMSG, public_blob_take_point(BYTES(blob, 8 + 95), KF_KEY_EC_P384, &p));
+	ASSERT_EQ(0, public_blob_take_point(pack_done(&b), KF_KEY_EC_P384, &p));
+	EXPECT_BYTES_EQ(BYTES_OF(point), pack_done(&p));
 }

@@ -115,3 +115,36 @@ static inline void seal_free_encrypted(PCARD_ENCRYPTED_DATA data)
 	allocator_free(data->pbEncryptedData);
 	allocator_free(data);
 }
+
+/* What travels, as a cargo file, for the fake card to open. The caller frees. */
+static inline char *seal_cargo(struct sealing *s, const CARD_ENCRYPTED_DATA *data)
+{
+	struct bytes der = BYTES(data->pbEncryptedData, data->cbEncryptedData);
+	struct item sealed;
+	struct cargo_item item;
+	struct cargo_file file = { .grade = KF_GRADE_A_VIRTUAL, .n_items = 1, .items = &item };
+	BYTE input[512];
+	char *json = NULL;
+	DWORD n = 0;
+	size_t len;
+
+	ASSERT_EQ(0, item_parse(der, &sealed));
+	item = (struct cargo_item){
+		.number = 1, .function = sealed.body.function, .key_type = sealed.body.key_type,
+		.purpose = sealed.body.purpose, .container = sealed.body.container,
+		.pin = sealed.body.key_type == KF_KEY_NONE ? sealed.body.pin : 0,
+	};
+	file.container = sealed.body.container;
+	file.method = sealed.body.method;
+	memcpy(item.iv, sealed.body.iv, sizeof(item.iv));
+	memcpy(file.serial, s->fake.statement.serial, sizeof(file.serial));
+	memcpy(file.sid, s->fake.statement.sid, sizeof(file.sid));
+	ASSERT_EQ(SCARD_S_SUCCESS, seal_get_key(s, KF_SESSION_KEY_PROPERTY, input, sizeof(input),
+						&n));
+	ASSERT_EQ(0, blob_set(&file.input, BYTES(input, n)));
+	ASSERT_EQ(0, blob_set(&item.item, der));
+	ASSERT_EQ(0, cargo_file_write(&file, &json, &len, NULL));
+	blob_deinit(&file.input);
+	blob_deinit(&item.item);
+	return json;
+}
