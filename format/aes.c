@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* format/aes.c - OpenSSL's ciphers; a text that is not the right one never reaches the caller. */
 #include "format/aes.h"
+#include "format/kdf.h"
 #include "format/ossl.h"
 
 #include <openssl/core_names.h>
@@ -52,23 +53,33 @@ static int check_value(struct bytes key, uint8_t out[static KF_CHECK_VALUE_SIZE]
 	return r;
 }
 
-static int cmac(struct bytes key, struct bytes text, uint8_t out[static KEY_MARK_SIZE])
+static int cmac(struct bytes key, struct bytes text, uint8_t out[static AES_BLOCK])
 {
 	_cleanup_(EVP_MAC_freep) EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
 	_cleanup_(EVP_MAC_CTX_freep) EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	char name[16];
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, name, 0),
-		OSSL_PARAM_construct_end(),
-	};
+	char name[16] = "";
 	size_t len = 0;
 
 	(void)snprintf(name, sizeof(name), "AES-%zu-CBC", key.n * 8);
+
+	OSSL_PARAM params[] = {
+		param_text(OSSL_MAC_PARAM_CIPHER, name),
+		OSSL_PARAM_construct_end(),
+	};
+
 	if (!ctx || EVP_MAC_init(ctx, key.p, key.n, params) != 1 ||
 	    EVP_MAC_update(ctx, text.p, text.n) != 1 ||
-	    EVP_MAC_final(ctx, out, &len, KEY_MARK_SIZE) != 1 || len != KEY_MARK_SIZE)
+	    EVP_MAC_final(ctx, out, &len, AES_BLOCK) != 1 || len != AES_BLOCK)
 		return -EIO;
 	return 0;
+}
+
+int aes_cmac(struct bytes key, struct bytes text, uint8_t out[static AES_BLOCK])
+{
+	if (!cipher_of(key.n, false))
+		return -EINVAL;
+	ossl_begin();
+	return ossl_end(cmac(key, text, out));
 }
 
 static enum kf_key_type type_of(size_t key_len)
@@ -90,11 +101,10 @@ int aes_mark(struct bytes key, struct key_mark *out)
 	r = check_value(key, mark.check);
 	if (r < 0)
 		return r;
-	ossl_begin();
-	r = cmac(key, BYTES(KEY_MARK_TEXT, strlen(KEY_MARK_TEXT)), mark.mark);
+	r = aes_cmac(key, BYTES(KEY_MARK_TEXT, strlen(KEY_MARK_TEXT)), mark.mark);
 	if (r == 0)
 		*out = mark;
-	return ossl_end(r);
+	return r;
 }
 
 static EVP_CIPHER_CTX *gcm_begin(struct bytes key, bool encrypt, struct bytes iv, struct bytes aad)

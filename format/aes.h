@@ -20,3 +20,6 @@ int aes_gcm_encrypt(struct bytes key, struct bytes iv, struct bytes aad, struct 
 /* Packs nothing unless the tag is right. Return: 0, -EBADMSG it is not, and as above. */
 int aes_gcm_decrypt(struct bytes key, struct bytes iv, struct bytes aad, struct bytes text,
 		    struct bytes tag, struct packer *out);
+
+/* [SP 800-38B]. Return: 0, -EINVAL @key has no length of an AES key, -EIO, -ENOMEM. */
+int aes_cmac(struct bytes key, struct bytes text, uint8_t out[static AES_BLOCK]);

@@ -28,21 +28,26 @@ static size_t take_length(struct unpacker *u)
 	return len;
 }
 
-static size_t take_header(struct unpacker *u, uint8_t tag)
+static size_t tag_size(uint16_t tag)
 {
-	if (unpack_u8(u) != tag)
+	return tag > 0xff ? 2 : 1;
+}
+
+static size_t take_header(struct unpacker *u, uint16_t tag)
+{
+	if (unpack_be(u, tag_size(tag)) != tag)
 		unpack_fail(u);
 	return take_length(u);
 }
 
-struct bytes der_take(struct unpacker *u, uint8_t tag)
+struct bytes der_take(struct unpacker *u, uint16_t tag)
 {
 	size_t len = take_header(u, tag);
 
 	return unpack_bytes(u, len);
 }
 
-struct bytes der_take_whole(struct unpacker *u, uint8_t tag)
+struct bytes der_take_whole(struct unpacker *u, uint16_t tag)
 {
 	const uint8_t *start = u->p;
 	struct bytes contents = der_take(u, tag);
@@ -53,7 +58,14 @@ struct bytes der_take_whole(struct unpacker *u, uint8_t tag)
 	return BYTES(start, (size_t)(u->p - start));
 }
 
-struct unpacker der_enter(struct unpacker *u, uint8_t tag)
+bool der_is_next(const struct unpacker *u, uint16_t tag)
+{
+	struct unpacker ahead = *u;
+
+	return unpack_be(&ahead, tag_size(tag)) == tag && !ahead.bad;
+}
+
+struct unpacker der_enter(struct unpacker *u, uint16_t tag)
 {
 	struct unpacker inner = unpack_begin(der_take(u, tag));
 
@@ -146,9 +158,9 @@ void der_expect_text(struct unpacker *u, const char *text)
 		unpack_fail(u);
 }
 
-struct der_mark der_begin(struct packer *p, uint8_t tag)
+struct der_mark der_begin(struct packer *p, uint16_t tag)
 {
-	pack_u8(p, tag);
+	pack_be(p, tag, tag_size(tag));
 	pack_u8(p, 0);
 	return (struct der_mark){ p->n };
 }
@@ -178,7 +190,7 @@ void der_end(struct packer *p, struct der_mark mark)
 	}
 }
 
-void der_put(struct packer *p, uint8_t tag, struct bytes contents)
+void der_put(struct packer *p, uint16_t tag, struct bytes contents)
 {
 	struct der_mark mark = der_begin(p, tag);
 

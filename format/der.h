@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * format/der.h - DER on the sticky cursors: the small subset that statements, items, receipts and
- * key plaintexts use. Reading accepts one encoding of a value only, so that a signed text has no
- * second form; tags are single bytes, lengths definite and minimal, integers not negative.
+ * format/der.h - DER on the sticky cursors: the small subset that statements, items, receipts, key
+ * plaintexts and card-verifiable certificates use. Reading accepts one encoding of a value only, so that a signed text has no
+ * second form; tags are of one byte or two (0x7f21), lengths definite and minimal, integers not negative.
  */
 #pragma once
 
@@ -20,13 +20,16 @@ enum {
 };
 
 /* The contents of the next value, which must have @tag. */
-struct bytes der_take(struct unpacker *u, uint8_t tag);
+struct bytes der_take(struct unpacker *u, uint16_t tag);
 
 /* The whole next value, tag and length included, which must have @tag. */
-struct bytes der_take_whole(struct unpacker *u, uint8_t tag);
+struct bytes der_take_whole(struct unpacker *u, uint16_t tag);
+
+/* Whether a value with @tag comes next; takes nothing. */
+bool der_is_next(const struct unpacker *u, uint16_t tag);
 
 /* Walks into the next value; der_leave() refuses bytes left over inside. */
-struct unpacker der_enter(struct unpacker *u, uint8_t tag);
+struct unpacker der_enter(struct unpacker *u, uint16_t tag);
 void der_leave(struct unpacker *outer, const struct unpacker *inner);
 
 /* INTEGER or ENUMERATED from 0 to @max, else bad. */
@@ -51,9 +54,9 @@ struct der_mark {
 	size_t at;
 };
 
-struct der_mark der_begin(struct packer *p, uint8_t tag);
+struct der_mark der_begin(struct packer *p, uint16_t tag);
 void der_end(struct packer *p, struct der_mark mark);
-void der_put(struct packer *p, uint8_t tag, struct bytes contents);
+void der_put(struct packer *p, uint16_t tag, struct bytes contents);
 void der_put_uint(struct packer *p, uint8_t tag, uint64_t v);
 void der_put_big(struct packer *p, struct bytes magnitude);
 void der_put_bool(struct packer *p, bool v);

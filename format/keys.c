@@ -9,11 +9,8 @@
 #include "format/ossl.h"
 
 #include <openssl/core_names.h>
-#include <openssl/obj_mac.h>
+#include <openssl/objects.h>
 #include <openssl/x509.h>
-
-/* The numbers of RSAPrivateKey in the order of RFC 8017 A.1.2. */
-enum { RSA_N, RSA_E, RSA_D, RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QINV, RSA_NUMBERS };
 
 static const char *const rsa_params[RSA_NUMBERS] = {
 	OSSL_PKEY_PARAM_RSA_N,	       OSSL_PKEY_PARAM_RSA_E,
@@ -24,16 +21,24 @@ static const char *const rsa_params[RSA_NUMBERS] = {
 
 static const struct curve_row {
 	enum kf_key_type type;
-	int nid;
 	const char *name;		/* as OpenSSL reports it */
 } curve_rows[] = {
-	{ KF_KEY_EC_P256, NID_X9_62_prime256v1, "prime256v1" },
-	{ KF_KEY_EC_P384, NID_secp384r1, "secp384r1" },
-	{ KF_KEY_EC_P521, NID_secp521r1, "secp521r1" },
-	{ KF_KEY_EC_P256K, NID_secp256k1, "secp256k1" },
+	{ KF_KEY_EC_P256, "prime256v1" },
+	{ KF_KEY_EC_P384, "secp384r1" },
+	{ KF_KEY_EC_P521, "secp521r1" },
+	{ KF_KEY_EC_P256K, "secp256k1" },
 };
 
-enum { EC_POINT_MAX = 1 + 2 * 66 };
+enum { EC_SCALAR_MAX = 66, EC_POINT_MAX = 1 + 2 * EC_SCALAR_MAX };
+
+static const char *curve_name(enum kf_key_type type)
+{
+	for (size_t i = 0; i < sizeof(curve_rows) / sizeof(curve_rows[0]); i++) {
+		if (curve_rows[i].type == type)
+			return curve_rows[i].name;
+	}
+	return NULL;
+}
 
 static int rsa_type_of(EVP_PKEY *key, enum kf_key_type *out)
 {
@@ -326,25 +331,30 @@ static void rsa_numbers_deinit(struct rsa_numbers *numbers)
 		BN_clear_free(numbers->v[i]);
 }
 
-static int take_rsa_numbers(struct bytes der, struct rsa_numbers *out)
+static int take_rsa_numbers(struct bytes der, struct bytes out[static RSA_NUMBERS])
 {
 	struct unpacker whole = unpack_begin(der);
 	struct unpacker u = der_enter(&whole, DER_SEQUENCE);
 
 	(void)der_uint(&u, 0);		/* version: two primes */
-	for (int i = 0; i < RSA_NUMBERS; i++) {
-		struct bytes b = der_big(&u);
+	for (int i = 0; i < RSA_NUMBERS; i++)
+		out[i] = der_big(&u);
+	der_leave(&whole, &u);
+	return unpack_end(&whole);
+}
 
-		if (u.bad || b.n > 512)
+static int rsa_numbers_load(const struct bytes from[static RSA_NUMBERS], struct rsa_numbers *out)
+{
+	for (int i = 0; i < RSA_NUMBERS; i++) {
+		if (from[i].n > 512)
 			return -EBADMSG;
 		/* Secure numbers are the ones OSSL_PARAM_free() wipes. */
 		out->v[i] = BN_secure_new();
-		if (!out->v[i] || !BN_bin2bn(b.p, (int)b.n, out->v[i]))
+		if (!out->v[i] || !BN_bin2bn(from[i].p, (int)from[i].n, out->v[i]))
 			return -EIO;
 		BN_set_flags(out->v[i], BN_FLG_CONSTTIME);
 	}
-	der_leave(&whole, &u);
-	return unpack_end(&whole);
+	return 0;
 }
 
 /* For one prime: exponent fits e, and is d reduced; @r, @s are scratch. */
@@ -403,22 +413,36 @@ static int key_from_build(OSSL_PARAM_BLD *build, const char *algorithm, EVP_PKEY
 	return 0;
 }
 
-static int rsa_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
+static int rsa_key_from(const struct bytes from[static RSA_NUMBERS], unsigned int bits,
+			EVP_PKEY **out)
 {
 	_cleanup_(rsa_numbers_deinit) struct rsa_numbers numbers = { 0 };
 	_cleanup_(OSSL_PARAM_BLD_freep) OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	int r;
+	int r = rsa_numbers_load(from, &numbers);
 
-	r = take_rsa_numbers(der, &numbers);
 	if (r < 0)
 		return r;
-	if (!rsa_numbers_agree(&numbers, key_type_bits(type)))
+	if (!rsa_numbers_agree(&numbers, bits))
 		return -EBADMSG;
 	for (int i = 0; i < RSA_NUMBERS; i++) {
 		if (!build || OSSL_PARAM_BLD_push_BN(build, rsa_params[i], numbers.v[i]) != 1)
 			return -EIO;
 	}
 	return key_from_build(build, "RSA", out);
+}
+
+int key_from_rsa(const struct bytes numbers[static RSA_NUMBERS], unsigned int bits, EVP_PKEY **out)
+{
+	ossl_begin();
+	return ossl_end(rsa_key_from(numbers, bits, out));
+}
+
+static int rsa_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
+{
+	struct bytes numbers[RSA_NUMBERS];
+	int r = take_rsa_numbers(der, numbers);
+
+	return r < 0 ? r : rsa_key_from(numbers, key_type_bits(type), out);
 }
 
 static struct bytes take_ec_public(struct unpacker *u)
@@ -436,17 +460,13 @@ static struct bytes take_ec_public(struct unpacker *u)
 }
 
 /* @d times the generator, uncompressed. Return: 0, -EBADMSG unless 0 < @d < n, -EIO. */
-static int ec_multiply(enum kf_key_type type, const BIGNUM *d, uint8_t point[static EC_POINT_MAX],
+static int ec_multiply(const char *name, const BIGNUM *d, uint8_t point[static EC_POINT_MAX],
 		       size_t *len)
 {
 	_cleanup_(BN_CTX_freep) BN_CTX *ctx = BN_CTX_secure_new();
-	_cleanup_(EC_GROUP_freep) EC_GROUP *group = NULL;
+	_cleanup_(EC_GROUP_freep) EC_GROUP *group = EC_GROUP_new_by_curve_name(OBJ_sn2nid(name));
 	_cleanup_(EC_POINT_clear_freep) EC_POINT *computed = NULL;
 
-	for (size_t i = 0; i < sizeof(curve_rows) / sizeof(curve_rows[0]); i++) {
-		if (curve_rows[i].type == type)
-			group = EC_GROUP_new_by_curve_name(curve_rows[i].nid);
-	}
 	computed = group ? EC_POINT_new(group) : NULL;
 	if (!ctx || !computed)
 		return -EIO;
@@ -459,12 +479,12 @@ static int ec_multiply(enum kf_key_type type, const BIGNUM *d, uint8_t point[sta
 	return *len > 0 ? 0 : -EIO;
 }
 
-static int ec_key_build(enum kf_key_type type, const BIGNUM *d, struct bytes point, EVP_PKEY **out)
+static int ec_key_build(const char *name, const BIGNUM *d, struct bytes point, EVP_PKEY **out)
 {
 	_cleanup_(OSSL_PARAM_BLD_freep) OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 
-	if (!build || OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME,
-						      key_type_group(type), 0) != 1 ||
+	if (!build || OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, name,
+						      0) != 1 ||
 	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d) != 1 ||
 	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point.p,
 					     point.n) != 1)
@@ -472,7 +492,8 @@ static int ec_key_build(enum kf_key_type type, const BIGNUM *d, struct bytes poi
 	return key_from_build(build, "EC", out);
 }
 
-static int ec_key_from_scalar(struct bytes scalar, enum kf_key_type type, const struct bytes *wanted,
+/* @name is one that OBJ_sn2nid() knows. */
+static int ec_key_from_scalar(struct bytes scalar, const char *name, const struct bytes *wanted,
 			      EVP_PKEY **out)
 {
 	_cleanup_(BN_clear_freep) BIGNUM *d = BN_secure_new();
@@ -480,22 +501,28 @@ static int ec_key_from_scalar(struct bytes scalar, enum kf_key_type type, const 
 	size_t len = 0;
 	int r;
 
-	if (scalar.n > key_type_size(type))
+	if (scalar.n > EC_SCALAR_MAX)
 		return -EBADMSG;
 	if (!d || !BN_bin2bn(scalar.p, (int)scalar.n, d))
 		return -EIO;
 	BN_set_flags(d, BN_FLG_CONSTTIME);
-	r = ec_multiply(type, d, point, &len);
+	r = ec_multiply(name, d, point, &len);
 	if (r == 0 && wanted && !bytes_equal(BYTES(point, len), *wanted))
 		r = -EBADMSG;
-	return r < 0 ? r : ec_key_build(type, d, BYTES(point, len), out);
+	return r < 0 ? r : ec_key_build(name, d, BYTES(point, len), out);
+}
+
+int key_from_scalar_on(struct bytes scalar, const char *group, EVP_PKEY **out)
+{
+	ossl_begin();
+	return ossl_end(ec_key_from_scalar(scalar, group, NULL, out));
 }
 
 int key_from_scalar(struct bytes scalar, enum kf_key_type type, EVP_PKEY **out)
 {
-	ossl_begin();
-	return ossl_end(key_type_is_ec(type) ? ec_key_from_scalar(scalar, type, NULL, out)
-					     : -EBADMSG);
+	if (!key_type_is_ec(type) || scalar.n > key_type_size(type))
+		return -EBADMSG;
+	return key_from_scalar_on(scalar, curve_name(type), out);
 }
 
 static int ec_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)
@@ -511,7 +538,7 @@ static int ec_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **o
 	der_leave(&whole, &u);
 	if (unpack_end(&whole) < 0 || scalar.n != key_type_size(type))
 		return -EBADMSG;
-	return ec_key_from_scalar(scalar, type, &point, out);
+	return ec_key_from_scalar(scalar, curve_name(type), &point, out);
 }
 
 int key_plain_decode(struct bytes der, enum kf_key_type type, EVP_PKEY **out)

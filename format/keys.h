@@ -42,6 +42,20 @@ int key_plain_encode(EVP_PKEY *key, struct secret *out);
  */
 int key_from_scalar(struct bytes scalar, enum kf_key_type type, EVP_PKEY **out);
 
+/* Likewise on any curve that OpenSSL knows by the name @group. */
+int key_from_scalar_on(struct bytes scalar, const char *group, EVP_PKEY **out);
+
+/* The numbers of RSAPrivateKey in the order of RFC 8017 A.1.2. */
+enum { RSA_N, RSA_E, RSA_D, RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QINV, RSA_NUMBERS };
+
+/*
+ * The RSA pair of @numbers, all magnitudes, with a modulus of @bits, proved consistent as
+ * key_plain_decode() does.
+ *
+ * Return: 0 and a key owned by the caller; -EBADMSG; -EIO, -ENOMEM.
+ */
+int key_from_rsa(const struct bytes numbers[static RSA_NUMBERS], unsigned int bits, EVP_PKEY **out);
+
 /*
  * Reads the plaintext of an item and proves the pair consistent, as docs/card-application.md 5.4
  * step 6 says: the card to believe it, the server to know that the card will.
