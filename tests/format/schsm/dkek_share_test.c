@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The file was made by Python's hashlib and cryptography after the text of the card dossier, 2.4. Each
+ * derivation is 30 million rounds of MD5, so there are few.
+ */
+#include "format/schsm/dkek.h"
+#include "base/cleanup.h"
+#include "tests/format/schsm/hex.h"
+
+static const char vector[] =
+	"53616C7465645F5F01020304050607088A3D1D6CF15D9809030FA5FB06D07B22F6B0B9446FDDCC25CC4D3DC8F10A4C1D62950929AC72999ED44C5043D608D7EA";
+
+static const char password[] = "correct horse";
+
+FIXTURE(share)
+{
+	struct secret share;
+	uint8_t file[DKEK_SHARE_FILE_SIZE];
+	unsigned int told, last;
+};
+
+FIXTURE_SETUP(share)
+{
+	self->share = SECRET_INIT;
+	ASSERT_EQ(0, secret_init(&self->share, DKEK_SIZE));
+	(void)unhex(vector, self->file, sizeof(self->file));
+}
+
+FIXTURE_TEARDOWN(share)
+{
+	secret_deinit(&self->share);
+}
+
+static void count(void *context, unsigned int percent)
+{
+	struct fixture_share *self = context;
+
+	EXPECT_EQ(self->last + 1, percent);
+	self->last = percent;
+	self->told++;
+}
+
+static int open_with(struct fixture_share *self, const char *with)
+{
+	struct dkek_progress progress = { count, self };
+
+	return dkek_share_open(BYTES_OF(self->file), BYTES(with, strlen(with)), progress, &self->share);
+}
+
+TEST_F_TIMEOUT(share, the_file_opens_and_progress_is_told, 120)
+{
+	ASSERT_EQ(0, open_with(self, password));
+	EXPECT_HEX("000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
+		   secret_bytes(&self->share));
+	EXPECT_EQ(100u, self->told);
+}
+
+TEST_F_TIMEOUT(share, the_same_file_is_written, 120)
+{
+	static const uint8_t salt[DKEK_SALT_SIZE] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	uint8_t value[DKEK_SIZE], buf[DKEK_SHARE_FILE_SIZE];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	for (uint8_t i = 0; i < DKEK_SIZE; i++)
+		value[i] = i;
+	ASSERT_EQ(0, dkek_share_seal(BYTES_OF(value), salt, BYTES(password, strlen(password)),
+				     (struct dkek_progress){ 0 }, &p));
+	EXPECT_HEX(vector, pack_done(&p));
+}
+
+TEST_F_TIMEOUT(share, another_password_is_told_from_a_broken_file, 120)
+{
+	EXPECT_EQ(-EKEYREJECTED, open_with(self, "incorrect horse"));
+	EXPECT_EQ(0u, self->share.n);
+}
+
+TEST_F(share, what_is_no_share_file_is_refused_at_once)
+{
+	uint8_t longer[DKEK_SHARE_FILE_SIZE + 1] = { 0 };
+	struct bytes pw = BYTES(password, strlen(password));
+	struct dkek_progress none = { 0 };
+
+	memcpy(longer, self->file, sizeof(self->file));
+	EXPECT_EQ(-EBADMSG, dkek_share_open(BYTES(longer, 65), pw, none, &self->share));
+	for (size_t n = 0; n < DKEK_SHARE_FILE_SIZE; n++)
+		EXPECT_EQ(-EBADMSG, dkek_share_open(BYTES(longer, n), pw, none, &self->share));
+	for (size_t i = 0; i < 8; i++) {
+		longer[i] ^= 0x20;
+		EXPECT_EQ(-EBADMSG, dkek_share_open(BYTES(longer, 64), pw, none, &self->share));
+		longer[i] ^= 0x20;
+	}
+}
+
+TEST_F(share, a_share_of_another_length_is_not_written)
+{
+	static const uint8_t salt[DKEK_SALT_SIZE], value[DKEK_SIZE + 1];
+	uint8_t buf[DKEK_SHARE_FILE_SIZE];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	EXPECT_EQ(-EINVAL, dkek_share_seal(BYTES(value, 31), salt, BYTES("x", 1),
+					   (struct dkek_progress){ 0 }, &p));
+	EXPECT_EQ(-EINVAL, dkek_share_seal(BYTES(value, 33), salt, BYTES("x", 1),
+					   (struct dkek_progress){ 0 }, &p));
+}
