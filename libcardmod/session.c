@@ -178,8 +178,11 @@ static int read_receipt(struct module *module, const struct key *key, struct kf_
 	return 0;
 }
 
-/* What the card signed about the tries of the PIN; of a key, which has none, unknown. */
-static DWORD tries_of(const struct kf_blob *blob)
+/*
+ * Of the PIN that proved an order. The card signs the tries of the PIN that the order was about: the same
+ * one, but for the user's PIN when it was set, which the PUK may have proved. A key has none.
+ */
+static DWORD tries_of(const struct kf_blob *blob, enum kf_function function)
 {
 	struct signed_receipt outer;
 	struct receipt receipt;
@@ -189,7 +192,8 @@ static DWORD tries_of(const struct kf_blob *blob)
 	    receipt_parse(outer.receipt, &receipt) < 0 ||
 	    pin_mark_parse(receipt.evidence, &mark) < 0)
 		return CARD_DATA_VALUE_UNKNOWN;
-	return mark.tries;
+	return function == KF_FUNCTION_AUTHENTICATE || mark.pin == KF_PIN_PUK
+		       ? mark.tries : CARD_DATA_VALUE_UNKNOWN;
 }
 
 /* Something is known of the tries when the value was compared, or could not be any more. */
@@ -231,7 +235,7 @@ static DWORD process(struct module *module, struct key *key, enum kf_function fu
 	if (status != SCARD_S_SUCCESS)
 		return status;
 	key->is_used = true;
-	*left = tries_of(receipt);
+	*left = tries_of(receipt, function);
 	module->pin_changes += function == KF_FUNCTION_CHANGE_AUTHENTICATOR;
 	/* The key is in the card, whatever becomes of our copy of the receipt: it can be had again. */
 	(void)keep_receipt(key, receipt, NULL);

@@ -48,38 +48,52 @@ static DWORD process(struct fixture_session *self, LPCWSTR function, void *out, 
 					      &self->len, CARD_BLOCK_PADDING);
 }
 
-static uint8_t mark[32];
-static struct bytes mark_der;
-
 /* The card's receipt for an order, with the tries that are left. */
-static void about_pin(struct receipt *r)
+static void about(struct receipt *r, uint32_t pin, uint32_t tries)
 {
+	static uint8_t mark[32];
 	struct packer p = pack_begin(mark, sizeof(mark));
 
-	pin_mark_pack(&p, &(struct pin_mark){ KF_PIN_USER, 3 });
-	mark_der = pack_done(&p);
+	pin_mark_pack(&p, &(struct pin_mark){ pin, tries });
+	r->pin = pin;
 	r->function = KF_FUNCTION_CHANGE_AUTHENTICATOR;
 	r->container = KF_CONTAINER_PINS;
 	r->key_type = KF_KEY_NONE;
 	r->purpose = KF_PURPOSE_NONE;
-	r->evidence = mark_der;
+	r->evidence = pack_done(&p);
 }
 
-TEST_F(session, a_changed_pin_answers_with_the_tries_that_the_card_signed)
+static void about_pin(struct receipt *r) { about(r, KF_PIN_USER, 3); }
+static void about_puk(struct receipt *r) { about(r, KF_PIN_PUK, 8); }
+
+TEST_F(session, a_changed_puk_answers_with_the_tries_that_the_card_signed)
 {
 	CARD_CHANGE_AUTHENTICATOR_RESPONSE response = { 0 };
 	struct packet p;
 
 	import_key(self);
 	set_mode_and_iv(self);
-	reply_receipt(self, KF_PROCESS, 'A', about_pin);
+	reply_receipt(self, KF_PROCESS, 'A', about_puk);
 	EXPECT_EQ(SCARD_S_SUCCESS,
 		  process(self, CSF_CHANGE_AUTHENTICATOR, &response, sizeof(response)));
 	EXPECT_EQ(sizeof(response), self->len);
 	EXPECT_EQ(7, response.dwVersion);
-	EXPECT_EQ(3, response.cAttemptsRemaining);
+	EXPECT_EQ(8, response.cAttemptsRemaining);
 	EXPECT_EQ(KF_FUNCTION_CHANGE_AUTHENTICATOR,
 		  ((const struct kf_process *)card_asked(&self->r, KF_PROCESS, &p))->function);
+}
+
+/* The PUK may have proved it, and its tries are not those of the PIN. */
+TEST_F(session, a_pin_that_was_set_does_not_tell_the_tries_of_what_proved_it)
+{
+	CARD_CHANGE_AUTHENTICATOR_RESPONSE response = { 0 };
+
+	import_key(self);
+	set_mode_and_iv(self);
+	reply_receipt(self, KF_PROCESS, 'A', about_pin);
+	EXPECT_EQ(SCARD_S_SUCCESS,
+		  process(self, CSF_CHANGE_AUTHENTICATOR, &response, sizeof(response)));
+	EXPECT_EQ(CARD_DATA_VALUE_UNKNOWN, response.cAttemptsRemaining);
 }
 
 TEST_F(session, a_login_answers_without_a_session_pin)
@@ -183,10 +197,10 @@ TEST_F(session, if_the_answer_to_an_order_is_lost_its_receipt_tells)
 	import_key(self);
 	set_mode_and_iv(self);
 	card_answer(&self->r, KF_PROCESS, -EIO, KF_REASON_ON_CARD, 0);
-	reply_receipt(self, KF_RECEIPT_GET, 'A', about_pin);
+	reply_receipt(self, KF_RECEIPT_GET, 'A', about_puk);
 	EXPECT_EQ(SCARD_S_SUCCESS,
 		  process(self, CSF_CHANGE_AUTHENTICATOR, &response, sizeof(response)));
-	EXPECT_EQ(3, response.cAttemptsRemaining);
+	EXPECT_EQ(8, response.cAttemptsRemaining);
 }
 
 /* cardcf follows: whoever caches PIN state by it sees that a PIN changed [minidriver 6]. */
