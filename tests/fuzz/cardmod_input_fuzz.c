@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * tests/fuzz/cardmod_input_fuzz.c - What a caller of the minidriver interface hands in: key blobs, by
- * themselves and inside CARD_IMPORT_KEYPAIR, session key blobs, and public keys on their way out.
+ * themselves and inside CARD_IMPORT_KEYPAIR, orders about PINs, session key blobs, and public keys on
+ * their way out and in.
  */
 #include "keyferry/server.h"
 #include "libcardmod/keypair_input.h"
+#include "libcardmod/pin_input.h"
 #include "libcardmod/private_blob.h"
 #include "libcardmod/public_blob.h"
 
@@ -49,6 +51,27 @@ static void try_public(struct bytes spki)
 	(void)public_blob_pack(spki, KF_PURPOSE_SIGN, &p);
 }
 
+/* What is taken is what comes back. */
+static void try_point(struct bytes blob)
+{
+	uint8_t buf[PUBLIC_BLOB_MAX], back[PUBLIC_BLOB_MAX];
+	struct packer point = pack_begin(buf, sizeof(buf)), p = pack_begin(back, sizeof(back));
+
+	if (public_blob_take_point(blob, KF_KEY_EC_P256, &point) < 0)
+		return;
+	if (public_blob_pack_point(KF_KEY_EC_P256, pack_done(&point), &p) < 0 ||
+	    !bytes_equal(pack_done(&p), blob))
+		abort();
+}
+
+static void try_order(struct module *module, enum kf_function function, struct bytes input)
+{
+	struct kf_pin_order *order = NULL;
+
+	if (pin_input_take(module, function, input, 2, &order) == SCARD_S_SUCCESS)
+		kf_pin_order_free(order);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	CARD_DATA *card = no_card();
@@ -57,6 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	try_blob(BYTES(data, n));
 	try_public(BYTES(data, n));
+	try_point(BYTES(data, n));
+	try_order(card->pvVendorSpecific, KF_FUNCTION_CHANGE_AUTHENTICATOR, BYTES(data, n));
+	try_order(card->pvVendorSpecific, KF_FUNCTION_AUTHENTICATE, BYTES(data, n));
 	if (keypair_input_take(card->pvVendorSpecific, BYTES(data, n), 1, &pair) == SCARD_S_SUCCESS)
 		kf_keypair_free(pair);
 	if (n < UINT32_MAX &&
