@@ -8,7 +8,7 @@
 . "$KF_SRC/tests/e2e/stage.sh"
 
 stage_up --level extended
-plan 81
+plan 82
 # They look for the libraries in ../../lib.
 mkdir -p tests/e2e post
 chmod 1777 post
@@ -176,6 +176,7 @@ for name in \
 	another_hash_is_refused \
 	paddings_of_the_other_family_are_refused \
 	a_header_inside_the_wrapped_key_is_not_known \
+	a_mode_the_card_lacks_is_refused_there_too \
 	a_blob_whose_end_is_cut_changes_nothing \
 	an_iv_serves_one_call \
 	a_blob_with_another_bit_changes_nothing \

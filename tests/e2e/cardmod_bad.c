@@ -540,12 +540,18 @@ static bool target_is_empty(void)
 static void check_process(CARD_KEY_HANDLE key, const CARD_ENCRYPTED_DATA *sealed)
 {
 	CARD_ENCRYPTED_DATA cut = { sealed->pbEncryptedData, sealed->cbEncryptedData - 16 };
+	static const WCHAR ecb[] = BCRYPT_CHAIN_MODE_ECB;
 	BYTE *last = &sealed->pbEncryptedData[sealed->cbEncryptedData - 1], data[4096];
 	DWORD n;
 
+	check("a_mode_the_card_lacks_is_refused_there_too",
+	      is(SCARD_E_UNSUPPORTED_FEATURE,
+		 card.pfnCardSetKeyProperty(&card, key, CKP_CHAINING_MODE, (PBYTE)(uintptr_t)ecb,
+					    sizeof(ecb), 0)) &&
+	      is(SCARD_E_INVALID_PARAMETER, process(key, sealed)));
 	set_mode_and_iv(&card, key);
 	check("a_blob_whose_end_is_cut_changes_nothing",
-	      process(key, &cut) != SCARD_S_SUCCESS && target_is_empty());
+	      is(SCARD_E_INVALID_PARAMETER, process(key, &cut)) && target_is_empty());
 	check("an_iv_serves_one_call", is(SCARD_E_INVALID_PARAMETER, process(key, sealed)));
 	set_mode_and_iv(&card, key);
 	*last ^= 1;
@@ -560,7 +566,7 @@ static void check_process(CARD_KEY_HANDLE key, const CARD_ENCRYPTED_DATA *sealed
 	check("the_whole_blob_is_taken_all_the_same",
 	      is(SCARD_S_SUCCESS, process(key, sealed)) && !target_is_empty());
 	set_mode_and_iv(&card, key);
-	check("and_taken_once", process(key, sealed) != SCARD_S_SUCCESS);
+	check("and_taken_once", is(SCARD_W_SECURITY_VIOLATION, process(key, sealed)));
 }
 
 static void check_receipt(CARD_KEY_HANDLE in_card, CARD_KEY_HANDLE sealed_with)
