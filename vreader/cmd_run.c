@@ -4,6 +4,7 @@
  */
 #include "vreader/cmd.h"
 
+#include "base/listen.h"
 #include "vreader/gadget/gadget.h"
 #include "vreader/reader/line.h"
 #include "vreader/reader/listen.h"
@@ -18,6 +19,8 @@
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+
+#define BACKLOG 8	/* of hosts: one is served, the others wait */
 
 /**
  * struct run - what the command line asked for
@@ -335,7 +338,7 @@ static int serve_socket(struct run *run, struct vcard *const *cards, int signal_
 	struct line line;
 	int r;
 
-	fd = listen_open(run->listen_path, (mode_t)run->socket_mode);
+	fd = listen_open(run->listen_path, (mode_t)run->socket_mode, BACKLOG);
 	if (fd < 0)
 		return explain_listen(run->listen_path, fd);
 	r = line_init(&line, &options_of_line, cards);

@@ -8,8 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/list.h"
+#include "base/listen.h"
 #include "daemon/monitor/grant.h"
-#include "daemon/monitor/listen.h"
 #include "daemon/monitor/sandbox.h"
 #include "daemon/monitor/vpath.h"
 #include "daemon/shared/activate.h"
@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 
 #define END_MS 2000	/* what a broker or driver gets to go by itself */
+#define BACKLOG 256	/* of clients */
 
 void monitor_say(const char *format, ...)
 {
@@ -347,7 +348,8 @@ static int find_programs(struct monitor *monitor)
 static int start_broker(struct monitor *monitor)
 {
 	const char *argv[] = { monitor->broker_path, "--listen-fd", "3", "--monitor-fd", "4", NULL };
-	_cleanup_(fd_closep) int listener = listen_open(monitor->config->socket);
+	/* Who may do what is the policy's business, who may reach it the directory's. */
+	_cleanup_(fd_closep) int listener = listen_open(monitor->config->socket, 0666, BACKLOG);
 	int pair[2], r;
 
 	if (listener < 0) {

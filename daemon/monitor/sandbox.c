@@ -37,6 +37,9 @@ static const struct filter_rule calls[] = {
 	FILTER_ANY(readlink),
 	FILTER_ANY(readlinkat),
 	FILTER_ANY(readv),
+	FILTER_ANY(rename),		/* the socket, once it listens */
+	FILTER_ANY(renameat),
+	FILTER_ANY(renameat2),
 	FILTER_ANY(setitimer),		/* a device that holds up a read in sysfs */
 	FILTER_ANY(stat),
 	FILTER_ANY(statfs),

@@ -23,10 +23,11 @@ card() {
 }
 
 # Waits until somebody listens on $1 (a dead socket looks alive in the file system, not in the
-# kernel's table); the caller started the reader as $reader.
+# kernel's table, which keeps the name it was bound to); the caller started the reader as $reader.
 listening() {
+	beside=${1%?}~
 	for _ in $(seq 200); do
-		! grep -q " 00010000 .* $1\$" /proc/net/unix || return 0
+		! grep -q " 00010000 .* $beside\$" /proc/net/unix || [ -e "$beside" ] || return 0
 		kill -0 "$reader" || fail "the reader ended: $(cat "$dir/err")"
 		sleep 0.05
 	done

@@ -7,15 +7,5 @@
 
 #include "vreader/reader/line.h"
 
-#include <sys/types.h>
-
-/*
- * Binds @path, with @mode, replacing a socket that nobody listens on any more.
- *
- * Return: the listening descriptor, -EADDRINUSE somebody listens there, -EEXIST something there is
- * no socket, -ENAMETOOLONG, or the system's error.
- */
-int listen_open(const char *path, mode_t mode);
-
 /* Serves hosts until told to stop. Return: 0 when stopped by a signal, or the system's error. */
 int listen_serve(int listen_fd, struct line *line);

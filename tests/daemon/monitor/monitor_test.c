@@ -7,7 +7,7 @@
  * Faces: daemon/monitor/port_virtual.c
  */
 #include "base/cleanup.h"
-#include "daemon/monitor/listen.h"
+#include "base/listen.h"
 #include "proto/packet.h"
 #include "proto/wire.h"
 #include "tests/harness.h"
@@ -182,7 +182,7 @@ static uint32_t readers(struct fixture_monitor *self, uint32_t want)
 
 static void open_reader(struct fixture_monitor *self)
 {
-	self->listener = listen_open(self->reader);
+	self->listener = listen_open(self->reader, 0666, 8);
 	ASSERT_LE(0, self->listener);
 }
 

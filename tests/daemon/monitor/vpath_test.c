@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/cleanup.h"
-#include "daemon/monitor/listen.h"
+#include "base/listen.h"
 #include "daemon/monitor/vpath.h"
 #include "tests/harness.h"
 
@@ -56,7 +56,7 @@ TEST_F(vpath, a_listener_of_ours_is_reached)
 
 	ASSERT_LE(0, dir);
 	EXPECT_EQ(-ENOENT, vpath_connect(&self->v, dir, NOBODY));
-	self->listener = listen_open(self->path);
+	self->listener = listen_open(self->path, 0666, 8);
 	ASSERT_LE(0, self->listener);
 	_cleanup_(fd_closep) int fd = vpath_connect(&self->v, dir, NOBODY);
 	EXPECT_LE(0, fd);
@@ -100,7 +100,7 @@ TEST_F(vpath, another_users_directory_or_socket_is_refused_unless_named)
 
 	if (geteuid() != 0)
 		SKIP("needs root to give a directory away");
-	self->listener = listen_open(self->path);
+	self->listener = listen_open(self->path, 0666, 8);
 	ASSERT_LE(0, self->listener);
 	ASSERT_EQ(0, chown(self->path, 12345, 12345));
 	EXPECT_EQ(-EPERM, vpath_connect(&self->v, mine, NOBODY));

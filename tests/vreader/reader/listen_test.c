@@ -2,14 +2,13 @@
 /* Faces vreader/reader/listen.c. */
 #include "vreader/reader/listen.h"
 
+#include "base/listen.h"
 #include "tests/harness.h"
 #include "tests/vreader/reader/host.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 FIXTURE(listen)
@@ -30,41 +29,6 @@ FIXTURE_TEARDOWN(listen)
 {
 	(void)unlink(self->addr.sun_path);
 	(void)rmdir(self->dir);
-}
-
-TEST_F(listen, the_socket_has_its_mode_from_the_start_and_one_listener)
-{
-	_cleanup_(fd_closep) int fd = listen_open(self->addr.sun_path, 0660);
-	struct stat st;
-
-	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, stat(self->addr.sun_path, &st));
-	EXPECT_EQ((mode_t)0660, st.st_mode & 0777);
-	EXPECT_EQ(-EADDRINUSE, listen_open(self->addr.sun_path, 0660));
-}
-
-TEST_F(listen, a_dead_socket_is_replaced_and_anything_else_is_not)
-{
-	int fd = listen_open(self->addr.sun_path, 0600);
-
-	ASSERT_GE(fd, 0);
-	fd = fd_close(fd);
-	fd = listen_open(self->addr.sun_path, 0600);
-	EXPECT_GE(fd, 0);
-	fd = fd_close(fd);
-	ASSERT_EQ(0, unlink(self->addr.sun_path));
-	fd = open(self->addr.sun_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	fd = fd_close(fd);
-	EXPECT_EQ(-EEXIST, listen_open(self->addr.sun_path, 0600));
-}
-
-TEST_F(listen, a_path_that_does_not_fit_is_refused)
-{
-	char path[200];
-
-	memset(path, 'a', sizeof(path));
-	path[sizeof(path) - 1] = '\0';
-	EXPECT_EQ(-ENAMETOOLONG, listen_open(path, 0600));
 }
 
 struct server {
@@ -98,7 +62,7 @@ TEST_F(listen, hosts_are_served_one_after_the_other_until_a_signal)
 	server.host.fd = fd_close(server.host.fd);
 	ASSERT_EQ(0, pthread_join(server.host.thread, NULL));
 
-	server.fd = listen_open(self->addr.sun_path, 0600);
+	server.fd = listen_open(self->addr.sun_path, 0600, 8);
 	ASSERT_GE(server.fd, 0);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, listen_main, &server));
 	for (int i = 0; i < 3; i++) {
