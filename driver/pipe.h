@@ -92,6 +92,8 @@ struct pipe_ops {
  * @ep_interrupt: interrupt IN, 0 if there is none; the transport sets it to 0 when it gave it up
  * @in_packet, @interrupt_packet: wMaxPacketSize, set with the addresses
  * @notice_len:	longest interrupt message to be expected, likewise
+ * @answer_len:	what the bulk_in behind a bulk_out asks for, so that the transport may ask before the
+ *		command is out; 0: none follows
  * @no_zero_packet: a transfer that fills its last packet is not followed by an empty one
  * @wake:	set by the owner of the pipe, before or between calls
  * @power_losses: counts up when cards may have lost their power unseen: a reset, a sleep
@@ -104,7 +106,7 @@ struct pipe {
 	struct bytes config;
 	uint8_t interface, ep_out, ep_in, ep_interrupt;
 	uint16_t in_packet, interrupt_packet;
-	size_t notice_len;
+	size_t notice_len, answer_len;
 	bool no_zero_packet;
 	struct wake wake;
 	unsigned int power_losses;

@@ -248,6 +248,7 @@ static int put(struct exchange *x, struct ccid_addr to, const struct ccid_comman
 	if (pack_end(&p) < 0)
 		return -EMSGSIZE;
 	x->used = p.n;
+	x->pipe->answer_len = ask_len(x, 0, CCID_HEADER_LEN);
 	r = pipe_bulk_out(x->pipe, pack_done(&p),
 			  deadline_sooner(deadline, deadline_in(limits.write_ms)));
 	exchange_wipe(x);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * driver/usb/usb.c - At most one bulk or control transfer flies at a time and only while its caller
- * waits, and one interrupt transfer all the time. So nothing of a bulk endpoint is in the air when
- * it is cleared, reset or released, and an idle reader costs no wake-up.
+ * waits, and one interrupt transfer all the time. One exception: the answer to a command is asked for
+ * just before the command goes out, so that a reader which is quick finds somebody who listens. It is
+ * waited for or called off before anything else happens. So nothing of a bulk endpoint is in the air
+ * when it is cleared, reset or released, and an idle reader costs no wake-up.
  *
  * Two things look alike from here, every transfer ending with "no device": an unplugged device and
  * one that was put to sleep. The node tells them apart: it hangs up for the first. After the second
@@ -38,6 +40,7 @@
  * @flights:	pipe.fd is its fd
  * @gone_fd:	an eventfd that is readable; joins @flights when the device goes and libusb closes
  * @out, @in, @control, @notice: the four transfers
+ * @ahead:	@in was asked for with a command, and nobody has waited for it yet
  * @kept:	@in holds bytes that came while a wait was called off
  * @woken:	what wake.ready said while a command went out to its last byte; the next wait says it
  * @notice_len:	bytes asked for from the interrupt endpoint
@@ -50,7 +53,7 @@ struct usb_pipe {
 	libusb_device_handle *handle;
 	struct flights flights;
 	struct transfer out, in, control, notice;
-	bool kept;
+	bool ahead, kept;
 	int woken;
 	size_t notice_len;
 	unsigned int notice_errors;
@@ -129,15 +132,19 @@ static int take_off(struct usb_pipe *u, struct transfer *transfer, uint8_t type,
 }
 
 /* Return: 0 it landed, ask judge(); or as transfer_await(). */
+static int await_landing(struct usb_pipe *u, struct transfer *transfer, struct deadline deadline)
+{
+	int r = transfer_await(transfer, &u->flights, &u->pipe.wake, deadline);
+
+	return r == -ENODEV ? gone(u) : r;
+}
+
 static int fly(struct usb_pipe *u, struct transfer *transfer, uint8_t type, uint8_t endpoint,
 	       uint8_t flags, size_t n, struct deadline deadline)
 {
 	int r = take_off(u, transfer, type, endpoint, flags, n);
 
-	if (r < 0)
-		return r;
-	r = transfer_await(transfer, &u->flights, &u->pipe.wake, deadline);
-	return r == -ENODEV ? gone(u) : r;
+	return r < 0 ? r : await_landing(u, transfer, deadline);
 }
 
 /* --- bulk --- */
@@ -157,6 +164,40 @@ static int look_around(struct usb_pipe *u)
 	if (u->notice.state == TRANSFER_FLYING)
 		return 0;	/* it would have landed with the claim, or with a sleep */
 	return is_ours(u) ? 0 : gone(u);
+}
+
+static int ask_for_answer(struct usb_pipe *u, size_t cap)
+{
+	size_t packet = u->pipe.in_packet, whole = (cap + packet - 1) / packet * packet;
+	int r = transfer_reserve(&u->in, whole);
+
+	return r < 0 ? r : take_off(u, &u->in, LIBUSB_TRANSFER_TYPE_BULK, u->pipe.ep_in, 0, whole);
+}
+
+static int ask_ahead(struct usb_pipe *u)
+{
+	int r;
+
+	if (u->pipe.answer_len == 0 || u->pipe.halted || u->kept || u->ahead)
+		return 0;
+	r = ask_for_answer(u, u->pipe.answer_len);
+	u->ahead = r == 0;
+	return r;
+}
+
+/* What has come all the same is the next transfer. Return: 0, or -ENODEV. */
+static int call_off(struct usb_pipe *u)
+{
+	if (!u->ahead)
+		return 0;
+	u->ahead = false;
+	if (transfer_recall(&u->in, &u->flights) < 0)
+		return gone(u);
+	if (u->in.status == LIBUSB_TRANSFER_STALL)
+		u->pipe.halted |= PIPE_HALTED_IN;
+	u->kept = u->in.n != 0 && (u->in.status == LIBUSB_TRANSFER_COMPLETED ||
+				   u->in.status == LIBUSB_TRANSFER_CANCELLED);
+	return 0;
 }
 
 /* Return: 0 all of it was taken; or why not. */
@@ -190,12 +231,15 @@ static int usb_bulk_out(struct pipe *pipe, struct bytes transfer, struct deadlin
 		r = transfer_reserve(&u->out, transfer.n);
 	if (r < 0)
 		return r;
+	r = ask_ahead(u);
+	if (r < 0)
+		return r;
 	memcpy(u->out.buf, transfer.p, transfer.n);
 	r = fly(u, &u->out, LIBUSB_TRANSFER_TYPE_BULK, pipe->ep_out,
 		pipe->no_zero_packet ? 0 : LIBUSB_TRANSFER_ADD_ZERO_PACKET, transfer.n, deadline);
 	r = judge_out(u, transfer.n, r);
 	transfer_wipe(&u->out);
-	return r;
+	return r < 0 && call_off(u) < 0 ? -ENODEV : r;
 }
 
 static int deliver(struct bytes from, uint8_t *buf, size_t cap, size_t *n)
@@ -232,24 +276,24 @@ static int usb_bulk_in(struct pipe *pipe, uint8_t *buf, size_t cap, struct deadl
 		       size_t *n)
 {
 	struct usb_pipe *u = usb_of(pipe);
-	size_t packet = pipe->in_packet, whole = (cap + packet - 1) / packet * packet;
 	int r = u->woken;
 
 	u->woken = 0;
 	if (r < 0)
-		return r;
+		return call_off(u) < 0 ? -ENODEV : r;
 	if (u->kept) {
 		u->kept = false;
 		return deliver_in(u, buf, cap, n);
 	}
 	if (pipe->halted)
 		return -EPIPE;
-	r = transfer_reserve(&u->in, whole);
+	r = u->ahead ? 0 : ask_for_answer(u, cap);
+	u->ahead = false;
 	if (r < 0)
 		return r;
 	if (deadline_passed(deadline))
 		deadline = deadline_in(LOOK_MS);
-	r = fly(u, &u->in, LIBUSB_TRANSFER_TYPE_BULK, pipe->ep_in, 0, whole, deadline);
+	r = await_landing(u, &u->in, deadline);
 	u->kept = r < 0 && r != -ETIMEDOUT && r != -ENODEV && r != -EIO && u->in.n != 0;
 	if (u->kept)
 		return r;
@@ -297,8 +341,10 @@ static int usb_clear_halt(struct pipe *pipe, uint8_t endpoint, struct deadline d
 	struct usb_setup setup = {		/* [USB 2.0, 9.4.1] CLEAR_FEATURE(ENDPOINT_HALT) */
 		.type = 0x02, .request = LIBUSB_REQUEST_CLEAR_FEATURE, .index = endpoint,
 	};
-	int r = usb_control(pipe, &setup, BYTES_NONE, NULL, 0, deadline, NULL);
+	int r;
 
+	assert(!u->ahead);
+	r = usb_control(pipe, &setup, BYTES_NONE, NULL, 0, deadline, NULL);
 	if (r == 0)
 		r = node_reset_endpoint(u->node_fd, endpoint);
 	if (r == -ENODEV)
@@ -411,6 +457,7 @@ static int usb_reset(struct pipe *pipe, struct deadline deadline)
 	(void)deadline;
 	if (u->gone || transfer_recall(&u->notice, &u->flights) < 0)
 		return gone(u);
+	assert(!u->ahead);
 	pipe->power_losses++;
 	pipe->halted = 0;
 	u->kept = false;

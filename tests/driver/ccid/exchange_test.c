@@ -508,11 +508,14 @@ TEST(k10_sequence_numbers_wrap)
 
 /* --- what a transport may say that the socket never does --- */
 
-/* Answers every command by 128 bytes, two full packets without an end, or is @silent. */
+/*
+ * Answers every command by 128 bytes, two full packets without an end, or is @silent. What is asked
+ * for first has to be what was @promised with the command.
+ */
 struct odd_pipe {
 	struct pipe pipe;
 	int out_says;
-	size_t asked[16];
+	size_t promised, asked[16];
 	unsigned int n_asked, resets;
 	bool silent;
 	uint8_t seq;
@@ -524,6 +527,8 @@ static int odd_out(struct pipe *pipe, struct bytes transfer, struct deadline dea
 
 	(void)deadline;
 	odd->seq = transfer.p[6];
+	odd->promised = odd->out_says == 0 ? pipe->answer_len : 0;
+	EXPECT_NE(0u, pipe->answer_len);
 	return odd->out_says;
 }
 
@@ -534,6 +539,9 @@ static int odd_in(struct pipe *pipe, uint8_t *buf, size_t cap, struct deadline d
 	uint8_t message[128] = { 0x80, 118, 0, 0, 0, 0, odd->seq };
 	size_t at = 0;
 
+	if (odd->promised != 0)
+		EXPECT_EQ(odd->promised, cap);
+	odd->promised = 0;
 	odd->asked[odd->n_asked++ % 16] = cap;
 	if (odd->silent)
 		return -ETIMEDOUT;

@@ -135,6 +135,127 @@ TEST_F(usb, f25_a_stall_halts_its_endpoint_until_both_halves_are_cleared)
 	EXPECT_EQ(PIPE_HALTED_IN, self->pipe->halted);
 }
 
+/* --- an answer that is asked for before the command goes out --- */
+
+static int out(struct fixture_usb *self, struct deadline deadline)
+{
+	self->pipe->answer_len = 128;
+	return pipe_bulk_out(self->pipe, BYTES("abc", 3), deadline);
+}
+
+TEST_F(usb, an_answer_is_asked_for_once_and_before_the_command_goes_out)
+{
+	unsigned int submitted = fake.submitted;
+
+	fake_expect(0x01, LIBUSB_TRANSFER_COMPLETED, NULL, 3);
+	ASSERT_EQ(0, out(self, SOON));
+	EXPECT_EQ(0x01, fake.last.endpoint);
+	EXPECT_TRUE(fake_is_flying(0x82));
+	fake_land(0x82, LIBUSB_TRANSFER_COMPLETED, "abc", 3);
+	ASSERT_EQ(0, in(self, 128, SOON));
+	EXPECT_BYTES_EQ(BYTES("abc", 3), BYTES(self->buf, self->n));
+	EXPECT_EQ(submitted + 2, fake.submitted);
+	EXPECT_EQ(-ETIMEDOUT, in(self, 128, deadline_in(20)));	/* the next one is asked for there */
+	EXPECT_EQ(submitted + 3, fake.submitted);
+}
+
+TEST_F(usb, an_answer_that_was_there_before_the_command_had_gone_is_kept)
+{
+	fake_expect(0x82, LIBUSB_TRANSFER_COMPLETED, "xyz", 3);
+	fake_expect(0x01, LIBUSB_TRANSFER_COMPLETED, NULL, 3);
+	ASSERT_EQ(0, out(self, SOON));
+	ASSERT_EQ(0, in(self, 128, SOON));
+	EXPECT_BYTES_EQ(BYTES("xyz", 3), BYTES(self->buf, self->n));
+}
+
+TEST_F(usb, an_answer_to_a_command_that_did_not_go_is_called_off)
+{
+	EXPECT_EQ(-ETIMEDOUT, out(self, deadline_in(20)));
+	EXPECT_FALSE(fake_is_flying(0x82));
+	EXPECT_EQ(2u, fake.cancelled);
+	fake_expect(0x01, LIBUSB_TRANSFER_STALL, NULL, 0);
+	EXPECT_EQ(-EPIPE, out(self, SOON));
+	EXPECT_FALSE(fake_is_flying(0x82));
+	EXPECT_EQ(PIPE_HALTED_OUT, self->pipe->halted);
+	self->pipe->halted = 0;
+	self->pipe->wake = cancelled();
+	EXPECT_EQ(-ECANCELED, out(self, SOON));
+	EXPECT_FALSE(fake_is_flying(0x82));
+}
+
+TEST_F(usb, what_came_before_it_was_called_off_is_the_next_transfer)
+{
+	fake.partial = 64;
+	fake_expect(0x01, LIBUSB_TRANSFER_STALL, NULL, 0);
+	EXPECT_EQ(-EPIPE, out(self, SOON));
+	ASSERT_EQ(0, in(self, 128, SOON));
+	EXPECT_EQ(64u, self->n);
+	fake.partial = 0;
+	self->pipe->halted = 0;
+	fake_expect(0x82, LIBUSB_TRANSFER_COMPLETED, "xyz", 3);
+	EXPECT_EQ(-ETIMEDOUT, out(self, deadline_in(20)));
+	fake_expect(0x01, LIBUSB_TRANSFER_COMPLETED, NULL, 3);
+	EXPECT_EQ(0, out(self, SOON));
+	EXPECT_FALSE(fake_is_flying(0x82));	/* the buffer is taken */
+	ASSERT_EQ(0, in(self, 128, SOON));
+	EXPECT_BYTES_EQ(BYTES("xyz", 3), BYTES(self->buf, self->n));
+}
+
+TEST_F(usb, what_an_error_left_behind_is_no_transfer)
+{
+	fake_expect(0x82, LIBUSB_TRANSFER_OVERFLOW, "xyz", 3);
+	EXPECT_EQ(-ETIMEDOUT, out(self, deadline_in(20)));
+	EXPECT_EQ(-ETIMEDOUT, in(self, 128, deadline_in(20)));
+}
+
+TEST_F(usb, f25_both_pipes_may_stall_at_once)
+{
+	fake_expect(0x82, LIBUSB_TRANSFER_STALL, NULL, 0);
+	fake_expect(0x01, LIBUSB_TRANSFER_STALL, NULL, 0);
+	EXPECT_EQ(-EPIPE, out(self, SOON));
+	EXPECT_EQ(PIPE_HALTED_OUT | PIPE_HALTED_IN, self->pipe->halted);
+}
+
+TEST_F(usb, f25_a_halted_in_pipe_is_asked_for_nothing)
+{
+	self->pipe->halted = PIPE_HALTED_IN;
+	fake_expect(0x01, LIBUSB_TRANSFER_COMPLETED, NULL, 3);
+	EXPECT_EQ(0, out(self, SOON));
+	EXPECT_FALSE(fake_is_flying(0x82));
+	EXPECT_EQ(-EPIPE, in(self, 128, SOON));
+}
+
+TEST_F(usb, a_cancel_behind_the_last_byte_of_a_command_calls_its_answer_off)
+{
+	self->pipe->wake = cancelled();
+	fake.partial = 3;		/* of either */
+	EXPECT_EQ(0, out(self, SOON));
+	EXPECT_TRUE(fake_is_flying(0x82));
+	EXPECT_EQ(-ECANCELED, in(self, 128, SOON));
+	EXPECT_FALSE(fake_is_flying(0x82));
+	self->pipe->wake = WAKE_NONE;
+	ASSERT_EQ(0, in(self, 128, SOON));
+	EXPECT_EQ(3u, self->n);
+}
+
+TEST_F(usb, a_stray_answer_is_the_end)
+{
+	fake_expect(0x01, LIBUSB_TRANSFER_STALL, NULL, 0);
+	fake.stuck = true;
+	EXPECT_EQ(-ENODEV, out(self, SOON));
+	self->pipe->halted = 0;
+	EXPECT_EQ(-ENODEV, in(self, 128, SOON));
+	EXPECT_EQ(-ENODEV, out(self, SOON));
+	EXPECT_TRUE(fake_is_flying(0x82));
+}
+
+TEST_F(usb, nothing_is_asked_for_where_no_answer_follows)
+{
+	fake_expect(0x01, LIBUSB_TRANSFER_COMPLETED, NULL, 3);
+	EXPECT_EQ(0, pipe_bulk_out(self->pipe, BYTES("abc", 3), SOON));
+	EXPECT_FALSE(fake_is_flying(0x82));
+}
+
 TEST_F(usb, f24_a_short_write_is_an_error)
 {
 	fake_expect(0x01, LIBUSB_TRANSFER_COMPLETED, NULL, 2);
