@@ -63,8 +63,9 @@ static int add(scmp_filter_ctx ctx, const struct filter_rule *rules, size_t n)
 		const struct filter_rule *rule = &rules[i];
 		struct scmp_arg_cmp equal = { (unsigned int)rule->arg, SCMP_CMP_MASKED_EQ,
 					      rule->mask, rule->value };
-		int r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, rule->call,
-					       rule->arg < 0 ? 0 : 1, &equal);
+		int r = seccomp_rule_add_array(ctx, rule->error ? SCMP_ACT_ERRNO(rule->error) :
+								  SCMP_ACT_ALLOW,
+					       rule->call, rule->arg < 0 ? 0 : 1, &equal);
 
 		/* -EDOM: this architecture has no such call. */
 		if (r < 0 && r != -EDOM)

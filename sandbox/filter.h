@@ -13,20 +13,24 @@
  * struct filter_rule - one call
  * @call:	SCMP_SYS(name)
  * @arg:	the argument that must be equal to @value under @mask, or -1: any arguments
+ * @error:	it is not made, and this errno is what the caller gets; 0: it is made
  */
 struct filter_rule {
 	int call;
 	int arg;
 	uint64_t mask;
 	uint64_t value;
+	unsigned int error;
 };
 
-#define FILTER_ANY(name)	{ SCMP_SYS(name), -1, 0, 0 }
-#define FILTER_IF(name, nr, what) { SCMP_SYS(name), nr, UINT64_MAX, what }
+#define FILTER_ANY(name)	{ SCMP_SYS(name), -1, 0, 0, 0 }
+#define FILTER_IF(name, nr, what) { SCMP_SYS(name), nr, UINT64_MAX, what, 0 }
+/* For what somebody else's library in our process may do and can do without. */
+#define FILTER_REFUSE(name, nr, what, errno_) { SCMP_SYS(name), nr, UINT64_MAX, what, errno_ }
 /* Any arguments, as long as argument @nr has none of @bits. */
-#define FILTER_NEVER(name, nr, bits) { SCMP_SYS(name), nr, bits, 0 }
+#define FILTER_NEVER(name, nr, bits) { SCMP_SYS(name), nr, bits, 0, 0 }
 /* ioctl(2): the kernel looks at 32 bits of the request, whatever else the register has. */
-#define FILTER_IOCTL(request)	{ SCMP_SYS(ioctl), 1, 0xffffffff, request }
+#define FILTER_IOCTL(request)	{ SCMP_SYS(ioctl), 1, 0xffffffff, request, 0 }
 
 /*
  * What each process of ours does: memory, time, its standard error, its end. Names glibc picks on

@@ -16,7 +16,7 @@ demo='gcc libc6-dev make pkg-config libssl-dev libusb-1.0-0-dev libnl-3-dev libj
 	procps util-linux findutils mawk'
 check='clang clang-tidy clang-format libclang-rt-14-dev shellcheck valgrind strace
 	pcscd opensc softhsm2 vsmartcard-vpcd libpcsclite-dev python3 python3-cryptography iproute2 git
-	qemu-system-x86 busybox-static cpio debootstrap systemd udev spin'
+	qemu-system-x86 busybox-static cpio debootstrap systemd libnss-systemd udev spin'
 
 only_say=
 if [ "${1:-}" = -n ]; then

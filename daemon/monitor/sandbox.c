@@ -5,6 +5,7 @@
 #include "sandbox/guard.h"
 #include "sandbox/sandbox.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <sched.h>
 #include <stdio.h>
@@ -51,6 +52,9 @@ static const struct filter_rule calls[] = {
 	/* sockets: the broker's, virtual readers, uevents, readiness */
 	FILTER_IF(socket, 0, AF_UNIX),
 	FILTER_IF(socket, 0, AF_NETLINK),
+	/* A module of the name service that asks the network itself finds nobody [keyferryd.conf]. */
+	FILTER_REFUSE(socket, 0, AF_INET, EAFNOSUPPORT),
+	FILTER_REFUSE(socket, 0, AF_INET6, EAFNOSUPPORT),
 	FILTER_ANY(socketpair),
 	FILTER_ANY(accept4),
 	FILTER_ANY(bind),
@@ -65,6 +69,7 @@ static const struct filter_rule calls[] = {
 	FILTER_ANY(epoll_create1),
 	FILTER_ANY(epoll_ctl),
 	FILTER_ANY(epoll_pwait),
+	FILTER_ANY(epoll_pwait2),	/* libnss_systemd, some day */
 	FILTER_ANY(epoll_wait),
 	FILTER_ANY(eventfd2),
 	FILTER_ANY(pipe2),
@@ -121,7 +126,8 @@ static const struct landlock_path everywhere[] = {
 	{ "/usr", LANDLOCK_RUN }, { "/lib", LANDLOCK_RUN }, { "/lib64", LANDLOCK_RUN },
 	{ "/etc", LANDLOCK_READ }, { "/sys", LANDLOCK_READ },
 	{ "/dev", LANDLOCK_READ | LANDLOCK_WRITE },
-	{ "/run/systemd/userdb", LANDLOCK_READ }, { "/var/lib/sss", LANDLOCK_READ },
+	{ "/run/systemd/userdb", LANDLOCK_READ }, { "/run/userdb", LANDLOCK_READ },
+	{ "/var/lib/sss", LANDLOCK_READ },
 #ifdef KF_SAN
 	{ "/proc", LANDLOCK_READ },	/* where a sanitizer looks for its own memory */
 #endif

@@ -186,7 +186,7 @@ static const struct forced forbidden[] = {
 /* It opens, connects and forks, but not like this. */
 static const struct forced forbidden_to_monitor[] = {
 	{ "fork into namespaces", SYS_clone, { CLONE_NEWUSER | SIGCHLD, 0, 0 }, NULL },
-	{ "internet socket", SYS_socket, { AF_INET, SOCK_STREAM, 0 }, NULL },
+	{ "raw socket", SYS_socket, { AF_PACKET, SOCK_RAW, 0 }, NULL },
 	{ "ptrace", SYS_ptrace, { PTRACE_TRACEME, 0, 0 }, NULL },
 	{ "another's memory", SYS_process_vm_readv, { 1, 0, 0 }, NULL },
 	{ "unshare", SYS_unshare, { CLONE_NEWUSER, 0, 0 }, NULL },
@@ -250,6 +250,24 @@ TEST_F_TIMEOUT(sandbox, a_forbidden_call_kills_it, 120)
 		rig_start_service(rig);
 		rig_wait_card(rig);
 	}
+}
+
+/* And there it may happen by itself, in a module of the name service. */
+TEST_F_TIMEOUT(sandbox, the_internet_is_refused_to_it_or_kills_it, 60)
+{
+	static const struct forced internet[] = {
+		{ "internet socket", SYS_socket, { AF_INET, SOCK_STREAM, 0 }, NULL },
+		{ "internet socket", SYS_socket, { AF_INET6, SOCK_DGRAM, 0 }, NULL },
+	};
+	struct rig *rig = &self->stage.rig;
+
+	if (!is_monitor(variant->program)) {
+		expect_death(rig, variant->program, &internet[0]);
+		return;
+	}
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(-EAFNOSUPPORT, force(rig->service, &internet[i]));
+	rig_wait_card(rig);
 }
 
 TEST_F_TIMEOUT(sandbox, status_says_what_is_in_force, 60)

@@ -3,6 +3,7 @@
 
 #include "tests/harness.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,7 @@
 static const struct filter_rule calls[] = {
 	FILTER_ANY(getppid),
 	FILTER_IOCTL(FIONREAD),
+	FILTER_REFUSE(socket, 0, AF_INET, EAFNOSUPPORT),
 };
 
 /* Runs @act behind the filter. Return: its value, or 128 + the signal it died of. */
@@ -28,7 +30,7 @@ static int behind_filter(int (*act)(void))
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (pid == 0) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load(calls, 2) < 0)
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load(calls, sizeof(calls) / sizeof(calls[0])) < 0)
 			_exit(99);
 		_exit(act());
 	}
@@ -88,6 +90,17 @@ static int make_code(void)
 static int other_prctl(void)
 {
 	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static int call_out(void)
+{
+	return socket(AF_INET, SOCK_DGRAM, 0) < 0 && errno == EAFNOSUPPORT ? 0 : 1;
+}
+
+TEST(what_is_listed_as_refused_gets_its_error_and_nothing_else_does)
+{
+	EXPECT_EQ(0, behind_filter(call_out));
+	EXPECT_EQ(128 + SIGSYS, behind_filter(open_socket));
 }
 
 TEST(what_is_listed_works)
