@@ -7,7 +7,6 @@
 
 #include "base/list.h"
 #include "daemon/monitor/monitor.h"
-#include "daemon/monitor/sysfs.h"
 
 #include <errno.h>
 #include <string.h>
@@ -48,7 +47,7 @@ static void look_again(struct bus *bus, uint64_t at_ns)
 }
 
 /* Return: 0; -EAGAIN: it is not to be asked now, or did not answer; others: it is gone. */
-static int name_reader(struct bus *bus, const struct usb_reader *usb, char *name)
+static int name_reader(struct bus *bus, struct usb_reader *usb, char *name)
 {
 	struct bus_slow *slow = slow_find(bus, usb);
 	uint64_t now = now_ns();
@@ -82,18 +81,20 @@ static bool is_known(const struct monitor *monitor, const struct usb_reader *usb
 	return false;
 }
 
-/* Whether the configuration leaves it to us. A serial number that does not come now is none. */
+/*
+ * Whether the configuration leaves it to us. Nothing is asked of the device: one that serves would be
+ * given up, and one that is to be left taken, because it is slow to say its serial number just now.
+ */
 static bool is_ours(const struct bus *bus, const struct usb_reader *usb, const char *name)
 {
 	const struct conf *conf = &bus->monitor->conf;
-	char port[USB_PATH], serial[KF_NAME_MAX] = "";
-	struct conf_reader reader = { .name = name, .port = port, .serial = serial,
+	char port[USB_PATH];
+	struct conf_reader reader = { .name = name, .port = port, .serial = usb->serial,
 				      .vendor = usb->vendor, .product = usb->product };
 
 	if (conf->n_take == 0 && conf->n_leave == 0)
 		return true;
 	usb_port(usb, port);
-	(void)sysfs_text(usb->dir, "serial", serial, sizeof(serial));
 	return conf_takes(conf, &reader);
 }
 

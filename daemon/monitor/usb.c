@@ -20,7 +20,6 @@
 #define CLASS_VENDOR	0xff
 #define BUS_MAX		999
 #define NUMBER_MAX	127	/* of a device on its bus */
-#define TEXT_MAX	128	/* [USB string descriptor]: 126 characters */
 #define SERIAL_KEPT	16	/* characters of it in a name */
 #define SLOT_KEPT	10	/* the broker's, for " slot 12" behind the name */
 
@@ -186,9 +185,9 @@ static void append(char *out, size_t size, const char *text)
 	out[n] = '\0';
 }
 
-int usb_name(const struct usb_reader *usb, char out[static KF_NAME_MAX])
+int usb_name(struct usb_reader *usb, char out[static KF_NAME_MAX])
 {
-	char vendor[TEXT_MAX] = "", product[TEXT_MAX] = "", serial[TEXT_MAX] = "";
+	char vendor[USB_TEXT] = "", product[USB_TEXT] = "";
 	char tail[SERIAL_KEPT + 1] = "";
 	size_t room = KF_NAME_MAX - SLOT_KEPT - strlen(usb->path);
 	int r = sysfs_text(usb->dir, "manufacturer", vendor, sizeof(vendor));
@@ -196,10 +195,10 @@ int usb_name(const struct usb_reader *usb, char out[static KF_NAME_MAX])
 	if (r == 0)
 		r = sysfs_text(usb->dir, "product", product, sizeof(product));
 	if (r == 0)
-		r = sysfs_text(usb->dir, "serial", serial, sizeof(serial));
+		r = sysfs_text(usb->dir, "serial", usb->serial, sizeof(usb->serial));
 	if (r < 0)
 		return r;
-	append(tail, sizeof(tail), serial);
+	append(tail, sizeof(tail), usb->serial);
 	memset(out, 0, KF_NAME_MAX);
 	if (strncmp(product, vendor, strlen(vendor)) != 0)
 		append(out, room - strlen(tail) - 1, vendor);

@@ -11,6 +11,7 @@
 
 #define USB_PATH	32	/* "1-2.3.4:1.0", with the NUL */
 #define USB_INTERFACES	32	/* the kernel's limit, and that of the privilege mask */
+#define USB_TEXT	128	/* [USB string descriptor]: 126 characters */
 #define USB_MAJOR	189
 #define USB_DEVICE_DESC	18
 
@@ -35,6 +36,7 @@ struct usb_roots {
  * @bus, @number: its address, which changes with each plugging
  * @vendor, @product: as it claims
  * @interface:	[USB bInterfaceNumber]
+ * @serial:	as it claims, once usb_name() has read it; of one device it does not change
  */
 struct usb_reader {
 	int dir;
@@ -43,6 +45,7 @@ struct usb_reader {
 	uint32_t bus, number;
 	uint16_t vendor, product;
 	uint8_t interface;
+	char serial[USB_TEXT];
 };
 
 /* Readers from before the class had a number: class 0xFF, and CCID for all that. */
@@ -73,7 +76,7 @@ bool usb_held(const struct usb_reader *usb);
  * "Vendor-Product-Serial@1-2.3:1.0": the same after each replug, unique by the path behind the '@',
  * which no text of a device can contain. Return: 0; -EAGAIN: the device is busy now.
  */
-int usb_name(const struct usb_reader *usb, char out[static KF_NAME_MAX]);
+int usb_name(struct usb_reader *usb, char out[static KF_NAME_MAX]);
 
 /* "1-2.3", the port its device is plugged into. */
 static inline void usb_port(const struct usb_reader *usb, char out[static USB_PATH])

@@ -512,3 +512,66 @@ TEST_F(bus, H13_one_that_does_not_say_its_name_costs_the_others_little)
 	EXPECT_EQ(SPAWN_READER_ADD, told(self));	/* found by the timer */
 	EXPECT_STREQ("Acme-Reader-One-B2@1-1:1.0", self->msg.name);
 }
+
+/* --- rules about serial numbers --- */
+
+static void set_rule(struct conf_match *rule, size_t *n, const char *serial)
+{
+	*n = 1;
+	*rule = (struct conf_match){ 0 };
+	strcpy(rule->serial, serial);
+}
+
+static void plug_with_a_late_serial(struct fixture_bus *self)
+{
+	tree_nodes(&self->tree);
+	tree_plug(&self->tree, "1-2", TREE_ZERO);
+	tree_run("cd %s/devices/1-2 && rm serial && mkfifo serial", self->tree.sysfs);
+	look(self);
+	EXPECT_EQ(0, told_within(self, 200));
+	EXPECT_EQ(0u, self->monitor.n_ports);
+	tree_run("cd %s/devices/1-2 && rm serial && echo A1 >serial", self->tree.sysfs);
+}
+
+TEST_F(bus, one_taken_by_a_serial_that_comes_late_is_served_once_it_came)
+{
+	set_rule(self->monitor.conf.take, &self->monitor.conf.n_take, "A1");
+	plug_with_a_late_serial(self);
+	expect_start(self, READER "1-2:1.0");
+}
+
+TEST_F(bus, one_left_by_a_serial_that_comes_late_is_never_taken)
+{
+	set_rule(self->monitor.conf.leave, &self->monitor.conf.n_leave, "A?");
+	plug_with_a_late_serial(self);
+	EXPECT_EQ(0, told_within(self, 500));
+	EXPECT_EQ(0u, self->monitor.n_ports);
+}
+
+TEST_F(bus, one_that_serves_is_not_given_up_because_it_is_slow_to_say_its_serial_again)
+{
+	set_rule(self->monitor.conf.take, &self->monitor.conf.n_take, "A1");
+	plug_and_start(self);
+	tree_run("cd %s/devices/1-2 && rm serial && mkfifo serial", self->tree.sysfs);
+	look(self);
+	EXPECT_EQ(0, told_within(self, 300));
+	EXPECT_EQ(1u, self->monitor.n_ports);
+	/* And a rule that is new finds the one it had. */
+	set_rule(self->monitor.conf.take, &self->monitor.conf.n_take, "B*");
+	look(self);
+	EXPECT_EQ(SPAWN_READER_GONE, told(self));
+}
+
+TEST_F(bus, all_of_a_serial_counts)
+{
+	char serial[127];
+
+	memset(serial, '7', sizeof(serial) - 2);
+	strcpy(serial + sizeof(serial) - 2, "x");
+	set_rule(self->monitor.conf.take, &self->monitor.conf.n_take, "7*7x");
+	tree_nodes(&self->tree);
+	tree_plug(&self->tree, "1-2", TREE_ZERO);
+	tree_run("echo %s >%s/devices/1-2/serial", serial, self->tree.sysfs);
+	look(self);
+	EXPECT_EQ(SPAWN_READER_ADD, told(self));
+}
