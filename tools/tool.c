@@ -27,7 +27,14 @@ bool tool_parse(struct tool *tool, const char *summary, const struct arg *own, i
 	};
 	const struct arg_tables tables = { summary, own, common };
 
-	return args_parse(&tool->ui, &tables, argc, argv, exit_code);
+	if (!args_parse(&tool->ui, &tables, argc, argv, exit_code))
+		return false;
+	if (tool->reader && tool->reader[0] == '\0') {		/* a variable that was not set, say */
+		*exit_code = ui_usage(&tool->ui, "--reader is empty: a name is wanted, as keyferry "
+				      "reader list shows it");
+		return false;
+	}
+	return true;
 }
 
 const struct arg *tool_front_options(void)

@@ -62,6 +62,21 @@ a_wrong_command_line_is_exit_code_2() {
 	code 2 kf reader list --no-such
 }
 
+an_empty_name_is_no_reader() {
+	for c in 'reader wait' 'reader list' 'card show'; do
+		# shellcheck disable=SC2086 # words
+		code 2 kf $c --reader '' --timeout 20
+		says '--reader is empty'
+		# shellcheck disable=SC2086 # words
+		code 2 kf --reader= $c
+	done
+}
+
+a_reader_that_is_not_there_yet_is_waited_for() {
+	code 4 kf reader wait --reader virtual:none --timeout 1
+	says 'no card came'
+}
+
 every_command_explains_itself() {
 	for c in 'reader list' 'reader wait' 'card show' 'card pin verify' 'card pin change' \
 		'card pin unblock' 'container list' 'container show' 'container create' \
@@ -277,11 +292,13 @@ nothing_is_printed_of_the_pin() {
 	! grep -r 123456 said ./*.log
 }
 
-plan 25
+plan 27
 t nothing_listens_is_exit_code_4
 t a_card_is_waited_for
 t a_card_tells_what_it_can
 t a_wrong_command_line_is_exit_code_2
+t an_empty_name_is_no_reader
+t a_reader_that_is_not_there_yet_is_waited_for
 t every_command_explains_itself
 t without_a_pin_it_is_exit_code_5
 t the_last_try_is_not_spent_unasked
