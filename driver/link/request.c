@@ -116,7 +116,8 @@ static int on_power_cycle(struct call *call)
 	struct kf_drv_power_cycle *out = OUT(call, kf_drv_power_cycle);
 	int r;
 
-	if (!slot_has_card(call->seat->slot))
+	/* Not one that nobody was told of, and that this process may have no business with (seat.c). */
+	if (call->seat->holds == SEAT_EMPTY)
 		return -ENOMEDIUM;
 	r = seat_power_up(call->seat, call->deadline);
 	if (r < 0)

@@ -758,6 +758,51 @@ TEST_F(service, a_card_that_left_is_followed_before_a_turn_that_would_power_anot
 	leaves_without_the_card_of(self, 0);
 }
 
+static struct packet ask_power_cycle(SELF, uint32_t slot)
+{
+	struct packet cycle = ask(self, KF_DRV_POWER_CYCLE);
+
+	((struct kf_drv_power_cycle *)packet_body(&cycle))->slot = slot;
+	return cycle;
+}
+
+/* While the card that turmoil befell is powered anew, the one that came is not looked at yet. */
+static void expect_no_power_before_a_look(SELF)
+{
+	struct packet turmoil = ask_apdu(self, COMMAND(FAKE_TURMOIL));
+	struct packet cycle = ask_power_cycle(self, 1);
+
+	EXPECT_TRUE(hears_nothing(self, 2 * (int)limits.notice_gap_ms));	/* both come in one look */
+	send_two(self, &turmoil, &cycle);
+	next_reply(self, &turmoil, -EBADMSG);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_RESET, next_event(self).change);
+	next_reply(self, &cycle, -ENOMEDIUM);
+}
+
+TEST_F(service, a_card_that_was_not_looked_at_is_not_powered_on_request)
+{
+	struct kf_drv_event event;
+
+	ONLY_TWO(FAKE_EMPTY);
+	(void)greet(self);
+	expect_no_power_before_a_look(self);
+	event = next_event(self);
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_INSERTED, event.change);
+	EXPECT_EQ(1, event.slot);
+}
+
+TEST_F(service, nor_is_one_by_a_driver_that_saw_another_leave)
+{
+	struct packet reply;
+
+	ONLY_TWO(FAKE_UNKNOWN);
+	(void)greet(self);
+	EXPECT_EQ(-ENOMEDIUM, apdu_to(self, 1, FAKE_PULL, &reply));
+	EXPECT_EQ((uint32_t)KF_CHANGE_CARD_REMOVED, next_event(self).change);
+	expect_no_power_before_a_look(self);
+	EXPECT_EQ(0, left_with(self));
+}
+
 TEST_F(service, between_two_later_cards_a_request_has_its_turn_and_then_the_other_card)
 {
 	struct packet first, second;
