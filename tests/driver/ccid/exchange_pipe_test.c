@@ -148,3 +148,98 @@ TEST(the_device_is_reset_last_by_itself_and_once_a_minute)
 	EXPECT_EQ(1u, odd.resets);
 	exchange_deinit(&x);
 }
+
+/* --- sequence numbers that come round --- */
+
+/*
+ * Says everything twice, and to the command with number @late nothing until it is aborted; that
+ * answer comes behind the one to the abort. The number is in the APDU and in the answer.
+ */
+struct echo_pipe {
+	struct pipe pipe;
+	uint16_t late;
+	struct { uint8_t bytes[16]; size_t n; } waiting[8], held;
+	unsigned int n_waiting;
+};
+
+static void echo_say(struct echo_pipe *echo, struct bytes message)
+{
+	ASSERT_LT(echo->n_waiting, 8u);
+	memcpy(echo->waiting[echo->n_waiting].bytes, message.p, message.n);
+	echo->waiting[echo->n_waiting++].n = message.n;
+}
+
+static int echo_out(struct pipe *pipe, struct bytes command, struct deadline deadline)
+{
+	struct echo_pipe *echo = (struct echo_pipe *)pipe;
+	const uint8_t *c = command.p;
+	uint8_t data[] = { 0x80, 4, 0, 0, 0, 0, c[6], 0, 0, 0, c[13], c[12], 0x90, 0x00 };
+	uint8_t status[] = { 0x81, 0, 0, 0, 0, 0, c[6], 0, 0, 0 };
+
+	(void)deadline;
+	if (c[0] != 0x6f) {
+		echo_say(echo, BYTES_OF(status));
+		if (echo->held.n != 0)
+			echo_say(echo, BYTES(echo->held.bytes, echo->held.n));
+		echo->held.n = 0;
+		return 0;
+	}
+	if ((c[13] | c[12] << 8) == echo->late) {
+		echo->late = 0;
+		memcpy(echo->held.bytes, data, sizeof(data));
+		echo->held.n = sizeof(data);
+		return 0;
+	}
+	echo_say(echo, BYTES_OF(data));
+	echo_say(echo, BYTES_OF(data));
+	return 0;
+}
+
+static int echo_in(struct pipe *pipe, uint8_t *buf, size_t cap, struct deadline deadline, size_t *n)
+{
+	struct echo_pipe *echo = (struct echo_pipe *)pipe;
+
+	(void)deadline;
+	if (echo->n_waiting == 0)
+		return -ETIMEDOUT;
+	*n = echo->waiting[0].n;
+	ASSERT_LE(*n, cap);
+	memcpy(buf, echo->waiting[0].bytes, *n);
+	memmove(&echo->waiting[0], &echo->waiting[1], --echo->n_waiting * sizeof(echo->waiting[0]));
+	return 0;
+}
+
+static int echo_control(struct pipe *pipe, const struct usb_setup *setup, struct bytes out,
+			uint8_t *in, size_t in_cap, struct deadline deadline, size_t *in_n)
+{
+	(void)pipe, (void)setup, (void)out, (void)in, (void)in_cap, (void)deadline, (void)in_n;
+	return 0;		/* ABORT */
+}
+
+static const struct pipe_ops echo_ops = {
+	.bulk_out = echo_out, .bulk_in = echo_in, .control = echo_control, .clear_halt = odd_clear,
+};
+
+TEST(k10_no_answer_of_256_commands_ago_is_there_when_its_number_comes_round)
+{
+	struct echo_pipe echo = { .pipe = { .ops = &echo_ops, .wake = WAKE_NONE }, .late = 10 };
+	struct exchange x;
+
+	ASSERT_EQ(0, exchange_init(&x, &echo.pipe, &odd_desc));
+	for (uint16_t i = 1; i < 600; i++) {
+		uint8_t numbered[] = { 0x00, 0x10, (uint8_t)(i >> 8), (uint8_t)i, 0x00 };
+		struct ccid_command xfr = ccid_xfr_block(0, 0, BYTES_OF(numbered));
+		struct ccid_reply reply;
+		int r = exchange_run(&x, 0, &xfr, 0, deadline_in(20000), &reply);
+
+		if (i == 10) {
+			ASSERT_EQ(-ETIMEDOUT, r);
+			continue;
+		}
+		ASSERT_EQ(0, r);
+		ASSERT_EQ(4u, reply.data.n);
+		ASSERT_EQ(i, reply.data.p[0] | reply.data.p[1] << 8);
+	}
+	EXPECT_GE(x.counts.stale, 597u);	/* each was met when it was one command old */
+	exchange_deinit(&x);
+}
