@@ -82,7 +82,7 @@ static void make_dir(const char *dir, const char *name, char *out, size_t cap)
 
 /* --- descriptors --- */
 
-static void pack_class(struct packer *p)
+static void pack_class(struct packer *p, bool has_rates)
 {
 	pack_u8(p, 54);				/* [CCID 5.1], in its order */
 	pack_u8(p, 0x21);
@@ -95,16 +95,17 @@ static void pack_class(struct packer *p)
 	pack_u8(p, 0);
 	pack_le32(p, 10752);
 	pack_le32(p, 10752);
-	pack_u8(p, 0);
+	pack_u8(p, has_rates);
 	pack_le32(p, 254);
 	pack_zero(p, 8);
-	pack_le32(p, 0x000204ba);		/* short APDU level, all else automatic */
+	/* Short APDU level, all else automatic; a reader of TPDUs that does not negotiate is asked for rates. */
+	pack_le32(p, has_rates ? 0x0001043a : 0x000204ba);
 	pack_le32(p, 1034);
 	pack_zero(p, 5);
 	pack_u8(p, 1);
 }
 
-static void pack_interface(struct packer *p, unsigned int n_endpoints)
+static void pack_interface(struct packer *p, unsigned int n_endpoints, bool has_rates)
 {
 	static const uint8_t endpoints[3][4] = {
 		{ 0x01, 2, GADGET_PACKET, 0 }, { 0x82, 2, GADGET_PACKET, 0 }, { 0x83, 3, 8, 4 },
@@ -116,7 +117,7 @@ static void pack_interface(struct packer *p, unsigned int n_endpoints)
 	pack_u8(p, (uint8_t)n_endpoints);
 	pack_u8(p, 0x0b);
 	pack_zero(p, 3);
-	pack_class(p);
+	pack_class(p, has_rates);
 	for (unsigned int i = 0; i < n_endpoints; i++) {
 		pack_u8(p, 7);
 		pack_u8(p, 5);
@@ -134,7 +135,7 @@ static void write_descriptors(struct gadget_reader *reader)
 	struct packer body = pack_begin(body_buf, sizeof(body_buf));
 	struct packer p = pack_begin(buf, sizeof(buf));
 
-	pack_interface(&body, n_endpoints);
+	pack_interface(&body, n_endpoints, reader->gadget->shape.end == ENDS_AT_RATES);
 	pack_le32(&p, FUNCTIONFS_DESCRIPTORS_MAGIC_V2);
 	pack_le32(&p, (uint32_t)(16 + body.n));
 	pack_le32(&p, FUNCTIONFS_HAS_FS_DESC);
@@ -254,6 +255,13 @@ static void apdu(struct gadget_reader *reader, const uint8_t *command, struct un
 		stall_out(reader->out);
 }
 
+static bool ends(struct gadget_reader *reader, enum gadget_end at)
+{
+	if (reader->gadget->shape.end == at)
+		gadget_unplug(reader->gadget);
+	return reader->gadget->shape.end == at;
+}
+
 static void serve(struct gadget_reader *reader, struct bytes command)
 {
 	struct unpacker u = unpack_begin(command);
@@ -266,6 +274,8 @@ static void serve(struct gadget_reader *reader, struct bytes command)
 	switch (type) {
 	case 0x62:
 		reader->power_ons++;
+		if (ends(reader, ENDS_AT_POWER_ON))
+			return;
 		reader->powered = true;
 		answer(reader, command.p, 0x80, BYTES_OF(atr), false);
 		return;
@@ -283,6 +293,8 @@ static void serve(struct gadget_reader *reader, struct bytes command)
 		break;
 	case 0x65:
 		reader->slot_status++;
+		if (ends(reader, ENDS_AT_STATUS))
+			return;
 		break;
 	}
 	answer(reader, command.p, 0x81, BYTES_NONE, false);
@@ -314,6 +326,8 @@ static void on_setup(struct gadget_reader *reader, const struct usb_ctrlrequest 
 	char byte;
 
 	reader->aborts += abort;
+	if (setup->bRequestType == 0xa1 && setup->bRequest == 0x03 && ends(reader, ENDS_AT_RATES))
+		return;
 	if (reader->mute_control || (reader->dead && abort))
 		return;
 	/* Answered the right way round an ABORT is done, all else is stalled by the wrong one. */

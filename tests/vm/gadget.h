@@ -32,6 +32,14 @@ enum gadget_ins {
 	INS_SELECT = 0xa4,		/* 6A 82: no application is known here */
 };
 
+/* When it is unplugged by itself, instead of an answer. */
+enum gadget_end {
+	ENDS_NEVER,
+	ENDS_AT_RATES,			/* GET_DATA_RATES, while the driver makes itself a picture */
+	ENDS_AT_STATUS,			/* the first look at the slot */
+	ENDS_AT_POWER_ON,
+};
+
 /**
  * struct gadget_shape - what is plugged in
  * @vendor, @product: 0: 1209:2702
@@ -40,11 +48,13 @@ enum gadget_ins {
  * @by_packet:	reads bulk OUT a packet at a time, so that it sees empty ones
  * @always_active: says of the card that it is powered, whether it is or not; QEMU's reader does
  * @keyboard:	a HID interface in front, served by usb_f_hid
+ * @end:	how it goes
  */
 struct gadget_shape {
 	uint16_t vendor, product;
 	unsigned int n_readers;
 	bool no_interrupt, by_packet, always_active, keyboard;
+	enum gadget_end end;
 };
 
 /**

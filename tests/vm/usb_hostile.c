@@ -510,6 +510,47 @@ TEST_F_TIMEOUT(unplug, h10_one_failure_and_the_driver_leaves, 60)
 		EXPECT_EQ(KF_REASON_ON_CARD, answer.header.reason);
 }
 
+FIXTURE(start) {
+	struct fixture_usb usb;
+};
+FIXTURE_VARIANT(start) { enum gadget_end end; };
+FIXTURE_VARIANT_ADD(start, in_rates) { ENDS_AT_RATES };
+FIXTURE_VARIANT_ADD(start, in_first_look) { ENDS_AT_STATUS };
+FIXTURE_VARIANT_ADD(start, in_power_on) { ENDS_AT_POWER_ON };
+
+FIXTURE_SETUP(start)
+{
+	self->usb.link = -1;
+	plug_in(&self->usb, (struct gadget_shape){ .n_readers = 1, .end = variant->end });
+}
+
+FIXTURE_TEARDOWN(start)
+{
+	(void)variant;
+	drop_driver(&self->usb);
+	gadget_stop(&self->usb.gadget);
+}
+
+/*
+ * What is no more there is not brought into step, for which there would be fifteen seconds; and a reader
+ * that went is not one that nobody can work with.
+ */
+TEST_F_TIMEOUT(start, h10_an_unplugging_in_the_middle_ends_the_driver_at_once, 60)
+{
+	struct packet hello = packet_request(KF_DRV_HELLO, 1, LONG_MS);
+	int64_t before = now_ms();
+	int status;
+
+	(void)variant;
+	start_driver(&self->usb, 0);
+	((struct kf_drv_hello *)packet_body(&hello))->version = KF_PROTO_VERSION;
+	(void)try_request(&self->usb, &hello);
+	status = driver_ends(&self->usb);
+	TEST_LOG("exit status %d after %lld ms", status, (long long)(now_ms() - before));
+	EXPECT_TRUE(status == 0 || status == 1);
+	EXPECT_LT(now_ms() - before, 6000);
+}
+
 TEST_F_TIMEOUT(usb, h10_an_unplugging_while_the_driver_starts_ends_it, 120)
 {
 	plug_in(self, PLAIN);
