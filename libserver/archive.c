@@ -107,18 +107,18 @@ static int put_text(struct secret *content, const char *text)
 }
 
 /* [formats 9]: a header, an empty line, the key as PEM. */
-static int write_content(const struct kf_verified_offer *offer, const struct kf_keypair *pair,
+static int write_content(const struct archive_label *label, const struct kf_keypair *pair,
 			 struct secret *content)
 {
 	char header[512], sid[2 * KF_SID_SIZE + 1], hash[HEX_DIGEST_SIZE];
 	int r;
 
-	hex_print(BYTES_OF(offer->statement.sid), sid);
+	hex_print(BYTES(label->sid, KF_SID_SIZE), sid);
 	hex_print(BYTES_OF(pair->hash), hash);
 	(void)snprintf(header, sizeof(header),
 		       "keyferry-archive: 1\nserial: %s\ncontainer: %u\nsid: %s\nkey-type: %s\n"
-		       "public-key-sha256: %s\n\n", offer->statement.serial,
-		       offer->statement.container, sid, key_type_name(pair->type), hash);
+		       "public-key-sha256: %s\n\n", label->serial,
+		       label->container, sid, key_type_name(pair->type), hash);
 	r = put_text(content, header);
 	if (r == 0)
 		r = pem_private_key_write(pair->key, BYTES_NONE, content);
@@ -180,9 +180,9 @@ static int envelope(X509 *cert, const struct secret *content, uint8_t **der, siz
 	return 0;
 }
 
-int kf_archive_seal(const struct kf_archive_recipient *recipient,
-		    const struct kf_verified_offer *offer, const struct kf_keypair *pair,
-		    int allow_signing_key, uint8_t **der, size_t *len, struct kf_error *e)
+int archive_seal(const struct kf_archive_recipient *recipient, const struct archive_label *label,
+		 const struct kf_keypair *pair, int allow_signing_key, uint8_t **der, size_t *len,
+		 struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret content = SECRET_INIT;
 	int r;
@@ -195,9 +195,22 @@ int kf_archive_seal(const struct kf_archive_recipient *recipient,
 	}
 	r = secret_init(&content, CONTENT_MAX);
 	if (r == 0)
-		r = write_content(offer, pair, &content);
+		r = write_content(label, pair, &content);
 	if (r == 0)
 		r = envelope(recipient->cert, &content, der, len);
 	ERR_clear_error();
 	return error_what(e, r, "cannot archive the key");
+}
+
+int kf_archive_seal(const struct kf_archive_recipient *recipient,
+		    const struct kf_verified_offer *offer, const struct kf_keypair *pair,
+		    int allow_signing_key, uint8_t **der, size_t *len, struct kf_error *e)
+{
+	const struct archive_label label = {
+		.serial = offer->statement.serial,
+		.container = offer->statement.container,
+		.sid = offer->statement.sid,
+	};
+
+	return archive_seal(recipient, &label, pair, allow_signing_key, der, len, e);
 }

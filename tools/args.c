@@ -87,6 +87,16 @@ static const struct arg *find(const struct arg_tables *tables, char *text, char 
 	return arg ? arg : find_in(tables->common, text + 2, n);
 }
 
+static int put_more(const struct ui *ui, const struct arg *arg, const char *value)
+{
+	struct arg_texts *texts = arg->into;
+
+	if (texts->n == ARG_TEXTS_MAX)
+		return ui_usage(ui, "--%s can be given %d times", arg->name, ARG_TEXTS_MAX);
+	texts->v[texts->n++] = value;
+	return 0;
+}
+
 /* Return: 0, UI_USAGE. */
 static int put(const struct ui *ui, const struct arg *arg, const char *value)
 {
@@ -96,6 +106,8 @@ static int put(const struct ui *ui, const struct arg *arg, const char *value)
 	case ARG_FLAG:
 		*(bool *)arg->into = true;
 		return 0;
+	case ARG_TEXTS:
+		return put_more(ui, arg, value);
 	case ARG_NUMBER:
 		if (ui_parse_number(value, UINT32_MAX - 1, &number) < 0)
 			return ui_usage(ui, "--%s wants a number, not '%s'", arg->name, value);

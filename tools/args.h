@@ -17,10 +17,19 @@ enum arg_kind {
 	ARG_LAST,
 	ARG_FLAG,		/* bool */
 	ARG_TEXT,		/* const char * */
+	ARG_TEXTS,		/* struct arg_texts: may be given again and again */
 	ARG_NUMBER,		/* uint32_t */
 	ARG_FD,			/* int, not negative */
 	ARG_WORD,		/* const char *, without an option, by position; needed */
 	ARG_MAYBE_WORD,		/* the same, may be left out */
+};
+
+enum { ARG_TEXTS_MAX = 16 };
+
+/* Values of one option, in their order. */
+struct arg_texts {
+	size_t n;
+	const char *v[ARG_TEXTS_MAX];
 };
 
 /**

@@ -2,6 +2,7 @@
 /* tools/client_cmds.h - The subcommands that talk to the broker, for the table in main.c. */
 #pragma once
 
+#include "base/bytes.h"
 #include "tools/cmd.h"
 
 int cmd_reader(int argc, char **argv);
@@ -17,6 +18,22 @@ int cmd_status(int argc, char **argv);
 int cmd_clients(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+
+struct tool;
+
+/**
+ * struct fleet_how - how a key wrapped under a DKEK goes into a card
+ * @out:	where its answer goes
+ * @prove_only:	it is there already
+ * @allow_rewrap: it may be such as can be wrapped out again
+ */
+struct fleet_how {
+	const char *out;
+	bool prove_only, allow_rewrap;
+};
+
+/* keyferry inject of such a cargo, in @text. Return: the exit code. */
+int inject_fleet(struct tool *tool, struct bytes text, const struct fleet_how *how);
 
 #define CLIENT_CMDS \
 	{ "reader", "readers, and waiting for a card", cmd_reader }, \

@@ -8,20 +8,16 @@
 #include "base/error.h"
 #include "format/numbers.h"
 #include "libserver/json/cargo.h"
+#include "libserver/json/fleet.h"
 #include "libserver/json/receipt.h"
 #include "tools/client_cmds.h"
 #include "tools/tool.h"
 
-static int read_cargo(struct tool *tool, const char *path, struct cargo_file *out)
+static int read_cargo(struct tool *tool, const char *path, struct bytes text, struct cargo_file *out)
 {
-	_cleanup_(freep) uint8_t *text = NULL;
 	struct kf_error e = KF_ERROR_INIT;
-	size_t n = 0;
-	int r;
+	int r = cargo_file_parse(text, out, &e);
 
-	r = ui_file_read(path, JSON_TEXT_MAX, &text, &n, &e);
-	if (r == 0)
-		r = cargo_file_parse(BYTES(text, n), out, &e);
 	if (r == 0)
 		r = cargo_file_check(out, &e);
 	if (r == 0)
@@ -237,12 +233,12 @@ static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_inje
 	return finish(tool, cargo, injection, out, r < 0);
 }
 
-static int inject(struct tool *tool, const char *path, const char *out)
+static int inject_sealed(struct tool *tool, const char *path, struct bytes text, const char *out)
 {
 	struct cargo_file cargo = CARGO_FILE_INIT;
 	struct kf_injection *injection = NULL;
 	struct kf_error e = KF_ERROR_INIT;
-	int code = read_cargo(tool, path, &cargo), r;
+	int code = read_cargo(tool, path, text, &cargo), r;
 
 	if (code == UI_OK) {
 		r = injection_from(&cargo, &injection);
@@ -258,12 +254,34 @@ static int inject(struct tool *tool, const char *path, const char *out)
 	return code;
 }
 
+static int inject(struct tool *tool, const char *path, const struct fleet_how *how)
+{
+	_cleanup_(freep) uint8_t *text = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	size_t n = 0;
+	int r = ui_file_read(path, JSON_TEXT_MAX, &text, &n, &e);
+
+	if (error_what(&e, r, "cannot read the cargo in %s", path) < 0)
+		return tool_fail_with(tool, &e);
+	if (fleet_is_cargo(BYTES(text, n)))
+		return inject_fleet(tool, BYTES(text, n), how);
+	if (how->prove_only || how->allow_rewrap)
+		return ui_usage(&tool->ui, "--prove and --allow-rewrap are for keys wrapped under a "
+				"DKEK");
+	return inject_sealed(tool, path, BYTES(text, n), how->out);
+}
+
 int cmd_inject(int argc, char **argv)
 {
-	const char *cargo = NULL, *out = NULL;
+	struct fleet_how how = { 0 };
+	const char *cargo = NULL;
 	const struct arg args[] = {
 		{ "CARGO", 0, ARG_WORD, &cargo, NULL, "the cargo file from the server; - is stdin" },
-		{ "output", 'o', ARG_TEXT, &out, "FILE", "where the receipt goes" },
+		{ "output", 'o', ARG_TEXT, &how.out, "FILE", "where the receipt goes" },
+		{ "prove", 0, ARG_FLAG, &how.prove_only, NULL,
+		  "a key wrapped under a DKEK is in the card: only have it answer" },
+		{ "allow-rewrap", 0, ARG_FLAG, &how.allow_rewrap, NULL,
+		  "such a key may be one that can be wrapped out again" },
 		ARG_END
 	};
 	struct tool tool = TOOL_INIT("keyferry inject");
@@ -273,11 +291,11 @@ int cmd_inject(int argc, char **argv)
 			"it again with the same cargo is safe: nothing is installed twice.", args,
 			argc, argv, &code))
 		return code;
-	if (!out)
+	if (!how.out)
 		return ui_usage(&tool.ui, "where does the receipt go? -o FILE");
 	if (tool.timeout_s == 0)
 		tool.timeout_s = 60;
-	code = inject(&tool, cargo, out);
+	code = inject(&tool, cargo, &how);
 	tool_close(&tool);
 	return code;
 }

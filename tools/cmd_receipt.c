@@ -2,6 +2,7 @@
 /* tools/cmd_receipt.c - keyferry receipt verify: prove what a card installed. */
 #include "base/error.h"
 #include "format/numbers.h"
+#include "libserver/json/fleet.h"
 #include "libserver/json/object.h"
 #include "libserver/json/time.h"
 #include "tools/args.h"
@@ -89,6 +90,45 @@ static int print(const struct ui *ui, const struct kf_receipt_report *report)
 	return code != UI_OK || proved == items ? code : UI_NOT_PROVED;
 }
 
+static int print_answer(const struct ui *ui, const struct kf_fleet_proof *proof)
+{
+	const char *type = key_type_name((enum kf_key_type)kf_fleet_proof_value(proof, KF_FLEET_PROOF_TYPE));
+	const char *purpose =
+		purpose_name((enum kf_purpose)kf_fleet_proof_value(proof, KF_FLEET_PROOF_PURPOSE));
+	const char *grade = kf_grade_name((enum kf_grade)kf_fleet_proof_value(proof, KF_FLEET_PROOF_GRADE));
+	const char *serial = kf_fleet_proof_serial(proof);
+	uint32_t container = kf_fleet_proof_value(proof, KF_FLEET_PROOF_CONTAINER);
+
+	ui_say(ui, "card:      %s, container %u, as the client says", serial ? serial : "unknown", container);
+	ui_say(ui, "key:       %s, %s", type, purpose);
+	ui_say(ui, "proved:    whoever answered has the key; such cards sign nothing about themselves");
+	ui_say(ui, "grade:     %s", grade);
+	return ui_json(ui, json_pack("{s:s*,s:b,s:s,s:i,s:s,s:s,s:b}", "serial", serial, "proved", 1,
+				     "grade", grade, "container", (int)container, "key_type", type,
+				     "purpose", purpose, "signed_by_card", 0));
+}
+
+/* Of a key wrapped under a DKEK: its answer stands for a receipt. */
+static int verify_answer(const struct ui *ui, const char *dir, struct bytes json)
+{
+	struct kf_fleet_proof *proof = NULL;
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = server_state_open(dir, &state, &e), code;
+
+	if (r == 0)
+		r = kf_state_fleet_receipt(state, json.p, json.n, &proof, &e);
+	if (r == -ENODATA) {
+		(void)ui_fail(ui, &e);
+		return UI_NOT_PROVED;
+	}
+	if (r < 0)
+		return ui_fail(ui, &e);
+	code = print_answer(ui, proof);
+	proof = kf_fleet_proof_free(proof);
+	return code;
+}
+
 static int verify(const struct ui *ui, const char *dir, const char *path, const char *device)
 {
 	_cleanup_(report_freep) struct kf_receipt_report *report = NULL;
@@ -99,6 +139,9 @@ static int verify(const struct ui *ui, const char *dir, const char *path, const 
 	int r;
 
 	r = ui_file_read(path, FILE_MAX, &json, &len, &e);
+	if (r == 0 && fleet_is_receipt(BYTES(json, len)))
+		return device ? ui_usage(ui, "--device: no SmartCard-HSM signs that it is the one")
+			      : verify_answer(ui, dir, BYTES(json, len));
 	if (r == 0)
 		r = server_state_open(dir, &state, &e);
 	if (r == 0)

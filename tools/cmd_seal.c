@@ -193,6 +193,16 @@ static int check_texts(const struct ui *ui, struct seal *want)
 	return UI_OK;
 }
 
+/* A card that makes no offers: its keys are wrapped by another rule, and other options. */
+static bool is_for_a_fleet(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--card") == 0 || strncmp(argv[i], "--card=", 7) == 0)
+			return true;
+	}
+	return false;
+}
+
 int cmd_seal(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry seal" };
@@ -233,13 +243,16 @@ int cmd_seal(int argc, char **argv)
 	};
 	const struct arg_tables tables = {
 		"Seal a private key for one card. keyferry seal batch seals several, keyferry seal pin an "
-		"order about a PIN.",
+		"order about a PIN; with --card schsm it wraps one for SmartCard-HSMs (keyferry seal --card schsm "
+		"--help).",
 		args, NULL };
 
 	if (argc > 1 && strcmp(argv[1], "pin") == 0)
 		return cmd_seal_pin(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "batch") == 0)
 		return cmd_seal_batch(argc - 1, argv + 1);
+	if (is_for_a_fleet(argc, argv))
+		return cmd_seal_fleet(argc, argv);
 	if (!args_parse(&ui, &tables, argc, argv, &code))
 		return code;
 	code = check_texts(&ui, &want);

@@ -579,6 +579,138 @@ int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request,
 int kf_state_receipt(struct kf_state *state, const char *card, const void *json, size_t len,
 		     struct kf_receipt_report **out, struct kf_error *e);
 
+/* --- SmartCard-HSM: a key for every card with one DKEK (docs/formats.md 15), no offer and no nonce --- */
+
+struct kf_fleet;
+struct kf_fleet_proof;
+
+#define KF_FLEET_CHECK_SIZE 8
+#define KF_FLEET_SHARE_SIZE 32
+
+/* A DKEK without a share yet. Return: 0, -ENOMEM. */
+int kf_fleet_new(struct kf_fleet **out, struct kf_error *e);
+struct kf_fleet *kf_fleet_free(struct kf_fleet *fleet);
+
+/**
+ * kf_fleet_add_share() - one share of the DKEK, or all of it
+ * @share:	%KF_FLEET_SHARE_SIZE bytes, copied into locked memory
+ *
+ * The DKEK is the XOR of its shares, in any order. Return: 0, -EINVAL another length.
+ */
+int kf_fleet_add_share(struct kf_fleet *fleet, const void *share, size_t len, struct kf_error *e);
+
+/**
+ * struct kf_fleet_share_file - start from { .size = sizeof(struct kf_fleet_share_file) }
+ * @size:	of the struct the caller knows
+ * @file:	what sc-hsm-tool --create-dkek-share wrote, of @file_len bytes
+ * @password:	of @password_len bytes
+ * @progress:	called a hundred times with 1 to 100; NULL: nobody asks
+ * @arg:	for @progress
+ */
+struct kf_fleet_share_file {
+	size_t size;
+	const void *file;
+	size_t file_len;
+	const void *password;
+	size_t password_len;
+	void (*progress)(void *arg, unsigned int percent);
+	void *arg;
+};
+
+/*
+ * The same from a password-protected file, which takes some ten seconds. Return: 0, -EBADMSG no share
+ * file, -EKEYREJECTED the password is wrong.
+ */
+int kf_fleet_add_share_file(struct kf_fleet *fleet, const struct kf_fleet_share_file *file,
+			    struct kf_error *e);
+
+/* Says that a process on a host saw shares on their way to the cards: grade C (SECURITY section 5). */
+void kf_fleet_set_on_host(struct kf_fleet *fleet, int on_host);
+
+/* SHA-256 of the DKEK, %KF_FLEET_CHECK_SIZE bytes of it, borrowed; NULL: no share yet. */
+const uint8_t *kf_fleet_check_value(const struct kf_fleet *fleet);
+
+/*
+ * Of a key wrapped under it: %KF_GRADE_C if a host saw a share or the DKEK stands in a document, else
+ * %KF_GRADE_U, because nobody attests how the cards came by it.
+ */
+enum kf_grade kf_fleet_grade(const struct kf_fleet *fleet);
+
+/**
+ * struct kf_fleet_seal - start from { .size = sizeof(struct kf_fleet_seal) }
+ * @size:	of the struct the caller knows
+ * @fleet:	with all its shares
+ * @pair:	the key, with its purpose; its policy is not sent, no such card enforces one
+ * @secret:	an AES key in its place, of @secret_len bytes: 16, 24 or 32
+ * @container:	key id on the card, 1 to 253
+ * @algorithms:	what the card shall let the key do, @n_algorithms bytes as P2 of its commands; NULL: what the
+ *		purpose needs, without WRAP
+ * @allow_rewrap: takes an empty list or one with WRAP, too
+ * @serial:	the card; NULL: any of the fleet. Our own client alone looks at it
+ * @label:	what to call the key; NULL: nothing
+ * @cert:	X.509 of the key, DER or PEM, to lie beside it; NULL: none
+ * @recipient, @archive_path, @archive_signing_key: as struct kf_seal_request, of a pair
+ */
+struct kf_fleet_seal {
+	size_t size;
+	const struct kf_fleet *fleet;
+	const struct kf_keypair *pair;
+	const void *secret;
+	size_t secret_len;
+	unsigned int container;
+	const uint8_t *algorithms;
+	size_t n_algorithms;
+	int allow_rewrap;
+	const char *serial;
+	const char *label;
+	const void *cert;
+	size_t cert_len;
+	const struct kf_archive_recipient *recipient;
+	const char *archive_path;
+	int archive_signing_key;
+};
+
+/**
+ * kf_state_fleet_seal() - wrap a key under a DKEK
+ * @cargo:	the cargo file
+ *
+ * The blob opens on every card that has the DKEK, for ever, and is bound to nothing: not to the card, the
+ * container, a PIN or this cargo. The ticket is kept (durable) before there is a cargo, the archive before
+ * that.
+ *
+ * Return: 0, -EACCES the list lets the key be wrapped again, or shares cancel each other out; -EEXIST
+ * @archive_path exists; -EINVAL, -EOPNOTSUPP.
+ */
+int kf_state_fleet_seal(struct kf_state *state, const struct kf_fleet_seal *request, char **cargo,
+			size_t *len, struct kf_error *e);
+
+/**
+ * kf_state_fleet_receipt() - whether the key answered the challenge of its cargo
+ * @out:	what is proved, to kf_fleet_proof_free()
+ *
+ * Proves that somebody with the key has answered; not which card, for the card signs nothing.
+ *
+ * Return: 0; -EACCES it is no answer of that key; -ENODATA the key may do nothing that proves it; -ENOENT
+ * no such cargo was sealed here; -EBADMSG.
+ */
+int kf_state_fleet_receipt(struct kf_state *state, const void *json, size_t len,
+			   struct kf_fleet_proof **out, struct kf_error *e);
+struct kf_fleet_proof *kf_fleet_proof_free(struct kf_fleet_proof *proof);
+
+enum kf_fleet_proof_fact {
+	KF_FLEET_PROOF_TYPE = 1,	/* enum kf_key_type */
+	KF_FLEET_PROOF_PURPOSE = 2,	/* enum kf_purpose */
+	KF_FLEET_PROOF_CONTAINER = 3,	/* as the client says */
+	KF_FLEET_PROOF_GRADE = 4,	/* enum kf_grade */
+};
+
+/* 0 for a fact that is none. */
+uint32_t kf_fleet_proof_value(const struct kf_fleet_proof *proof, enum kf_fleet_proof_fact fact);
+/* The card, as the client says, borrowed; NULL: it did not. */
+const char *kf_fleet_proof_serial(const struct kf_fleet_proof *proof);
+/* SubjectPublicKeyInfo, DER, borrowed; NULL: an AES key. */
+const uint8_t *kf_fleet_proof_public(const struct kf_fleet_proof *proof, size_t *len);
+
 /* --- Bring Your Own Key, the sender's half (docs/byok.md): no card and no state --- */
 
 struct kf_byok;

@@ -5,6 +5,7 @@
 struct taken {
 	bool flag;
 	const char *text, *word, *maybe;
+	struct arg_texts more;
 	uint32_t number;
 	int fd;
 	bool ok;
@@ -23,6 +24,7 @@ static struct taken take(int argc, ...)
 	};
 	const struct arg common[] = {
 		{ "text", 't', ARG_TEXT, &t.text, "TEXT", "a text" },
+		{ "more", 'm', ARG_TEXTS, &t.more, "TEXT", "again and again" },
 		{ "fd", 0, ARG_FD, &t.fd, "N", "a descriptor" },
 		ARG_END
 	};
@@ -50,6 +52,32 @@ TEST(options_and_words_may_mix)
 	EXPECT_STREQ("word", t.word);
 	EXPECT_STREQ("more", t.maybe);
 	EXPECT_STREQ("a=b", t.text);
+}
+
+TEST(an_option_may_come_again_and_again_up_to_a_limit)
+{
+	struct arg_texts texts = { 0 };
+	const struct arg own[] = { { "more", 'm', ARG_TEXTS, &texts, "TEXT", "texts" }, ARG_END };
+	const struct arg_tables tables = { "For a test.", own, NULL };
+	const struct ui ui = { .command = "keyferry test" };
+	char *argv[2 * ARG_TEXTS_MAX + 4] = { (char *)"test" };
+	struct taken t = take(6, "test", "--more", "a", "word", "-m", "b");
+	int code, n = 1;
+
+	EXPECT_TRUE(t.ok);
+	ASSERT_EQ(2u, t.more.n);
+	EXPECT_STREQ("a", t.more.v[0]);
+	EXPECT_STREQ("b", t.more.v[1]);
+	for (int i = 0; i < ARG_TEXTS_MAX; i++) {
+		argv[n++] = (char *)"-m";
+		argv[n++] = (char *)"x";
+	}
+	EXPECT_TRUE(args_parse(&ui, &tables, n, argv, &code));
+	EXPECT_EQ((size_t)ARG_TEXTS_MAX, texts.n);
+	texts.n = 0;
+	argv[n++] = (char *)"--more=x";
+	EXPECT_FALSE(args_parse(&ui, &tables, n, argv, &code));
+	EXPECT_EQ(UI_USAGE, code);
 }
 
 TEST(what_is_not_given_keeps_its_value)
