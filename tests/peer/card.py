@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils, x
 
 import formats
 from der import Malformed, Reader, take_all, tlv
-from formats import (AID, BODY, CURVES, DECRYPT, DERIVE, EXCHANGE, EXCHANGES, GENERATED, IMPORT_KEY_PAIR, INJECTED,
-                     INJECTED_OPEN, ITEM, KEK, KEY_TYPES, METHOD_ECDH, METHOD_RSA, PADDING_OAEP, RECEIPT, RSA_BITS, X25519,
-                     SHARED, SIGN, SIGNED_RECEIPT, SIGNED_STATEMENT, STATEMENT, SUITE_CBC_CMAC, VIRTUAL,
-                     sha256)
+from formats import (AES_256, AID, AUTHENTICATE, BATCH, BODY, BY_SHARED_KEY, CHANGE, CONFIRMING, CURVES, DECRYPT, DERIVE,
+                     EXCHANGE, EXCHANGES, GENERATED, IMPORT_KEY_PAIR, INJECTED, INJECTED_OPEN, ITEM, KEK, KEY_TYPES,
+                     LOADED, METHOD_DERIVED, METHOD_ECDH, METHOD_RSA, METHOD_SHARED, PADDING_OAEP, PINS, PIN_MARK,
+                     RECEIPT, RSA_BITS, SHARED, SHARED_KEY_INFO, SIGN, SIGNED_RECEIPT, SIGNED_STATEMENT, STATEMENT,
+                     SUITE_CBC_CMAC, VIRTUAL, X25519, sha256)
 
 # 2 and the limits of formats.md 4
 LONGEST, ITEMS, TRIES = 8192, 64, 5
@@ -120,6 +121,24 @@ class Key:
 
 
 @dataclasses.dataclass
+class Described:
+    """A SHARED key as one offer describes it (5.1, formats.md 4.1)."""
+
+    key: bytes
+    method: int
+    challenge: bytes
+    exchange_id: bytes
+    type = AES_256
+    purpose, origin = SHARED, LOADED
+
+    @property
+    def spki(self):
+        """What stands in its place."""
+        return SHARED_KEY_INFO.write({
+            "method": self.method, "mark": formats.mark(self.key, self.method), "challenge": self.challenge})
+
+
+@dataclasses.dataclass
 class Offer:
     sid: bytes
     h: bytes
@@ -136,9 +155,10 @@ class Offer:
 class Card:
     level = VIRTUAL
 
-    def __init__(self, serial, device_key, certificate, injectors=(), pin=b"123456", puk=b"12345678"):
+    def __init__(self, serial, device_key, certificate, injectors=(), pin=b"123456", puk=b"12345678", shared=None):
+        """shared: the SHARED keys, by method."""
         self.serial, self.device_key, self.certificate = serial, device_key, certificate
-        self.injectors = list(injectors)
+        self.injectors, self.shared = list(injectors), dict(shared or {})
         self.pin, self.puk = Secret(pin, 3, 3), Secret(puk, 8, 8)
         self.containers = [None] * CONTAINERS
         self.offers, self.receipts, self.counter = [], {}, 0
@@ -262,16 +282,25 @@ class Card:
             tlv(0x86, bytes([key.used])), tlv(0x87, len(key.certificate).to_bytes(2, "big")),
             tlv(0x88, key.not_after.to_bytes(8, "big")))
 
+    def methods(self):
+        return [METHOD_RSA, METHOD_ECDH, *self.shared]
+
+    def functions(self):
+        """A card without injector keys takes no orders about PINs."""
+        return [IMPORT_KEY_PAIR, CHANGE, AUTHENTICATE] if self.injectors else [IMPORT_KEY_PAIR]
+
     def information(self):
         info = [
-            b"\x01", self.serial.encode(), bytes([self.level]), bytes([METHOD_RSA, METHOD_ECDH]), bytes(KEY_TYPES),
+            b"\x01", self.serial.encode(), bytes([self.level]), bytes(self.methods()), bytes(KEY_TYPES),
             ALGORITHMS, bytes([PADDING_OAEP]), bytes([SUITE_CBC_CMAC]), bytes([CONTAINERS]),
             CERTIFICATE.to_bytes(2, "big"), LONGEST.to_bytes(2, "big"), LONGEST.to_bytes(2, "big"),
             bytes([OFFERS]), bytes([SESSIONS])]
         if self.injectors:
             info.append(b"".join(self.injector_hashes()))
+        functions = self.functions()
         return tlv(0xE1, *(tlv(tag, value) for tag, value in enumerate(info, 0x80)),
-                   tlv(0x91, bytes(sum(EXCHANGES.values(), []))))
+                   tlv(0x91, bytes(sum(EXCHANGES.values(), []))),
+                   tlv(0x92, bytes(functions)) if len(functions) > 1 else b"")
 
     def injector_hashes(self):
         return [sha256(formats.spki(key)) for key in self.injectors]
@@ -426,16 +455,21 @@ class Card:
             require(len(standing) == 1, 0x6A80)
         reader.end()
         require([len(x) for x in (nonce, target, method, kind)] == [32, 1, 1, 1], 0x6A80)
-        target, kind = target[0], kind[0]
-        method = method[0]
-        require(kind in EXCHANGES.get(method, []), 0x6A80)
-        require(target < CONTAINERS, 0x6A88)
+        target, kind, method = target[0], kind[0], method[0]
+        by_shared = method in BY_SHARED_KEY
+        require(kind == AES_256 and not standing if by_shared else kind in EXCHANGES.get(method, []), 0x6A80)
+        require(not by_shared or method in self.shared, 0x6A88)
+        require(target < CONTAINERS or target in (BATCH, PINS), 0x6A88)
+        require(target != PINS or len(self.functions()) > 1, 0x6985)
         if standing:
             exchange = self.container(standing[0], 0x6A88)
             require(exchange.purpose == EXCHANGE and exchange.type == kind, 0x6985)
-        held = self.containers[target]
+        held = self.held(target)
         require(not held or held.purpose not in (EXCHANGE, KEK, SHARED), 0x6985)
-        if not standing:
+        if by_shared:
+            challenge = os.urandom(32) if method == METHOD_DERIVED else b""
+            exchange = Described(self.shared[method], method, challenge, os.urandom(16))
+        elif not standing:
             exchange = self.new_key(kind, EXCHANGE, 0)
 
         statement = self.statement(nonce, target, exchange)
@@ -447,16 +481,20 @@ class Card:
             "statement": der, "signature": formats.sign(self.device_key, der),
             "exchangeKey": exchange.spki})
 
+    def held(self, target):
+        """What a target that is a container holds."""
+        return self.containers[target] if target < CONTAINERS else None
+
     def statement(self, nonce, target, exchange):
         """formats.md 4."""
-        held = self.containers[target]
+        held = self.held(target)
         return {
             "context": "keyferry/attest/v1", "application": AID, "version": 1, "level": self.level,
             "serial": self.serial, "device": sha256(self.certificate),
             "exchangeId": exchange.exchange_id, "exchange": sha256(exchange.spki),
-            "exchangeType": exchange.type, "purpose": EXCHANGE, "origin": GENERATED,
+            "exchangeType": exchange.type, "purpose": exchange.purpose, "origin": exchange.origin,
             "container": target, "holds": sha256(held.spki) if held else b"",
-            "methods": [METHOD_RSA, METHOD_ECDH], "keyTypes": KEY_TYPES, "paddings": [PADDING_OAEP],
+            "methods": self.methods(), "keyTypes": KEY_TYPES, "paddings": [PADDING_OAEP],
             "suites": [SUITE_CBC_CMAC],
             "limits": {"item": LONGEST, "items": ITEMS, "tries": TRIES},
             "injectors": self.injector_hashes(), "sid": os.urandom(16), "nonce": nonce}
@@ -477,43 +515,66 @@ class Card:
         self.end_selection(command.p2)
 
     def import_session_key(self, command):
-        require(command.p in (METHOD_RSA << 8, METHOD_ECDH << 8), 0x6A86)
+        require(command.p1 in (METHOD_SHARED, METHOD_RSA, METHOD_DERIVED, METHOD_ECDH) and not command.p2, 0x6A86)
         sid, given = command.objects(_80=16, _81=None)
         offer = self.find_offer(sid)
         require(offer and offer.method == command.p1, 0x6988)
-        key, kind = offer.exchange.key, offer.exchange.type
-        size = key.key_size // 8 if kind in RSA_BITS else {4: 65, 5: 97, X25519: 32}[kind] + 16
-        require(len(given) == size, 0x6A80)
+        require(len(given) == self.input_size(offer), 0x6A80)
         number = next((n for n in range(1, SESSIONS + 1) if n not in self.sessions), None)
         require(number, 0x6A84)
-        self.need_pin()
-        if offer.method == METHOD_ECDH:
+        if offer.target != PINS:
+            self.need_pin()
+        if offer.method in CONFIRMING:
             s1, confirmation = self.confirmed(offer, given)
             self.sessions[number] = (sid, s1, confirmation)
             return tlv(0x80, bytes([number])) + tlv(0x81, confirmation)
-        s1 = os.urandom(32)
-        try:
-            unwrapped = key.decrypt(given, formats.oaep(offer.h))
-            s1 = unwrapped if len(unwrapped) == 32 else s1
-        except ValueError:
-            pass  # "the card goes on with 32 fresh random bytes"
+        s1 = self.unwrapped(offer, given) if offer.method == METHOD_RSA else self.from_shared(offer, given)[0]
         self.sessions[number] = (sid, s1, b"")
         return tlv(0x80, bytes([number]))
+
+    @staticmethod
+    def input_size(offer):
+        if offer.method == METHOD_RSA:
+            return offer.exchange.key.key_size // 8
+        if offer.method == METHOD_ECDH:
+            return {4: 65, 5: 97, X25519: 32}[offer.exchange.type] + 16
+        return 32 if offer.method == METHOD_SHARED else 80
+
+    @staticmethod
+    def unwrapped(offer, given):
+        try:
+            s1 = offer.exchange.key.decrypt(given, formats.oaep(offer.h))
+        except ValueError:
+            s1 = b""
+        # "the card goes on with 32 fresh random bytes"
+        return s1 if len(s1) == 32 else os.urandom(32)
+
+    def from_shared(self, offer, *rest):
+        """6.2."""
+        return formats.from_shared(offer.exchange.key, offer.method, offer.h, offer.sid, self.serial, *rest)
 
     def confirmed(self, offer, given):
         """5.3, methods that confirm: S1 and the card's confirmation."""
         self.spend(offer)
-        public, shown = given[:-16], given[-16:]
+        s1, host, mine, good = (self.by_ecdh if offer.method == METHOD_ECDH else self.by_derived)(offer, given[:-16])
+        require(hmac.compare_digest(host, given[-16:]) and good, 0x6988)
+        require(offer.opened in (b"", sha256(given)), 0x6988)
+        offer.tries, offer.opened = offer.tries + 1, sha256(given)
+        return s1, mine
+
+    @staticmethod
+    def by_ecdh(offer, public):
         try:
             z = formats.shared_secret(offer.exchange.key, public)
         except Malformed:
             z = os.urandom(32)
         fixed = formats.point(offer.exchange.key.public_key())
-        s1, host, mine = formats.agree(offer.exchange.type, z, public, fixed, offer.h)
-        require(hmac.compare_digest(host, shown), 0x6988)
-        require(offer.opened in (b"", sha256(given)), 0x6988)
-        offer.tries, offer.opened = offer.tries + 1, sha256(given)
-        return s1, mine
+        return *formats.agree(offer.exchange.type, z, public, fixed, offer.h), True
+
+    def by_derived(self, offer, given):
+        """The server's id and challenge; "a challenge that equals the card's own" is refused."""
+        mine = offer.exchange.challenge
+        return *self.from_shared(offer, given[:32], mine, given[32:]), given[32:] != mine
 
     def spend(self, offer):
         if not offer.tries:
@@ -522,42 +583,35 @@ class Card:
         offer.tries -= 1
 
     def process_item(self, command):
-        require(command.p1 == IMPORT_KEY_PAIR, 0x6A86)
+        function = command.p1
+        require(function in (IMPORT_KEY_PAIR, CHANGE, AUTHENTICATE), 0x6A86)
         # 1.
         item = ITEM.decode(command.data)
         body = BODY.decode(item["body"])
         require(formats.is_in_form(body), 0x6A80)
         require(command.p2 in self.sessions, 0x6A88)
-        self.need_pin()
-        # 2.
         sid, s1, confirmation = self.sessions[command.p2]
         offer = self.find_offer(sid)
+        if function == IMPORT_KEY_PAIR or (offer and offer.target != PINS):
+            self.need_pin()
+        # 2.
         require(offer, 0x6988)
         # 3.
         self.spend(offer)
         # 4., "whatever the item says"
-        name = (offer.method, command.p1, offer.h, offer.next)
+        name = (offer.method, function, offer.h, offer.next)
         mac = formats.cmac(formats.item_key(s1, "mac", *name), item["body"])
         require(hmac.compare_digest(mac, item["mac"]), 0x6988)
         # 5.
-        self.check_body(offer, command.p1, item, body)
-        # 6.
+        self.check_body(offer, function, item, body)
+        # 6. to 8.
         try:
             text = formats.decrypt(formats.item_key(s1, "enc", *name), body["iv"], body["ciphertext"])
-            key = formats.load_plaintext(body["keyType"], text)
+            evidence = (self.install if function == IMPORT_KEY_PAIR else self.obey)(offer, body, text)
         except Malformed as e:
             raise Refused(0x6988) from e
-        # 7.
-        held = self.containers[offer.target]
-        require(body["replaces"] == (sha256(held.spki) if held else b""), 0x6985)
-        require(not held or held.purpose not in (EXCHANGE, KEK, SHARED), 0x6985)
-        # 8.
-        policy = body["policy"]
-        origin = INJECTED if body["sender"] else INJECTED_OPEN
-        self.replace(offer.target, Key(key, body["purpose"], origin, int(policy["pinNeeded"]),
-                                       policy["notAfter"]))
         self.counter += 1
-        receipt = RECEIPT.write(self.receipt(command.data, body, confirmation))
+        receipt = RECEIPT.write(self.receipt(command.data, body, confirmation, evidence))
         signed = SIGNED_RECEIPT.write({
             "receipt": receipt, "signature": formats.sign(self.device_key, receipt)})
         self.receipts[sid, body["number"]] = signed
@@ -569,17 +623,49 @@ class Card:
             self.sessions = {n: s for n, s in self.sessions.items() if s[0] != sid}
         return signed
 
+    def install(self, offer, body, text):
+        """Steps 6 to 8 for a key; what the receipt shows."""
+        key = formats.load_plaintext(body["keyType"], text)
+        held = self.containers[body["container"]]
+        require(body["replaces"] == (sha256(held.spki) if held else b""), 0x6985)
+        require(not held or held.purpose not in (EXCHANGE, KEK, SHARED), 0x6985)
+        policy, origin = body["policy"], INJECTED if body["sender"] else INJECTED_OPEN
+        if offer.method in BY_SHARED_KEY:
+            origin = LOADED
+        self.replace(body["container"], Key(key, body["purpose"], origin, int(policy["pinNeeded"]), policy["notAfter"]))
+        return self.containers[body["container"]].spki
+
+    def obey(self, _, body, text):
+        """5.4.1; what the receipt shows."""
+        order = formats.load_pin_plaintext(text)
+        function, pin, proof, new = body["function"], body["pin"], order["authenticator"], order["newValue"]
+        allowed = {(CHANGE, 1, 1), (CHANGE, 1, 2), (CHANGE, 2, 2), (AUTHENTICATE, 1, 1)}
+        if (function, pin, proof) not in allowed or (len(new) != 0 if function == AUTHENTICATE else not 4 <= len(new) <= 32):
+            raise Malformed("order")
+        secrets = {1: self.pin, 2: self.puk}
+        require(secrets[proof].left, 0x6983)
+        require(secrets[proof].left >= order["leastTries"], 0x6985)
+        if proof == 1:
+            self.try_pin(order["proof"])
+        else:
+            self.compare(self.puk, order["proof"])
+        target = secrets[pin]
+        if function == CHANGE:
+            target.value, target.left = new, target.most
+        if pin == 1:
+            self.verified = function == AUTHENTICATE
+        return PIN_MARK.write({"pin": pin, "tries": target.left})
+
     def check_body(self, offer, function, item, body):
         want = {
             "suite": SUITE_CBC_CMAC,
             "method": offer.method, "function": function, "sid": offer.sid, "number": offer.next,
-            "count": offer.count or body["count"], "serial": self.serial,
-            "exchange": sha256(offer.exchange.spki), "container": offer.target,
-            "pin": int(body["policy"]["pinNeeded"])}
+            "count": offer.count or body["count"], "serial": self.serial, "exchange": sha256(offer.exchange.spki)}
+        if offer.target != BATCH:
+            want["container"] = offer.target
         require(all(body[name] == value for name, value in want.items()), 0x6988)
         require(offer.next <= body["count"] <= ITEMS, 0x6988)
-        require(body["purpose"] in (SIGN, DECRYPT, DERIVE), 0x6988)
-        require(formats.valid_pair(body["keyType"], body["purpose"]), 0x6988)
+        (self.check_key if function == IMPORT_KEY_PAIR else self.check_order)(offer, body)
         if not self.injectors:
             require(body["sender"] == b"" == item["signature"], 0x6988)
             return
@@ -588,14 +674,27 @@ class Card:
         part = formats.signed_part(item["body"], item["mac"])
         require(formats.verified(sender, item["signature"], part), 0x6988)
 
-    def receipt(self, item, body, confirmation):
+    @staticmethod
+    def check_key(offer, body):
+        require(offer.target != PINS and body["container"] < CONTAINERS, 0x6988)
+        require(body["pin"] == int(body["policy"]["pinNeeded"]), 0x6988)
+        require(body["purpose"] in (SIGN, DECRYPT, DERIVE), 0x6988)
+        require(formats.valid_pair(body["keyType"], body["purpose"]), 0x6988)
+
+    @staticmethod
+    def check_order(offer, body):
+        require(offer.target == PINS and body["pin"] in (1, 2) and body["sender"], 0x6988)
+        none = {"replaces": b"", "keyType": 0, "purpose": 0, "policy": {"pinNeeded": False, "notAfter": 0}}
+        require(all(body[name] == value for name, value in none.items()), 0x6988)
+
+    def receipt(self, item, body, confirmation, evidence):
         """formats.md 7."""
         copies = ("sid", "number", "function", "method", "exchange", "container", "pin", "keyType",
                   "purpose", "policy", "sender")
         return {name: body[name] for name in copies} | {
             "context": "keyferry/receipt/v1", "version": 1, "device": sha256(self.certificate),
-            "serial": self.serial, "item": sha256(item), "confirmation": confirmation, "result": 0, "counter": self.counter,
-            "evidence": self.containers[body["container"]].spki}
+            "serial": self.serial, "item": sha256(item), "confirmation": confirmation, "result": 0,
+            "counter": self.counter, "evidence": evidence}
 
     def get_receipt(self, command):
         require(command.p == 0, 0x6A86)

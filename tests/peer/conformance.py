@@ -4,8 +4,8 @@
     conformance.py FUNCTION memory|CARD
 
 A CARD is one of the project's, fresh from personalisation in the directory CARD, in a reader at
-CARD.sock; each function leaves it as it was. The card for open_import knows no injector. The
-expected status words are the page's."""
+CARD.sock; each function leaves it as it was. The card for open_import knows no injector, that for
+by_shared_keys has SHARED keys of the master in the file master. The expected status words are the page's."""
 
 import json
 import ssl
@@ -19,9 +19,10 @@ import formats
 from card import Card
 from certificate import Maker
 from der import Reader as Objects, take_all, tlv
-from formats import AID, SIGNED_STATEMENT, STATEMENT, sha256
+from formats import (AES_256, AID, AUTHENTICATE, BATCH, BY_SHARED_KEY, CHANGE, METHOD_DERIVED, METHOD_ECDH, METHOD_RSA,
+                     METHOD_SHARED, PINS, PIN_MARK, SIGNED_STATEMENT, STATEMENT, X25519, sha256)
 from host import Host, Reader
-from server import Server
+from server import Order, Server
 from voyage import BAD, injector, new_key, read
 
 PIN, PUK, OTHER_PIN = b"123456", b"12345678", b"abcdefgh"
@@ -29,15 +30,17 @@ failures = []
 
 
 class Tester(Host):
-    def __init__(self, where, injectors):
+    def __init__(self, where, injectors, master=None):
         self.server = Server()
         self.server.injector = injector()
         # RSA 2048 is quick to make, and what keys a server trusts is not the matter here.
-        self.server.exchange_types = (1,)
+        self.server.exchange_types = (1, 4, 5, X25519, AES_256)
+        self.server.master = master
         if where == "memory":
             maker, device = Maker(), ec.generate_private_key(ec.SECP256R1())
             certificate = maker.certify(device.public_key(), "PY-RAW")
-            super().__init__(Card("PY-RAW", device, certificate, injectors))
+            shared = {m: formats.card_key(master, m, "PY-RAW") for m in BY_SHARED_KEY} if master else {}
+            super().__init__(Card("PY-RAW", device, certificate, injectors, shared=shared))
             self.power, root = self.card.reset, maker.root
         else:
             super().__init__(Reader(where + ".sock"))
@@ -48,8 +51,9 @@ class Tester(Host):
         self.server.enroll(certificate, root)
         self.serial = next(iter(self.server.devices))
 
-    def accepted(self, container):
-        return self.server.accept(self.offer(self.server.challenge(self.serial), container, 1))
+    def accepted(self, container, kind=1, method=METHOD_RSA):
+        self.server.methods = (method,)
+        return self.server.accept(self.offer(self.server.challenge(self.serial), container, kind, method))
 
     def expect(self, sw, head, data=b"", le=65536, answer=None):
         got, out = self.send(head, data, le)
@@ -492,6 +496,186 @@ def many_items(t):
     t.expect(0x9000, "80E40008")
 
 
+def wrong_inputs(t, accepted, given):
+    """5.3: what a card of a method that confirms refuses, each with one word."""
+    yield given[:-1] + bytes([given[-1] ^ 1])
+    yield bytes([given[0] ^ 2]) + given[1:]
+    if accepted["method"] == METHOD_DERIVED:
+        # the card's own challenge, with a confirmation that is right for it
+        yield t.server.by_shared(accepted, {"challenge": accepted["exchange_key"]["challenge"]})[1]
+    elif accepted["exchangeType"] == X25519:
+        yield bytes(32) + given[-16:]
+    else:
+        yield b"\4" + bytes(len(given) - 17) + given[-16:]
+
+
+def established(t, method, kind):
+    """5.3, 5.4 and 6: what opens a session, what it costs, and a key under it."""
+    t.start()
+    key = new_key("p256")
+    accepted = t.accepted(10, kind, method)
+    cargo = json.loads(t.server.seal(accepted, (key, formats.SIGN)))
+    given, tries = formats.unb64(cargo["session_key"]["input"]), 5
+    name = f"method {method}, EXCHANGE key {kind}"
+
+    def opened(given, sw=0x9000):
+        got, answer = t.import_session_key(cargo, given)
+        t.compare(name, (sw, None), (got, None))
+        t.compare(f"{name}: tries", (0, bytes([tries])), (0, pending(t)[-1][2]))
+        return answer
+
+    opened(given + b"\0", 0x6A80)
+    opened(given[1:], 0x6A80)
+    if method == METHOD_SHARED:
+        wrong = opened(bytes(32))
+        t.expect(0x6988, f"805401{wrong[2]:02x}", formats.unb64(cargo["items"][0]["item"]))
+        t.expect(0x9000, f"805800{wrong[2]:02x}")
+        tries -= 1
+    else:
+        for wrong in wrong_inputs(t, accepted, given):
+            tries -= 1
+            opened(wrong, 0x6988)
+    sessions = [opened(given), opened(given)]
+    if method != METHOD_SHARED:
+        # "from then on only this same input opens it"
+        tries -= 1
+        opened(t.server.establish(accepted, {})[1], 0x6988)
+        t.compare(f"{name}: confirmation", (0, sessions[0][3:]), (0, sessions[1][3:]))
+    for session in sessions:
+        t.expect(0x9000, f"805800{session[2]:02x}")
+    t.server.check_receipt(t.inject(json.dumps(cargo)))
+    shown = t.expect(0x9000, "00CA011A")
+    origin = formats.LOADED if method in BY_SHARED_KEY else formats.INJECTED
+    t.compare(f"{name}: origin", (0, bytes([0x83, 1, origin])), (0, take_all(shown, 0xE3)[0][9:12]))
+    t.expect(0x9000, "80E4000A")
+
+
+def by_ecdh(t):
+    for kind in (4, 5, X25519):
+        established(t, METHOD_ECDH, kind)
+
+
+def by_shared_keys(t):
+    """6.2, and 5.1 and 4.2 of a card that has SHARED keys."""
+    for method in BY_SHARED_KEY:
+        established(t, method, AES_256)
+    info = take_all(t.must("00CA0100"), 0xE1)[0]
+    methods = take_all(info[: info.index(b"\x84")], *range(0x80, 0x84))[3]
+    t.compare("methods", (0, [1, 2, 3, 4]), (0, sorted(methods)))
+    t.compare("in the statement's order", (0, list(methods)), (0, t.accepted(10, AES_256, METHOD_SHARED)["methods"]))
+    nonce = tlv(0x80, bytes(32))
+    for sw, end in ((0x6A80, "810100 820101 830104"), (0x6A80, "810100 820103 83010A 840100"), (0x6A80, "810100 820102 83010A")):
+        t.expect(sw, "80500000", nonce + bytes.fromhex(end))
+    # a challenge of its own for each offer
+    challenges = {t.accepted(10, AES_256, METHOD_DERIVED)["exchange_key"]["challenge"] for _ in range(3)}
+    t.compare("challenges", (3, None), (len(challenges), None))
+
+
+def without_shared_keys(t):
+    """5.1: of a card that was given none."""
+    t.start()
+    for method in BY_SHARED_KEY:
+        t.expect(0x6A88, "80500000", tlv(0x80, bytes(32)) + bytes([0x81, 1, 0, 0x82, 1, method, 0x83, 1, AES_256]))
+
+
+class Desk:
+    """Orders about PINs to one card, each under an offer of its own."""
+
+    def __init__(self, tester):
+        self.t = tester
+
+    def order(self, sw, *order, body=None, target=PINS, **more):
+        t, what = self.t, Order(*order, **more)
+        cargo = json.loads(t.server.seal(t.accepted(target, 4, METHOD_ECDH), what, body=body or {}))
+        opened, answer = t.import_session_key(cargo)
+        t.compare(f"session for {order}", (0x9000, None), (opened, None))
+        got, receipt = t.send(f"8054{what.function:02x}{answer[2]:02x}", formats.unb64(cargo["items"][0]["item"]))
+        t.compare(f"{order} {body} {more}", (sw, None), (got, None))
+        if got != 0x9000:
+            t.expect(0x9000, f"805800{answer[2]:02x}")
+            return
+        device, (expected,) = t.server.tickets[formats.unb64(cargo["sid"])]
+        shown = PIN_MARK.decode(t.server.check_signed_receipt(device, expected, receipt)["evidence"])
+        t.compare(f"{order}: tries", (8 if what.pin == 2 else 3, None), (shown["tries"], None))
+
+    def tries(self, pin, puk):
+        answer = self.t.expect(0x9000, "00CA0102")
+        self.t.compare("tries of PIN and PUK", (0, [pin, puk]), (0, [answer[4], answer[9]]))
+
+    def verified(self, yes):
+        self.t.compare("PIN verified", (yes, None), (self.t.send("00200081")[0] == 0x9000, None))
+
+
+def orders(t):
+    """5.4.1; nobody verifies a PIN for it."""
+    t.expect(0x9000, "00A40400", AID)
+    t.expect(0x9000, "0020FF81")
+    desk = Desk(t)
+    desk.order(0x9000, CHANGE, 1, 2, PUK, OTHER_PIN)
+    desk.verified(False)
+    t.expect(0x9000, "00200081", OTHER_PIN)
+    # "whatever it was"
+    desk.order(0x9000, CHANGE, 1, 1, OTHER_PIN, PIN)
+    desk.verified(False)
+    desk.order(0x9000, AUTHENTICATE, 1, 1, PIN)
+    desk.verified(True)
+    desk.order(0x9000, CHANGE, 2, 2, PUK, PUK + b"9")
+    desk.order(0x9000, CHANGE, 2, 2, PUK + b"9", PUK)
+    desk.verified(True)
+    # under an offer for a key, with the PIN that this one takes
+    desk.order(0x6988, AUTHENTICATE, 1, 1, PIN, target=3)
+    desk.order(0x6988, AUTHENTICATE, 1, 1, PIN, target=BATCH)
+    desk.order(0x63C2, AUTHENTICATE, 1, 1, b"wrong!")
+    desk.verified(False)
+    # "nothing is compared"
+    desk.order(0x6985, AUTHENTICATE, 1, 1, PIN, least=3)
+    desk.tries(2, 8)
+    desk.order(0x9000, AUTHENTICATE, 1, 1, PIN, least=2)
+    desk.tries(3, 8)
+    desk.order(0x63C7, CHANGE, 1, 2, b"wrong!", PIN)
+    desk.tries(3, 7)
+    desk.order(0x9000, CHANGE, 2, 2, PUK, PUK)
+    for function, pin, by, new in ((AUTHENTICATE, 2, 2, b""), (AUTHENTICATE, 1, 2, b""), (CHANGE, 2, 1, PUK),
+                                   (CHANGE, 1, 1, b""), (CHANGE, 1, 1, b"123"), (CHANGE, 1, 1, bytes(33)),
+                                   (AUTHENTICATE, 1, 1, PIN)):
+        desk.order(0x6988, function, pin, by, PIN if by == 1 else PUK, new)
+    for more in ({"flags": 1}, {"least": 0}, {"least": 128}):
+        desk.order(0x6988, CHANGE, 1, 1, PIN, PIN, **more)
+    for body in ({"pin": 2}, {"replaces": bytes(32)}, {"keyType": 4}, {"purpose": 6}, {"container": 3},
+                 {"policy": {"pinNeeded": True, "notAfter": 0}}, {"policy": {"pinNeeded": False, "notAfter": 1}}):
+        desk.order(0x6988, AUTHENTICATE, 1, 1, PIN, body=body)
+    desk.tries(3, 8)
+    for sw in (0x63C2, 0x63C1, 0x63C0, 0x6983):
+        desk.order(sw, AUTHENTICATE, 1, 1, b"wrong!")
+    desk.order(0x9000, CHANGE, 1, 2, PUK, PIN)
+    # keys under an offer about PINs
+    t.start()
+    item, session = sealed(t, t.accepted(PINS), new_key("p256"))
+    t.expect(0x6988, f"805401{session:02x}", item)
+    t.expect(0x9000, "0020FF81")
+    t.expect(0x6982, f"805401{session:02x}", item)
+
+
+def batch(t):
+    """5.1 and 5.4 of target FE: each item names a container of its own, and what it replaces there."""
+    t.start()
+    keys = {11: new_key("p256"), 12: new_key("p384"), 13: new_key("p256")}
+    accepted = t.accepted(BATCH, 4, METHOD_ECDH)
+    t.compare("what a batch replaces", (0, b""), (0, accepted["holds"]))
+    contents = [(key, formats.SIGN, number) for number, key in keys.items()]
+    contents.append((new_key("p521"), formats.DERIVE, 11))
+    receipts = t.server.check_receipt(t.inject(t.server.seal(accepted, *contents)))
+    t.compare("containers", (0, [11, 12, 13, 11]), (0, [receipt["container"] for receipt in receipts]))
+    # One there is not, and one that is full
+    for container, sw in ((16, 0x6988), (PINS, 0x6988), (12, 0x6985)):
+        cargo = json.loads(t.server.seal(t.accepted(BATCH, 4, METHOD_ECDH), (new_key("p256"), formats.SIGN, container)))
+        session = t.import_session_key(cargo)[1][2]
+        t.expect(sw, f"805401{session:02x}", formats.unb64(cargo["items"][0]["item"]))
+        t.expect(0x9000, f"805800{session:02x}")
+    for number in keys:
+        t.expect(0x9000, f"80E400{number:02x}")
+
+
 def open_import(t):
     """5.4 step 5: a card without injectors takes items without sender and signature only."""
     t.start()
@@ -507,6 +691,8 @@ def open_import(t):
     receipt = t.expect(0x9000, f"805401{session:02x}", item)
     (device, (expected,)) = t.server.tickets[accepted["sid"]]
     t.server.check_signed_receipt(device, expected, receipt)
+    # "has no such offer"
+    t.expect(0x6985, "80500000", tlv(0x80, bytes(32)) + bytes.fromhex("8101FF 820104 830104"))
     # origin 3
     shown = t.expect(0x9000, "00CA0119")
     t.compare("origin", (0, b"\x83\1\3"), (0, take_all(shown, 0xE3)[0][9:12]))
@@ -515,7 +701,8 @@ def open_import(t):
 
 if __name__ == "__main__":
     open_card = sys.argv[1] == "open_import"
-    tester = Tester(sys.argv[2], [] if open_card else [injector().public_key()])
+    master = bytes.fromhex(read("master")) if sys.argv[1] == "by_shared_keys" else None
+    tester = Tester(sys.argv[2], [] if open_card else [injector().public_key()], master)
     globals()[sys.argv[1]](tester)
     if failures:
         sys.exit("\n".join(failures))

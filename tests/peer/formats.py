@@ -32,11 +32,17 @@ ORDERS = {
     6: int("01FF" + "F" * 62 + "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16),
 }
 KEY_TYPES = [1, 2, 3, 4, 5, 6]
-X25519, METHOD_ECDH = 7, 4
+X25519, AES_256 = 7, 10
+METHOD_SHARED, METHOD_RSA, METHOD_DERIVED, METHOD_ECDH = range(1, 5)
+BY_SHARED_KEY, CONFIRMING = (METHOD_SHARED, METHOD_DERIVED), (METHOD_DERIVED, METHOD_ECDH)
 # The types of an EXCHANGE key by method.
-EXCHANGES = {2: [1, 2, 3], METHOD_ECDH: [4, 5, X25519]}
-METHOD_RSA, PADDING_OAEP, SUITE_CBC_CMAC, IMPORT_KEY_PAIR = 2, 2, 1, 1
-GENERATED, INJECTED, INJECTED_OPEN = 1, 2, 3
+EXCHANGES = {METHOD_RSA: [1, 2, 3], METHOD_ECDH: [4, 5, X25519]}
+PADDING_OAEP, SUITE_CBC_CMAC = 2, 1
+IMPORT_KEY_PAIR, CHANGE, AUTHENTICATE = range(1, 4)
+GENERATED, INJECTED, INJECTED_OPEN, LOADED = range(1, 5)
+# Targets that are no container: a batch, and PINs
+BATCH, PINS = 254, 255
+PIN, PUK = 1, 2
 CHIP, VIRTUAL = 1, 2
 METHOD_NAMES = {1: "shared", 2: "rsa", 3: "derived", 4: "ecdh"}
 FUNCTION_NAMES = {1: "import-keypair", 2: "change-authenticator", 3: "authenticate"}
@@ -56,6 +62,11 @@ STATEMENT = sequence(
     paddings=NUMBERS, suites=NUMBERS, limits=sequence(item=INTEGER, items=INTEGER, tries=INTEGER),
     injectors=sequence_of(HASH), sid=SID, nonce=HASH)
 SIGNED_STATEMENT = sequence(statement=ANY_SEQUENCE, signature=OCTETS, exchangeKey=ANY_SEQUENCE)
+# formats.md 4.1
+SHARED_KEY_INFO = sequence(method=ENUMERATED, mark=HASH, challenge=HASH_OR_EMPTY)
+# formats.md 13
+PIN_ITEM = sequence(authenticator=INTEGER, leastTries=INTEGER, flags=INTEGER, proof=octets(64), newValue=octets(64))
+PIN_MARK = sequence(pin=INTEGER, tries=INTEGER)
 # formats.md 5
 BODY = sequence(
     context=UTF8, version=INTEGER, suite=ENUMERATED, method=ENUMERATED, function=ENUMERATED, sid=SID,
@@ -176,6 +187,13 @@ def agree(kind, z, ephemeral, fixed, h):
     return s1, kbkdf(s1, "keyferry/ecdh/host", f, 16), kbkdf(s1, "keyferry/ecdh/card", f, 16)
 
 
+def new_like(public):
+    """A fresh pair of the type of a public key."""
+    if key_type(public) == X25519:
+        return x25519.X25519PrivateKey.generate()
+    return ec.generate_private_key(public.curve)
+
+
 def shared_secret(private, public):
     """Z; raises Malformed for what is no point, or one that yields all zero."""
     try:
@@ -186,6 +204,55 @@ def shared_secret(private, public):
         return private.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(private.curve, public))
     except ValueError as e:
         raise Malformed("point") from e
+
+
+# card-application.md 6.2
+
+
+def card_key(master, method, serial):
+    return kbkdf(master, f"keyferry/{METHOD_NAMES[method]}/key", serial.encode(), 32)
+
+
+def mark(key, method):
+    return kbkdf(key, f"keyferry/{METHOD_NAMES[method]}/mark", b"", 32)
+
+
+def from_shared(key, method, h, sid, serial, *rest):
+    """S1 and, of method derived, both confirmations. The rest: salt, or server's id and both challenges."""
+    f = h + sid + bytes([len(serial)]) + serial.encode() + b"".join(rest)
+    s1 = kbkdf(key, f"keyferry/{METHOD_NAMES[method]}/s1", f, 32)
+    if method == METHOD_SHARED:
+        return s1, b"", b""
+    return s1, kbkdf(s1, "keyferry/derived/host", f, 16), kbkdf(s1, "keyferry/derived/card", f, 16)
+
+
+def maker_file(master, serial):
+    """formats.md 9: the SHARED keys of one card, for its maker."""
+    lines = [f"serial {serial}"]
+    lines += [f"{METHOD_NAMES[m]} {card_key(master, m, serial).hex()}" for m in BY_SHARED_KEY]
+    return "".join(line + "\n" for line in lines)
+
+
+# formats.md 13
+
+
+def pin_plaintext(authenticator, proof, new=b"", least=1, flags=0):
+    pad = lambda value: value + b"\x80" + bytes(63 - len(value))
+    return PIN_ITEM.write({"authenticator": authenticator, "leastTries": least, "flags": flags,
+                           "proof": pad(proof), "newValue": pad(new)})
+
+
+def load_pin_plaintext(data):
+    """The order with both values as they are; raises Malformed."""
+    order = PIN_ITEM.decode(data)
+    if order["flags"] or not 1 <= order["leastTries"] <= 127:
+        raise Malformed("order")
+    for name in ("proof", "newValue"):
+        value = order[name].rstrip(b"\0")
+        if value[-1:] != b"\x80":
+            raise Malformed("padding of a PIN")
+        order[name] = value[:-1]
+    return order
 
 
 def encrypt(key, iv, plaintext):

@@ -90,26 +90,35 @@ class Host:
 
     # The client's part of formats.md 8
 
-    def offer(self, challenge, container=0, kind=2):
+    def offer(self, challenge, container=0, kind=2, method=formats.METHOD_RSA):
         nonce = unb64(json.loads(challenge)["nonce"])
-        data = tlv(0x80, nonce) + bytes([0x81, 1, container, 0x82, 1, 2, 0x83, 1, kind])
+        data = tlv(0x80, nonce) + bytes([0x81, 1, container, 0x82, 1, method, 0x83, 1, kind])
         signed = SIGNED_STATEMENT.decode(self.must("80500000", data))
         statement = STATEMENT.decode(signed["statement"])
         return formats.write_json({
             "format": "keyferry-offer", "version": 1, "serial": statement["serial"],
             "container": statement["container"], "sid": b64(statement["sid"]),
-            "nonce": b64(statement["nonce"]), "method": "rsa",
+            "nonce": b64(statement["nonce"]), "method": formats.METHOD_NAMES[method],
             "exchange_key": b64(signed["exchangeKey"]),
             "device_certificate": b64(self.must("00CA0101")), "statement": b64(signed["statement"]),
             "signature": b64(signed["signature"])})
 
+    def import_session_key(self, cargo, given=None):
+        """The input of a cargo, or another; status word and what the card answers."""
+        method = next(m for m, name in formats.METHOD_NAMES.items() if name == cargo["method"])
+        key = cargo["session_key"]
+        given = given or unb64(key["wrapped"] if method == formats.METHOD_RSA else key["input"])
+        return self.send(f"8052{method:02x}00", tlv(0x80, unb64(cargo["sid"])) + tlv(0x81, given))
+
     def inject(self, cargo):
         cargo = json.loads(cargo)
-        wrapped = unb64(cargo["session_key"]["wrapped"])
-        session = self.must("80520200", tlv(0x80, unb64(cargo["sid"])) + tlv(0x81, wrapped))[2]
+        sw, answer = self.import_session_key(cargo)
+        if sw != 0x9000:
+            raise OSError(f"session key: {sw:04X}")
         receipts = []
         for item in cargo["items"]:
-            receipt = self.must(f"805401{session:02x}", unb64(item["item"]))
+            function = next(f for f, name in formats.FUNCTION_NAMES.items() if name == item["function"])
+            receipt = self.must(f"8054{function:02x}{answer[2]:02x}", unb64(item["item"]))
             receipts.append({"number": item["number"], "receipt": b64(receipt)})
         return formats.write_json({
             "format": "keyferry-receipt", "version": 1, "serial": cargo["serial"],

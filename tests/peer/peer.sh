@@ -38,7 +38,7 @@ attach() {
 	wait_for "$1" &&
 		{
 			"$bin/keyferryd" --socket "$2" --virtual "$1" \
-				--grant "$(id -u):look,use,inject,create,delete" 2>"$2.log" &
+				--grant "$(id -u):look,use,inject,create,delete,pin" 2>"$2.log" &
 			jobs="$jobs $!"
 		} &&
 		wait_for "$2" &&
@@ -66,16 +66,25 @@ prepare() {
 	done
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out injector.key
 	openssl pkey -in injector.key -pubout -out injector.pub
+	openssl rand -hex 32 >master
+}
+
+# shared SERIAL: the SHARED keys of a card, as the Python server writes them for its maker.
+shared() {
+	(umask 077 && cd "$KF_SRC/tests/peer" && $py -c "import formats, sys
+print(formats.maker_file(bytes.fromhex(sys.argv[1]), sys.argv[2]), end='')" "$(cat "$dir/master")" "$1") >"$1.keys" &&
+		chmod 600 "$1.keys"
 }
 
 serve_projects_card() {
-	personalise --state card --serial KF-1 --injector injector.pub &&
+	shared KF-1 && personalise --state card --serial KF-1 --injector injector.pub --shared-key KF-1.keys &&
 		serve_project card broker
 }
 
 serve_python_card() {
 	"$bin/keyferry" server init --state state && mkdir pycard || return 1
-	$py "$KF_SRC/tests/peer/reader.py" py.sock pycard PY-1 state/injector.pub.pem 2>py.log &
+	"$bin/keyferry" server shared --state state --serial PY-1 -o shared.keys || return 1
+	$py "$KF_SRC/tests/peer/reader.py" py.sock pycard PY-1 shared.keys state/injector.pub.pem 2>py.log &
 	jobs="$jobs $!"
 	attach py.sock py.broker &&
 		"$bin/keyferry" server enroll --state state --allow-virtual \
@@ -92,11 +101,13 @@ started() {
 	[ "$(cat "$1.status")" = 0 ] || fail "$(cat "$1.log" ./*.log)"
 }
 
-# Two cards without keyferryd: the tests speak to their readers.
+# Cards without keyferryd: the tests speak to their readers.
 serve_raw_cards() {
 	personalise --state raw --serial KF-RAW --injector injector.pub &&
-		personalise --state open --serial KF-OPEN || return 1
-	for card in raw open; do
+		personalise --state open --serial KF-OPEN && shared KF-SHARED &&
+		personalise --state shared --serial KF-SHARED --injector injector.pub \
+			--shared-key KF-SHARED.keys || return 1
+	for card in raw open shared; do
 		"$bin/keyferry-vreader" run --state "$card" --listen "$card.sock" 2>"$card.log" &
 		jobs="$jobs $!"
 		wait_for "$card.sock" || return 1
@@ -118,6 +129,13 @@ p256_sign_arrives() { voyage carry p256 sign; }
 p384_derive_arrives() { voyage carry p384 derive; }
 p521_sign_arrives() { voyage carry p521 sign; }
 p521_derive_arrives() { voyage carry p521 derive; }
+p256_by_ecdh_on_p256_arrives() { voyage carry p256 sign ecdh p256; }
+p384_by_ecdh_on_p384_arrives() { voyage carry p384 sign ecdh p384; }
+rsa2048_by_ecdh_on_x25519_arrives() { voyage carry rsa2048 sign ecdh x25519; }
+p256_by_derived_arrives() { voyage carry p256 sign derived ''; }
+rsa2048_by_shared_arrives() { voyage carry rsa2048 sign shared ''; }
+a_batch_arrives() { voyage carry_batch; }
+orders_about_pins_arrive() { voyage carry_orders; }
 two_items_arrive() { voyage two_items; }
 turned_bits_are_refused() { voyage refuse bits; }
 wrong_keys_are_refused() { voyage refuse keys; }
@@ -140,6 +158,10 @@ p521_arrives_in_python() { voyage to_python p521 derive; }
 p256_arrives_by_ecdh_on_p256() { voyage by_ecdh_to_python p256 p256 sign; }
 p256_arrives_by_ecdh_on_p384() { voyage by_ecdh_to_python p384 p256 sign; }
 p256_arrives_by_ecdh_on_x25519() { voyage by_ecdh_to_python x25519 p256 sign; }
+p256_arrives_by_derived() { voyage by_shared_key_to_python derived p256 sign; }
+rsa2048_arrives_by_shared() { voyage by_shared_key_to_python shared rsa2048 sign; }
+a_batch_arrives_in_python() { voyage batch_to_python; }
+orders_about_pins_arrive_in_python() { voyage orders_to_python; }
 
 cheats() {
 	$py "$KF_SRC/tests/peer/cheats.py" "$@"
@@ -170,6 +192,11 @@ python_items_conforms() { conform items memory; }
 python_many_items_conforms() { conform many_items memory; }
 python_exhausted_conforms() { conform exhausted memory; }
 python_open_import_conforms() { conform open_import memory; }
+python_ecdh_conforms() { conform by_ecdh memory; }
+python_shared_keys_conforms() { conform by_shared_keys memory; }
+python_without_shared_keys_conforms() { conform without_shared_keys memory; }
+python_orders_conforms() { conform orders memory; }
+python_batch_conforms() { conform batch memory; }
 
 the_raw_cards_are_served() { started serve_raw_cards; }
 project_transport_conforms() { conform transport raw; }
@@ -183,8 +210,13 @@ project_items_conforms() { conform items raw; }
 project_many_items_conforms() { conform many_items raw; }
 project_exhausted_conforms() { conform exhausted raw; }
 project_open_import_conforms() { conform open_import open; }
+project_ecdh_conforms() { conform by_ecdh raw; }
+project_shared_keys_conforms() { conform by_shared_keys shared; }
+project_without_shared_keys_conforms() { conform without_shared_keys raw; }
+project_orders_conforms() { conform orders raw; }
+project_batch_conforms() { conform batch raw; }
 
-plan 62
+plan 83
 t keys_are_prepared
 t the_projects_card_is_served
 t rsa2048_sign_arrives
@@ -194,6 +226,13 @@ t p256_sign_arrives
 t p384_derive_arrives
 t p521_sign_arrives
 t p521_derive_arrives
+t p256_by_ecdh_on_p256_arrives
+t p384_by_ecdh_on_p384_arrives
+t rsa2048_by_ecdh_on_x25519_arrives
+t p256_by_derived_arrives
+t rsa2048_by_shared_arrives
+t a_batch_arrives
+t orders_about_pins_arrive
 t two_items_arrive
 t turned_bits_are_refused
 t wrong_keys_are_refused
@@ -215,6 +254,10 @@ t p521_arrives_in_python
 t p256_arrives_by_ecdh_on_p256
 t p256_arrives_by_ecdh_on_p384
 t p256_arrives_by_ecdh_on_x25519
+t p256_arrives_by_derived
+t rsa2048_arrives_by_shared
+t a_batch_arrives_in_python
+t orders_about_pins_arrive_in_python
 t a_swapped_exchange_key_is_found_out
 t another_device_certificate_is_found_out
 t another_signer_is_found_out
@@ -235,6 +278,11 @@ t python_items_conforms
 t python_many_items_conforms
 t python_exhausted_conforms
 t python_open_import_conforms
+t python_ecdh_conforms
+t python_shared_keys_conforms
+t python_without_shared_keys_conforms
+t python_orders_conforms
+t python_batch_conforms
 t the_raw_cards_are_served
 t project_transport_conforms
 t project_information_conforms
@@ -247,4 +295,9 @@ t project_items_conforms
 t project_many_items_conforms
 t project_exhausted_conforms
 t project_open_import_conforms
+t project_ecdh_conforms
+t project_shared_keys_conforms
+t project_without_shared_keys_conforms
+t project_orders_conforms
+t project_batch_conforms
 finish

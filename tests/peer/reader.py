@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A reader as docs/vreader.md describes it, at extended APDU level, with a Python card in it.
 
-    reader.py SOCKET DIRECTORY SERIAL INJECTOR.pem...
+    reader.py SOCKET DIRECTORY SERIAL SHARED INJECTOR.pem...
 
-Leaves the device certificate in DIRECTORY/card.pem and its root in DIRECTORY/root.pem."""
+Leaves the device certificate in DIRECTORY/card.pem and its root in DIRECTORY/root.pem. SHARED is a
+server's file of SHARED keys for this card, and is deleted."""
 
 import concurrent.futures
 import os
@@ -15,6 +16,7 @@ import sys
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import formats
 from card import Card
 from certificate import Maker
 
@@ -104,7 +106,18 @@ class Reader:
         self.connection.send(bytes([BULK]) + head + data)
 
 
-def main(path, directory, serial, *injectors):
+def load_shared(path, serial):
+    """formats.md 9: three lines, each ended by a newline."""
+    with open(path, encoding="ascii") as file:
+        lines = [line.split(" ") for line in file.read().splitlines()]
+    names = [formats.METHOD_NAMES[method] for method in formats.BY_SHARED_KEY]
+    if [line[0] for line in lines] != ["serial", *names] or lines[0][1] != serial:
+        raise ValueError(path)
+    os.unlink(path)
+    return {method: bytes.fromhex(line[1]) for method, line in zip(formats.BY_SHARED_KEY, lines[1:])}
+
+
+def main(path, directory, serial, shared, *injectors):
     maker, device = Maker(), ec.generate_private_key(ec.SECP256R1())
     certificate = maker.certify(device.public_key(), serial)
     with open(os.path.join(directory, "card.pem"), "w", encoding="ascii") as file:
@@ -115,7 +128,7 @@ def main(path, directory, serial, *injectors):
     for name in injectors:
         with open(name, "rb") as file:
             keys.append(serialization.load_pem_public_key(file.read()))
-    reader = Reader(Card(serial, device, certificate, keys))
+    reader = Reader(Card(serial, device, certificate, keys, shared=load_shared(shared, serial)))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
     listener.listen()

@@ -16,19 +16,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 import formats
-from server import Server
+from server import Order, Server
 
-PIN = "123456"
+PIN, PUK, NEW_PIN = "123456", "12345678", "new-pin-0815"
 KEYFERRY = os.path.join(os.environ["KF_BUILD"], "bin", "keyferry")
 PURPOSES = {name: number for number, name in formats.PURPOSE_NAMES.items()}
 
 
-def keyferry(*words, status=0, socket="broker"):
+def keyferry(*words, status=0, socket="broker", given=PIN + "\n"):
     """Run keyferry with the PIN on a descriptor; its output. It must end with this status."""
     command = [KEYFERRY, *map(str, words)]
     if socket:
         command += ["--socket", socket, "--pin-fd", "0"]
-    done = subprocess.run(command, input=PIN + "\n", capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
     if done.returncode != status:
         raise AssertionError(f"{words}: {done.returncode}, not {status}: {done.stdout}{done.stderr}")
     return done.stdout + done.stderr
@@ -62,16 +62,21 @@ def server_for(card="card"):
     server = Server()
     if os.path.exists("injector.key"):
         server.injector = injector()
+    if os.path.exists("master"):
+        server.master = bytes.fromhex(read("master"))
     root = x509.load_pem_x509_certificate(read(f"{card}/root.pem").encode())
     server.enroll(ssl.PEM_cert_to_DER_cert(read(f"{card}/card.pem")), root)
     return server
 
 
-def offer(server, container, *options):
+def offer(server, container, *options, method="rsa", kind="rsa3072"):
+    """container: a number, or an option of keyferry offer in its place."""
     serial = next(iter(server.devices))
     write("challenge", server.challenge(serial))
-    keyferry("offer", "--challenge", "challenge", "-c", container, "-o", "offer",
-             "--exchange-type", "rsa3072", *options)
+    where = [container] if isinstance(container, str) else ["-c", container]
+    keyferry("offer", "--challenge", "challenge", *where, "-o", "offer", "--method", method,
+             *(["--exchange-type", kind] if kind else []), *options)
+    server.methods = [number for number, name in formats.METHOD_NAMES.items() if name == method]
     return server.accept(read("offer"))
 
 
@@ -129,10 +134,10 @@ def delete(container):
 # Tests: this server, the project's card.
 
 
-def carry(kind, purpose):
+def carry(kind, purpose, method="rsa", exchange="rsa3072"):
     """A key of this server arrives in the card, is receipted, and works."""
     server, key = server_for(), new_key(kind)
-    inject(server.seal(offer(server, 0), (key, PURPOSES[purpose])))
+    inject(server.seal(offer(server, 0, method=method, kind=exchange), (key, PURPOSES[purpose])))
     receipt, = server.check_receipt(read("receipt"))
     use(key.public_key(), purpose)
     delete(0)
@@ -247,7 +252,75 @@ def two_items():
     delete(0)
 
 
+def carry_batch():
+    """Keys for three containers in one cargo."""
+    server = server_for()
+    keys = {number: new_key("p256") for number in (1, 4, 7)}
+    accepted = offer(server, "--batch", method="ecdh", kind="p256")
+    inject(server.seal(accepted, *((key, formats.SIGN, number) for number, key in keys.items())))
+    server.check_receipt(read("receipt"))
+    for number, key in keys.items():
+        use(key.public_key(), "sign", number)
+        delete(number)
+
+
+def carry_orders():
+    """A PIN set by the PUK, changed back and presented: each is carried, proved, and seen in the card."""
+    server = server_for()
+
+    def order(pin, *order):
+        accepted = offer(server, "--pins", method="ecdh", kind="x25519")
+        inject(server.seal(accepted, Order(*order)))
+        shown, = server.check_receipt(read("receipt"))
+        assert formats.PIN_MARK.decode(shown["evidence"]) == {"pin": 1, "tries": 3}, shown
+        keyferry("card", "pin", "verify", given=pin + "\n")
+
+    order(NEW_PIN, formats.CHANGE, 1, 2, PUK.encode(), NEW_PIN.encode())
+    order(PIN, formats.CHANGE, 1, 1, NEW_PIN.encode(), PIN.encode())
+    order(PIN, formats.AUTHENTICATE, 1, 1, PIN.encode())
+
+
 # Tests: the project's server, the Python card behind reader.py.
+
+
+def offer_of_python(*options):
+    keyferry("challenge", "--state", "state", "--device", "PY-1", "-o", "py.challenge", socket=None)
+    keyferry("offer", "--challenge", "py.challenge", "-o", "py.offer", *options, socket="py.broker")
+
+
+def proved_of_python(*words):
+    keyferry("inject", "py.cargo", "-o", "py.receipt", socket="py.broker")
+    said = keyferry("receipt", "verify", "py.receipt", "--state", "state", socket=None)
+    assert all(word in said for word in words), said
+
+
+def orders_to_python():
+    """Orders about PINs, sealed by the project and obeyed by the Python card."""
+    for how, values, now, words in (
+            ("--unblock", (PUK, NEW_PIN), NEW_PIN, "set the PIN, which has 3 tries"),
+            ("--set", (NEW_PIN, PIN), PIN, "set the PIN, which has 3 tries"),
+            ("--set-puk", (PUK, PUK), PIN, "set the PUK, which has 8 tries"),
+            ("--authenticate", (PIN,), PIN, "logged in by the PIN, which has 3 tries")):
+        offer_of_python("--pins")
+        keyferry("seal", "pin", how, "--state", "state", "--offer", "py.offer", "-o", "py.cargo", "--pin-fd", "0",
+                 socket=None, given="".join(value + "\n" for value in values))
+        proved_of_python(words)
+        keyferry("card", "pin", "verify", socket="py.broker", given=now + "\n")
+
+
+def batch_to_python():
+    """Three keys in one cargo of the project, into the Python card."""
+    keys = {number: new_key("p256") for number in (2, 6, 9)}
+    for number, key in keys.items():
+        write(f"batch{number}.pem", key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    write("batch", "".join(f"{number} sign batch{number}.pem\n" for number in keys))
+    offer_of_python("--batch")
+    keyferry("seal", "batch", "batch", "--state", "state", "--offer", "py.offer", "-o", "py.cargo", socket=None)
+    proved_of_python("3 of 3")
+    for number, key in keys.items():
+        use(key.public_key(), "sign", number, "py.broker")
+        keyferry("container", "delete", number, socket="py.broker")
 
 
 def to_python(kind, purpose, *options, method=("rsa", "rsa3072")):
@@ -255,14 +328,11 @@ def to_python(kind, purpose, *options, method=("rsa", "rsa3072")):
     key = new_key(kind)
     write("voyage.pem", key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    keyferry("challenge", "--state", "state", "--device", "PY-1", "-o", "py.challenge", socket=None)
-    keyferry("offer", "--challenge", "py.challenge", "-c", 3, "-o", "py.offer",
-             "--method", method[0], "--exchange-type", method[1], socket="py.broker")
+    exchange = ["--exchange-type", method[1]] if method[1] else []
+    offer_of_python("-c", 3, "--method", method[0], *exchange)
     keyferry("seal", "--state", "state", "--offer", "py.offer", "--key", "voyage.pem", "-o", "py.cargo",
              "--usage", purpose, "--methods", method[0], *options, socket=None)
-    keyferry("inject", "py.cargo", "-o", "py.receipt", socket="py.broker")
-    said = keyferry("receipt", "verify", "py.receipt", "--state", "state", socket=None)
-    assert "A-virtual" in said, said
+    proved_of_python("A-virtual" if method[1] else "grade:     C")
     # "nothing is installed twice": the receipt is fetched from the card
     keyferry("inject", "py.cargo", "-o", "py.receipt2", socket="py.broker")
     assert read("py.receipt2") == read("py.receipt")
@@ -272,6 +342,11 @@ def to_python(kind, purpose, *options, method=("rsa", "rsa3072")):
 
 def by_ecdh_to_python(exchange, kind, purpose):
     to_python(kind, purpose, method=("ecdh", exchange))
+
+
+def by_shared_key_to_python(method, kind, purpose):
+    to_python(kind, purpose, method=(method, None))
+    assert not os.path.exists("shared.keys"), "the maker keeps what the card has"
 
 
 def show_python():
