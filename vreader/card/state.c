@@ -191,7 +191,7 @@ void state_add_offer(struct state *state, const struct offer *offer)
 const struct stored_receipt *state_find_receipt(const struct state *state,
 					 const uint8_t sid[static KF_SID_SIZE], uint16_t number)
 {
-	for (size_t i = 0; i < state->n_receipts; i++) {
+	for (size_t i = state->n_receipts; i-- > 0;) {
 		const struct stored_receipt *receipt = &state->receipts[i];
 
 		if (receipt->number == number && memcmp(receipt->sid, sid, KF_SID_SIZE) == 0)

@@ -153,6 +153,7 @@ struct offer *state_find_offer(struct state *state, const uint8_t sid[static KF_
 void state_add_offer(struct state *state, const struct offer *offer);
 void state_forget_offer(struct state *state, struct offer *offer);
 
+/* The newest: a blob that was imported twice has two. */
 const struct stored_receipt *state_find_receipt(const struct state *state,
 					 const uint8_t sid[static KF_SID_SIZE], uint16_t number);
 /* Takes over receipt->der; forgets the oldest if there is no room. */
