@@ -10,6 +10,7 @@
 #include "driver/card/fields.h"
 #include "format/hash.h"
 #include "format/item.h"
+#include "format/kek_receipt.h"
 #include "format/receipt.h"
 #include "format/shared.h"
 #include "format/statement.h"
@@ -455,6 +456,17 @@ static int receipt_check(struct bytes data, const uint8_t sid[static KF_SID_SIZE
 	return memcmp(out->sid, sid, KF_SID_SIZE) == 0 && out->number == number ? 0 : -EBADMSG;
 }
 
+/* Of a key that came under a KEK: the sid is of its blob, and the item is 0 [card-application 7.4]. */
+static int import_receipt_check(struct bytes data, const uint8_t sid[static KF_SID_SIZE])
+{
+	struct signed_receipt s;
+	struct kek_receipt r;
+
+	if (signed_receipt_parse(data, &s) < 0 || kek_receipt_parse(s.receipt, &r) < 0)
+		return -EBADMSG;
+	return memcmp(r.blob, sid, KF_SID_SIZE) == 0 ? 0 : -EBADMSG;
+}
+
 /* The receipt of the item that was just sent, not of any other. */
 static int receipt_check_item(struct bytes data, struct bytes item_der,
 			      const struct item_body *body, struct receipt *receipt)
@@ -524,7 +536,7 @@ int kf_receipt_get(struct card *card, const struct kf_receipt_get *which, struct
 	struct bytes data;
 	int r;
 
-	if (which->item_no == 0 || which->item_no > UINT16_MAX)
+	if (which->item_no > UINT16_MAX)
 		return -EINVAL;
 	tlv_pack(&p, 0x80, BYTES(which->sid, KF_SID_SIZE));
 	field_put_uint(&p, 0x81, which->item_no, 2);
@@ -532,7 +544,8 @@ int kf_receipt_get(struct card *card, const struct kf_receipt_get *which, struct
 	r = kf_call(card, &get, &data);
 	if (r < 0)
 		return r;
-	r = receipt_check(data, which->sid, which->item_no, &said);
+	r = which->item_no == 0 ? import_receipt_check(data, which->sid) :
+				  receipt_check(data, which->sid, which->item_no, &said);
 	if (r < 0)
 		return r;
 	pack_bytes(receipt, data);

@@ -1170,8 +1170,8 @@ int kf_key_destroy(struct kf_context *context, kf_key_handle key);
  * kf_receipt_read() - the stored receipt of an item that was installed
  * @context:	on a card
  * @sid:	session id
- * @number:	of the item, from 1
- * @out:	SignedReceipt, DER, byte for byte as it was given first
+ * @number:	of the item, from 1; 0: of a key imported by kf_byok_import(), which says what @sid is
+ * @out:	SignedReceipt or SignedKekReceipt, DER, byte for byte as it was given first
  *
  * Return: 0; -ENOENT: the card has none: not installed, or so long ago that it was forgotten.
  */

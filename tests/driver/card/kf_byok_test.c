@@ -159,6 +159,40 @@ TEST_F(byok, what_became_of_a_secret_key_stands_in_the_receipt)
 	}
 }
 
+/* GET RECEIPT for the sid @which names, answered by the receipt of the fixture's blob. */
+static int fetch(struct fixture_byok *self, const struct kf_receipt_get *which, const struct kek_receipt *r)
+{
+	uint8_t answer[RECEIPT_MAX], buf[64];
+	struct packer a = pack_begin(answer, sizeof(answer)), c = pack_begin(buf, sizeof(buf));
+
+	put_receipt(&a, r);
+	pack_be16(&a, 0x9000);
+	pack_be(&c, 0x80560000, 4);
+	pack_be(&c, 22, 3);
+	tlv_pack(&c, 0x80, BYTES_OF(which->sid));
+	tlv_pack(&c, 0x81, BYTES("\0\0", 2));
+	pack_be16(&c, 0);
+	script_add(&self->s, pack_done(&c), pack_done(&a));
+	return kf_card_driver.receipt_get(script_begin(&self->s), which, &self->p);
+}
+
+TEST_F(byok, a_receipt_that_got_lost_is_fetched_by_the_blobs_hash)
+{
+	struct kek_receipt r = receipt_of(self);
+	struct kf_receipt_get which = { .item_no = 0 };
+
+	memcpy(which.sid, r.blob, sizeof(which.sid));
+	ASSERT_EQ(0, fetch(self, &which, &r));
+	EXPECT_GT(self->p.n, sizeof(r.blob));
+	self->p.n = 0;
+	for (size_t i = 0; i < sizeof(which.sid); i++) {
+		which.sid[i] ^= 1;
+		EXPECT_EQ(-EBADMSG, fetch(self, &which, &r));
+		which.sid[i] ^= 1;
+	}
+	EXPECT_EQ(0u, self->p.n);
+}
+
 TEST_F(byok, a_receipt_of_another_import_is_none)
 {
 	for (int what = 0; what < 4; what++) {
