@@ -27,6 +27,11 @@ struct byok_voucher {
 	bool allow_virtual;
 };
 
+struct byok_blob;
+
+/* Reads a wrapped key, in whatever form it is; @out is BYOK_BLOB_INIT. Return: 0, -errno. */
+int byok_read_blob(const char *path, struct byok_blob *out, struct kf_error *e);
+
 /* Reads a KEK; nobody trusts it yet. Return: 0, -errno. */
 int byok_read_kek(const char *path, struct kf_byok_kek **out, struct kf_error *e);
 int byok_attest_kek(const struct byok_voucher *voucher, struct kf_byok_kek *kek, struct kf_error *e);

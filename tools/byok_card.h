@@ -4,3 +4,4 @@
 
 int cmd_byok_kek(int argc, char **argv);
 int cmd_byok_import(int argc, char **argv);
+int cmd_byok_receipt_get(int argc, char **argv);

@@ -5,6 +5,7 @@
 #include "format/numbers.h"
 #include "libserver/json/object.h"
 #include "tools/byok.h"
+#include "tools/byok_blob.h"
 #include "tools/byok_card.h"
 #include "tools/byok_source.h"
 #include "tools/server_state.h"
@@ -25,6 +26,15 @@ int cmd_byok(int argc, char **argv)
 {
 	return cmd_dispatch("keyferry byok", byok_cmds, sizeof(byok_cmds) / sizeof(byok_cmds[0]), argc,
 			    argv);
+}
+
+int byok_read_blob(const char *path, struct byok_blob *out, struct kf_error *e)
+{
+	_cleanup_(freep) uint8_t *text = NULL;
+	size_t len = 0;
+	int r = ui_file_read(path, BYOK_FILE_MAX, &text, &len, e);
+
+	return r < 0 ? r : byok_blob_read(BYTES(text, len), out, e);
 }
 
 int byok_read_kek(const char *path, struct kf_byok_kek **out, struct kf_error *e)

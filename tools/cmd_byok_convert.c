@@ -67,13 +67,9 @@ static int report(const struct ui *ui, const struct convert *want, const struct 
 static int convert(const struct ui *ui, struct convert *want)
 {
 	_cleanup_(byok_blob_deinit) struct byok_blob blob = BYOK_BLOB_INIT;
-	_cleanup_(freep) uint8_t *data = NULL;
 	struct kf_error e = KF_ERROR_INIT;
-	size_t n = 0;
-	int r = ui_file_read(want->in, BYOK_FILE_MAX, &data, &n, &e);
+	int r = byok_read_blob(want->in, &blob, &e);
 
-	if (r == 0)
-		r = byok_blob_read(BYTES(data, n), &blob, &e);
 	if (r == 0)
 		r = write_out(want, &blob, &e);
 	if (error_what(&e, r, "cannot convert %s", want->in) < 0)

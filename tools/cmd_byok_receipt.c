@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * tools/cmd_byok_receipt.c - keyferry byok receipt verify: whoever sent a key sees that the card has it, and
- * what it has become there. No card, no service.
+ * tools/cmd_byok_receipt.c - keyferry byok receipt, and its verify: whoever sent a key sees that the card has
+ * it, and what it has become there. That needs no card and no service.
  */
 #include "base/error.h"
 #include "format/hash.h"
@@ -10,6 +10,7 @@
 #include "tools/args.h"
 #include "tools/byok.h"
 #include "tools/byok_blob.h"
+#include "tools/byok_card.h"
 #include "tools/pem.h"
 
 struct receipt_args {
@@ -36,16 +37,6 @@ static int read_kek(const struct receipt_args *a, struct kf_byok_kek **out, stru
 	return r;
 }
 
-/* In whatever form it is: the card has signed the bytes, and these decide. */
-static int read_blob(const char *path, struct byok_blob *out, struct kf_error *e)
-{
-	_cleanup_(freep) uint8_t *text = NULL;
-	size_t len = 0;
-	int r = ui_file_read(path, BYOK_FILE_MAX, &text, &len, e);
-
-	return r < 0 ? r : byok_blob_read(BYTES(text, len), out, e);
-}
-
 static int prove(const struct receipt_args *a, const struct kf_byok_kek *kek, struct kf_byok_proof **out,
 		 struct kf_error *e)
 {
@@ -56,7 +47,7 @@ static int prove(const struct receipt_args *a, const struct kf_byok_kek *kek, st
 		.public_hash = a->public_text ? a->public_hash : NULL,
 		.check_value = a->check_text ? a->check_value : NULL, .allow_no_pin = a->allow_no_pin,
 	};
-	int r = read_blob(a->blob, &blob, e);
+	int r = byok_read_blob(a->blob, &blob, e);	/* in whatever form: the card signed the bytes */
 
 	if (r == 0)
 		r = ui_file_read(a->receipt, BYOK_FILE_MAX, &receipt, &q.receipt_len, e);
@@ -187,7 +178,8 @@ int cmd_byok_receipt(int argc, char **argv)
 {
 	static const struct cmd cmds[] = {
 		{ "verify", "that the card has unwrapped the key, and what it has become", cmd_verify },
+		{ "get", "one that was lost, from the card", cmd_byok_receipt_get },
 	};
 
-	return cmd_dispatch("keyferry byok receipt", cmds, 1, argc, argv);
+	return cmd_dispatch("keyferry byok receipt", cmds, sizeof(cmds) / sizeof(cmds[0]), argc, argv);
 }

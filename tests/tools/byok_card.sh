@@ -25,7 +25,7 @@ openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem 2>/dev
 openssl rand -out key.aes 32
 
 every_command_explains_itself() {
-	for c in import 'receipt verify' 'kek create' 'kek list' 'kek export' 'kek disable' 'kek enable' 'kek delete'; do
+	for c in import 'receipt verify' 'receipt get' 'kek create' 'kek list' 'kek export' 'kek disable' 'kek enable' 'kek delete'; do
 		# shellcheck disable=SC2086 # words
 		code 0 byok $c --help
 		says "^usage: keyferry byok $c"
@@ -175,6 +175,23 @@ the_sender_sees_that_the_card_has_it() {
 	code 1 proves --blob aes.byok --check-value 000000
 	says 'holds another key than was sent'
 	[ ! -e bad ]
+}
+
+a_receipt_that_got_lost_is_fetched() {
+	code 0 byok receipt get key.byok -o fetched
+	cmp receipt fetched
+	code 0 byok receipt get key.bin -o fetched.bin
+	cmp receipt fetched.bin
+	byok receipt get aes.byok -o - >fetched.aes	# of its second import
+	cmp receipt.aes fetched.aes
+	wrap --key key.pem -o never.byok >/dev/null
+	code 1 byok receipt get never.byok -o absent
+	says 'the card has none of this blob'
+	code 1 byok receipt get letter -o absent
+	says 'cannot make out a wrapped key'
+	code 2 byok receipt get key.byok
+	code 2 byok receipt get -o absent
+	[ ! -e absent ]
 }
 
 # no WHY OPTION...: it is refused, in four parts
@@ -337,7 +354,7 @@ a_kek_that_is_gone_opens_nothing() {
 byok_md_7_runs() {
 	cp card/root.pem root.pem
 	sed -n '/^With a card/,/^## 8\. /s/^    //p' "$KF_SRC/docs/byok.md" >lines
-	[ "$(wc -l <lines)" = 5 ] || fail "$(cat lines)"
+	[ "$(wc -l <lines)" = 6 ] || fail "$(cat lines)"
 	while read -r line; do
 		echo "\$ $line"
 		case $line in
@@ -350,13 +367,14 @@ byok_md_7_runs() {
 	done <lines
 }
 
-plan 14
+plan 15
 t every_command_explains_itself
 t a_kek_is_made_by_the_administrator
 t its_public_key_comes_with_the_cards_word
 t the_card_vouches_and_nobody_else
 t the_card_opens_it_and_the_key_works
 t the_sender_sees_that_the_card_has_it
+t a_receipt_that_got_lost_is_fetched
 t what_proves_nothing_is_refused
 t its_type_follows_from_its_length_where_it_can
 t the_key_that_is_there_goes_if_it_may
