@@ -235,6 +235,16 @@ what_may_be_read_is_read_only_when_allowed() {
 	[ ! -e out ]
 }
 
+# The public key with its id is another object, and may be of anybody.
+the_public_half_beside_a_key_that_is_read_is_its_own() {
+	rm -f out
+	code 1 shim other openec --allow-extract
+	says 'the public half of another key'
+	[ ! -e out ]
+	code 0 shim other openrsa --allow-extract
+	rm out
+}
+
 the_whole_mechanism_comes_first() {
 	code 0 shim whole ec
 	says 'inside the token, by CKM_RSA_AES_KEY_WRAP'
@@ -325,7 +335,7 @@ byok_md_7_runs() {
 	[ -s mine.bin ]
 }
 
-plan 14
+plan 15
 t a_wrong_command_line_is_exit_code_2
 t byok_5_what_softhsm_wraps_opens
 t byok_51_what_may_not_leave_does_not
@@ -335,6 +345,7 @@ t byok_51_a_hash_the_token_does_not_have_is_said
 t byok_51_padding_that_is_another_is_found_by_trying
 t byok_51_what_a_vendor_calls_by_its_own_number_is_tried_too
 t what_may_be_read_is_read_only_when_allowed
+t the_public_half_beside_a_key_that_is_read_is_its_own
 t the_whole_mechanism_comes_first
 t the_wrapping_key_only_wraps_and_does_not_stay
 t a_module_that_crashes_takes_nothing_with_it

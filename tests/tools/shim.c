@@ -10,6 +10,7 @@
  *	nowrap	no AES key wrap with padding
  *	crash	ends the process at the first search
  *	short	nowrap, and of each value it gives a half
+ *	other	nowrap, and beside each EC key the public half of the key whose number is 1
  *	stuck	wraps no key at all once its own is there
  *
  * What is made and destroyed goes to $KF_SHIM_LOG, a line each.
@@ -61,7 +62,7 @@ static CK_MECHANISM_TYPE pad(void)
 		return 0x8000216f;
 	if (is("nss"))
 		return 0xce534352;
-	return is("nowrap") || is("short") ? CKM_VENDOR_DEFINED | 1 : CKM_AES_KEY_WRAP_PAD;
+	return is("nowrap") || is("short") || is("other") ? CKM_VENDOR_DEFINED | 1 : CKM_AES_KEY_WRAP_PAD;
 }
 
 static CK_RV list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *out, CK_ULONG *n)
@@ -225,6 +226,21 @@ static CK_RV wrap(CK_SESSION_HANDLE s, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE
 	return rv;
 }
 
+/* The generator of P-256 [SEC 2 2.4.2], in its OCTET STRING. */
+static void show_other(CK_ATTRIBUTE *point)
+{
+	static const unsigned char generator[] = {
+		0x04, 0x41, 0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63,
+		0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8,
+		0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c,
+		0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37,
+		0xbf, 0x51, 0xf5,
+	};
+
+	if (point->pValue && point->ulValueLen == sizeof(generator))
+		memcpy(point->pValue, generator, sizeof(generator));
+}
+
 static CK_RV attributes(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)
 {
 	CK_RV rv = real.C_GetAttributeValue(s, object, template, n);
@@ -232,6 +248,8 @@ static CK_RV attributes(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE object, CK_ATTRIBU
 	for (CK_ULONG i = 0; rv == CKR_OK && i < n; i++)
 		if (template[i].type == CKA_VALUE && is("short"))
 			template[i].ulValueLen /= 2;
+		else if (template[i].type == CKA_EC_POINT && is("other"))
+			show_other(&template[i]);
 	return rv;
 }
 

@@ -6,6 +6,7 @@
 #include "tools/pkcs11/extract.h"
 #include "base/error.h"
 #include "format/der.h"
+#include "format/keys.h"
 #include "format/ossl.h"
 #include "tools/pkcs11/rv.h"
 
@@ -86,10 +87,37 @@ static int read_rsa(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type 
 	return key_plain_decode(secret_bytes(&der), type, out);
 }
 
+/*
+ * What the token shows beside a key is what people compare with the receiver's; it stands in another object, with
+ * nothing but an id in common, and here the key itself tells. Of one that is not in form nobody can tell.
+ */
+static int check_shown(struct token *token, CK_OBJECT_HANDLE key, const struct kf_byok_target *target,
+		       struct kf_error *e)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *public = NULL;
+	uint8_t buf[SOURCE_SPKI_MAX];
+	struct packer shown = pack_begin(buf, sizeof(buf));
+	enum kf_key_type type;
+	size_t n = 0;
+	const uint8_t *own = kf_byok_target_public(target, &n);
+	int r = token_describe(token, key, &type, &shown, e);
+
+	if (r == 0)
+		r = spki_parse(pack_done(&shown), &public, &type);
+	if (r == -EBADMSG || r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0 || bytes_equal(pack_done(&shown), BYTES(own, n)))
+		return r;
+	return error_why(e, -EBADMSG, "a key and the public key with its id are one pair",
+			 "find out which key that is, with the token's tools",
+			 "the token shows the public half of another key beside it");
+}
+
 int token_extract(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type type,
 		  struct kf_byok_target **out, struct kf_error *e)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pair = NULL;
+	_cleanup_(kf_byok_target_freep) struct kf_byok_target *target = NULL;
 	int r;
 
 	if (key_type_is_aes(type))
@@ -101,5 +129,11 @@ int token_extract(struct token *token, CK_OBJECT_HANDLE key, enum kf_key_type ty
 	if (r == -EBADMSG)
 		return error_why(e, r, "docs/formats.md 11", "look at the key with the token's tools",
 				 "what the token gives is no key that is sound, or not of the type it says");
-	return r < 0 || !pair ? r : target_from_pair(pair, out);
+	if (r == 0 && pair)
+		r = target_from_pair(pair, &target);
+	if (r == 0 && pair)
+		r = check_shown(token, key, target, e);
+	if (r == 0 && pair)
+		*out = take_ptr(target);
+	return r;
 }
