@@ -25,9 +25,22 @@ pages_link_to_pages_that_exist() {
 	[ ! -s "$tmp" ]
 }
 
+# In the last table of methods.md a file is followed by what it has.
+methods_are_shown_by_tests_that_exist() {
+	sed -n '/^## Which test shows it/,$p' docs/methods.md | grep -o '`[^`]*`' | tr -d '`' | while read -r name; do
+		case $name in
+		*/*) file=$name ;;
+		*) grep -qs "\<$name\>" "$file" || echo "no $name in $file" ;;
+		esac
+	done >"$tmp"
+	cat "$tmp"
+	[ ! -s "$tmp" ] && grep -q '^| refusals tell nothing | `tests/' docs/methods.md
+}
+
 tmp=$(mktemp)
 trap 'rm -f "$tmp"' EXIT
-plan 2
+plan 3
 t architecture_names_files_that_exist
 t pages_link_to_pages_that_exist
+t methods_are_shown_by_tests_that_exist
 finish
