@@ -1225,6 +1225,35 @@ KF_SIZE(CARD_DATA, 63 * 8);
 DWORD WINAPI CardAcquireContext(PCARD_DATA pCardData, DWORD dwFlags);
 
 /**
+ * I_CardConvertFileNameToAnsi() - a file's UTF-16 name as the single bytes that files are called by
+ * @pCardData:	for its pfnCspAlloc
+ * @wszUnicodeName: ASCII
+ * @ppszAnsiName: the name, to pfnCspFree
+ *
+ * Return: %SCARD_S_SUCCESS; %SCARD_E_INVALID_PARAMETER: a NULL, or a name that no file can have;
+ * %SCARD_E_NO_MEMORY.
+ */
+static inline DWORD WINAPI I_CardConvertFileNameToAnsi(PCARD_DATA pCardData, LPWSTR wszUnicodeName,
+						       LPSTR *ppszAnsiName)
+{
+	SIZE_T n = 0, i;
+
+	if (ppszAnsiName)
+		*ppszAnsiName = NULL;
+	if (!pCardData || !pCardData->pfnCspAlloc || !wszUnicodeName || !ppszAnsiName)
+		return SCARD_E_INVALID_PARAMETER;
+	while (wszUnicodeName[n] != 0)
+		if (wszUnicodeName[n++] > 0x7f)
+			return SCARD_E_INVALID_PARAMETER;
+	*ppszAnsiName = (LPSTR)pCardData->pfnCspAlloc(n + 1);
+	if (!*ppszAnsiName)
+		return SCARD_E_NO_MEMORY;
+	for (i = 0; i <= n; i++)
+		(*ppszAnsiName)[i] = (char)wszUnicodeName[i];
+	return SCARD_S_SUCCESS;
+}
+
+/**
  * kf_cardmod_error() - the last failure of a context, for people
  * @pCardData:	a context; NULL: the last CardAcquireContext() of this thread
  *

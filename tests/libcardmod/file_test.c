@@ -297,3 +297,22 @@ TEST_F(file, no_memory_for_the_caller)
 	EXPECT_NULL(self->data);
 	EXPECT_EQ(0, self->len);
 }
+
+TEST_F(file, a_wide_name_is_narrowed_or_refused)
+{
+	static WCHAR name[] = u"cmapfile", other_name[] = u"cmapfil\u00e9";
+	CARD_DATA *c = &self->r.card;
+	LPSTR narrow = (LPSTR)self;
+
+	ASSERT_EQ(SCARD_S_SUCCESS, I_CardConvertFileNameToAnsi(c, name, &narrow));
+	EXPECT_STREQ("cmapfile", narrow);
+	c->pfnCspFree(narrow);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, I_CardConvertFileNameToAnsi(c, other_name, &narrow));
+	EXPECT_NULL(narrow);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, I_CardConvertFileNameToAnsi(c, NULL, &narrow));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, I_CardConvertFileNameToAnsi(c, name, NULL));
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, I_CardConvertFileNameToAnsi(NULL, name, &narrow));
+	allocator_fails_in = 0;
+	EXPECT_EQ(SCARD_E_NO_MEMORY, I_CardConvertFileNameToAnsi(c, name, &narrow));
+	allocator_fails_in = -1;
+}
