@@ -26,17 +26,6 @@ done
 atr=$(as client keyferry card show --json | sed -n 's/.*"atr": *"\([0-9A-Fa-f]*\)".*/\1/p')
 [ -n "$atr" ] || stage_fail "the card has no ATR"
 
-# stopped PID: until it stopped itself.
-stopped() {
-	stopped_tries=0
-	while read -r _ _ stopped_state _ <"/proc/$1/stat" && [ "$stopped_state" != T ]; do
-		stopped_tries=$((stopped_tries + 1))
-		[ "$stopped_tries" -lt 3000 ] || return 1
-		sleep 0.05
-	done 2>/dev/null
-	[ "$stopped_state" = T ]
-}
-
 STEPS_PAUSE=1
 export STEPS_PAUSE
 as_background server tests/e2e/cardmod_server post mail/card.pem mail/root.pem \
@@ -49,7 +38,7 @@ as_background client tests/e2e/cardmod_client post "$atr" 3 \
 client_pid=$!
 # search SIDE PID: S1 and K2, each by itself.
 search() {
-	stopped "$2" || return 0
+	stage_stopped "$2" || return 0
 	# Shadow memory would take hours to search, and is full of copies.
 	if nm tests/e2e/cardmod_search | grep -q __asan_init; then
 		echo 2 | tee "mail/$1.s1.bin.code" >"mail/$1.k2.secret.code"

@@ -3,15 +3,15 @@
  * tests/e2e/cardmod_way_client.c - A client that carries a sealed key or order into its card by any of
  * the ways, on keyferry/cardmod.h alone. Usage:
  *
- *	cardmod_way_client DIR WAY WHAT ATR [BAD] [<PIN]
+ *	cardmod_way_client DIR WAY WHAT ATR [BAD] 3<PIN
  *
- * Files come and go in DIR; for a key the PIN stands at standard input. BAD is one thing done wrong
+ * Files come and go in DIR; for a key the PIN is read from descriptor 3. BAD is one thing done wrong
  * first: "confirmation", "replay", "cut", "iv", "function", "mac"; or "race": it waits with a key in the card
  * until it is told to go. A line a fact.
  */
 #include "tests/e2e/cardmod_ways.h"
 
-enum { K1_RSA = 6, K1_EC = 7, SPARE = 9 };
+enum { K1_RSA = 6, K1_EC = 7, SPARE = 9, PIN_FD = 3 };
 
 static CARD_DATA card;
 static const char *bad;
@@ -65,7 +65,7 @@ static void acquire(const char *atr_text)
 static void authenticate(void)
 {
 	BYTE pin[64];
-	ssize_t n = pread(STDIN_FILENO, pin, sizeof(pin), 0);
+	ssize_t n = pread(PIN_FD, pin, sizeof(pin), 0);
 
 	if (n <= 0)
 		exit(2);
@@ -318,6 +318,7 @@ static void carry(const char *dir, const char *what, CARD_KEY_HANDLE key)
 			process_badly(dir, key, function_of(what), &item);
 		must(process(key, function_of(what), item.data, item.n));
 	}
+	steps_pause();
 	if (is_key(what)) {
 		send_k2(dir);
 	} else if (strcmp(what, "authenticate") == 0) {

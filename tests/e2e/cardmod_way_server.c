@@ -185,6 +185,7 @@ static void seal(CARD_KEY_HANDLE key, char **argv)
 	set(key, CKP_INITIALIZATION_VECTOR, iv, sizeof(iv));
 	must(card.pfnMDEncryptData(&card, key, function_of(argv[3]), input.bytes, n,
 				   CARD_BLOCK_PADDING, &sealed, &n_sealed));
+	steps_pause();
 	explicit_bzero(&input, sizeof(input));
 	steps_send(argv[1], "iv", iv, sizeof(iv));
 	steps_send(argv[1], "item", sealed->pbEncryptedData, sealed->cbEncryptedData);

@@ -13,7 +13,7 @@ stage_share=1
 stage_rights=look,use,inject,create,delete,pin
 stage_up --level extended
 mkdir -p tests/e2e
-for program in way_client way_server; do
+for program in way_client way_server search; do
 	cp "$KF_BUILD/tests/e2e/cardmod_$program" tests/e2e/
 done
 for key in k2 rival; do
@@ -23,7 +23,7 @@ for key in k2 rival; do
 done >mail/openssl.log 2>&1 || stage_fail "openssl"
 atr=$(as client keyferry card show --json | sed -n 's/.*"atr": *"\([0-9A-Fa-f]*\)".*/\1/p')
 [ -n "$atr" ] || stage_fail "the card has no ATR"
-new_pin=new-pin-4711
+new_pin=sealed-pin-4711-by-the-desk
 # The PIN as it is now: a test is a subshell.
 pin_becomes() {
 	printf '%s' "$1" >mail/pin
@@ -35,13 +35,13 @@ pin_becomes "$stage_pin"
 sides() {
 	rm -rf "$1"
 	mkdir -m 1777 "$1"
-	as server tests/e2e/cardmod_way_server "$1" "$2" "$3" mail/card.pem mail/root.pem \
+	as_background server tests/e2e/cardmod_way_server "$1" "$2" "$3" mail/card.pem mail/root.pem \
 		server/injector.pem server/master.key "server/$7.blob" "$4" "$5" "$6" \
-		>"mail/$1.server" 2>&1 &
+		>"mail/$1.server" 2>&1
 	server_pid=$!
 	# shellcheck disable=SC2086 # an argument or none
-	as client tests/e2e/cardmod_way_client "$1" "$2" "$3" "$atr" ${8:-} <mail/pin \
-		>"mail/$1.client" 2>&1 &
+	as_background client tests/e2e/cardmod_way_client "$1" "$2" "$3" "$atr" ${8:-} 3<mail/pin \
+		>"mail/$1.client" 2>&1
 	client_pid=$!
 }
 
@@ -124,6 +124,35 @@ no_value_of_a_pin_is_in_what_travels() {
 	voyage ecdh change "$new_pin" "$stage_pin"
 }
 
+# found SIDE PID: whether the PIN is in the memory of that process, which goes on then
+found() {
+	stage_stopped "$2"
+	found_code=0
+	tests/e2e/cardmod_search "$2" mail/new-pin >"mail/found.$1" 2>&1 || found_code=$?
+	kill -CONT "$2"
+	cat "mail/found.$1"
+	[ "$found_code" != 2 ] || skip "cannot look into processes"
+	[ "$found_code" = 0 ]
+}
+
+the_client_never_has_the_pin_that_it_sets() {
+	# Shadow memory would take hours to search, and is full of copies.
+	! nm tests/e2e/cardmod_search | grep -q __asan_init || skip "not with address sanitizer"
+	printf '%s' "$new_pin" >mail/new-pin
+	STEPS_PAUSE=1
+	export STEPS_PAUSE
+	sides post.found ecdh change "$stage_pin" "$new_pin" 2 k2
+	unset STEPS_PAUSE
+	# The search finds what is there, or it would prove nothing.
+	found server "$server_pid"
+	if found client "$client_pid"; then fail "the client has it"; fi
+	wait "$client_pid"
+	wait "$server_pid"
+	pin_is "$new_pin"
+	voyage ecdh change "$new_pin" "$stage_pin"
+	pin_becomes "$stage_pin"
+}
+
 # refused_voyage CODE VOYAGE...: the client says it, and no receipt is there
 refused_voyage() {
 	refused_code=$1 refused_dir=post.$2.$3
@@ -185,7 +214,7 @@ an_item_with_another_bit_is_refused() { voyage ecdh key none none 2 mac && k2_is
 an_item_under_another_iv_is_refused() { voyage ecdh key none none 2 iv && k2_is_there; }
 an_item_of_another_function_is_refused() { voyage shared key none none 2 function && k2_is_there; }
 
-plan 27
+plan 28
 for way in rsa_standing ecdh_standing rsa ecdh derived shared; do
 	t "a_key_arrives_by_$way"
 	t "a_pin_is_unblocked_by_$way"
@@ -195,6 +224,7 @@ t a_blocked_card_is_unblocked
 t a_pin_is_changed_and_changed_back
 t a_client_is_logged_in_by_the_server
 t no_value_of_a_pin_is_in_what_travels
+t the_client_never_has_the_pin_that_it_sets
 t a_wrong_pin_in_an_order_sets_nothing
 t fewer_tries_than_asked_for_compare_nothing
 t a_wrong_confirmation_of_ecdh_is_refused

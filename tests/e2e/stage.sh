@@ -11,6 +11,7 @@
 #	as ROLE COMMAND...		ROLE is service, client or server
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
+#	stage_stopped PID		waits until that process has stopped itself
 #	stage_service_anew [OPTIONS]	a service that knows of nothing before it, with more options
 #	stage_down			kills what runs, removes the folder; runs at exit anyway
 
@@ -50,6 +51,17 @@ as_background() {
 		set -- setpriv --reuid "$as_uid" --regid "$as_uid" --clear-groups "$@"
 	"$@" &
 	stage_pids="$stage_pids $!"
+}
+
+# stage_stopped PID: until it stopped itself.
+stage_stopped() {
+	stopped_tries=0
+	while read -r _ _ stopped_state _ <"/proc/$1/stat" && [ "$stopped_state" != T ]; do
+		stopped_tries=$((stopped_tries + 1))
+		[ "$stopped_tries" -lt 3000 ] || return 1
+		sleep 0.05
+	done 2>/dev/null
+	[ "$stopped_state" = T ]
 }
 
 # Readers have their pids in files, because a test is a subshell and may start one anew.

@@ -242,26 +242,6 @@ TEST_F(seal, an_injector_key_has_to_be_one)
 
 /* --- what is left of the injector's key --- */
 
-enum { MARK = 32 };
-
-/* Made anew each time, so that the test's own memory holds none. */
-static BYTE mark_at(size_t i)
-{
-	return (BYTE)('a' + i * i % 23);
-}
-
-static bool has_mark(const BYTE *p, const BYTE *end)
-{
-	size_t n = 0;
-
-	for (; p < end; p++) {
-		n = *p == mark_at(n) ? n + 1 : *p == mark_at(0);
-		if (n == MARK)
-			return true;
-	}
-	return false;
-}
-
 /* Secrets lie in pages that are left out of core dumps and not inherited, and nothing else does. */
 static bool mark_is_in_a_secret(void)
 {
@@ -276,7 +256,7 @@ static bool mark_is_in_a_secret(void)
 			from = a, to = b;
 		else if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf") &&
 			 strstr(line, " rd wr"))
-			found |= has_mark((const BYTE *)from, (const BYTE *)to);
+			found |= seal_has_mark((const BYTE *)from, (const BYTE *)to);
 	}
 	(void)fclose(maps);
 	return found;
@@ -290,8 +270,8 @@ static void set_marked_injector(struct fixture_seal *self)
 
 	ASSERT_EQ(0, key_generate(KF_KEY_EC_P256, &key));
 	pem = fakecard_pem(key);
-	for (n = 0; n < MARK; n++)	/* text before the block is nobody's */
-		text[n] = (char)mark_at(n);
+	for (n = 0; n < SEAL_MARK; n++)	/* text before the block is nobody's */
+		text[n] = (char)seal_mark_at(n);
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "\n%s", pem);
 	ASSERT_EQ(SCARD_S_SUCCESS, seal_set_key(&self->s, KF_INJECTOR_PROPERTY, text, n));
 	wipe(text, sizeof(text));
