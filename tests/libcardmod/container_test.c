@@ -193,3 +193,23 @@ TEST_F(container, information_as_a_property_allocates_only_if_it_fits)
 	EXPECT_EQ(72, info.cbSigPublicKey);
 	allocator_free(info.pbSigPublicKey);
 }
+
+/* What is behind the last one is the card's own offer, not a container's. */
+TEST_F(container, a_container_the_card_has_not_makes_no_offer)
+{
+	CARD_DATA *c = &self->r.card;
+	BYTE nonce[32] = { 1 };
+	DWORD n;
+
+	for (int index = 16; index < 256; index += 239) {
+		EXPECT_EQ(SCARD_E_NO_KEY_CONTAINER,
+			  c->pfnCardSetContainerProperty(c, (BYTE)index, KF_NONCE_PROPERTY, nonce,
+							 sizeof(nonce), 0));
+		EXPECT_EQ(SCARD_E_NO_KEY_CONTAINER,
+			  c->pfnCardGetContainerProperty(c, (BYTE)index, KF_NONCE_PROPERTY, nonce,
+							 sizeof(nonce), &n, 0));
+	}
+	expect_told(c);
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER,
+		  c->pfnCardGetProperty(c, KF_NONCE_PROPERTY, nonce, sizeof(nonce), &n, 0));
+}

@@ -274,6 +274,8 @@ TEST_F(order, a_structure_that_does_not_fit_is_refused)
 		if (encrypt(self, CSF_AUTHENTICATE) != SCARD_E_INVALID_PARAMETER)
 			TEST_FAIL("%zu of %zu bytes were taken", self->p.n, whole);
 	}
+	self->p.n = whole + 1;
+	EXPECT_EQ(SCARD_E_INVALID_PARAMETER, encrypt(self, CSF_AUTHENTICATE));
 }
 
 TEST_F(order, one_handle_seals_one_order)
