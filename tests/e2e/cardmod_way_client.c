@@ -249,7 +249,8 @@ static void process_badly(const char *dir, CARD_KEY_HANDLE key, LPCWSTR function
 
 /*
  * Against another client, for the same empty container. Whoever has a turn at the card takes the other's
- * PIN away, which is given again after a while that is not the other's; the container is taken once.
+ * PIN away, which is given again after a while that is not the other's and grows: on a busy machine two
+ * who hurry would take it from each other for ever. The container is taken once.
  */
 static void race(const char *dir, CARD_KEY_HANDLE key, LPCWSTR function, struct steps_file *item)
 {
@@ -258,8 +259,9 @@ static void race(const char *dir, CARD_KEY_HANDLE key, LPCWSTR function, struct 
 
 	steps_send(dir, "ready", "", 0);
 	steps_receive(dir, "go", &go);
-	for (int i = 0; status == SCARD_W_SECURITY_VIOLATION && i < 200; i++) {
-		const struct timespec pause = { .tv_nsec = rand() % 30 * 1000 * 1000 };
+	for (int i = 0; status == SCARD_W_SECURITY_VIOLATION && i < 60; i++) {
+		const long ms = rand() % (20 << (i < 6 ? i : 6));
+		const struct timespec pause = { ms / 1000, ms % 1000 * 1000 * 1000 };
 
 		authenticate();
 		set_mode_and_iv(dir, key);
