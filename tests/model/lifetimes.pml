@@ -22,6 +22,7 @@
  * model.sh says with which of these at work it is run:
  *
  *	READERS			1 or 2
+ *	MORE			client 0 may have two requests at a time
  *	PINS KEYS TXNS OPENS RESETS	what clients ask for
  *	CANCELS LEAVES CLOSES	how they think better of it
  *	POLITE			in the end, those who wait for nothing leave
@@ -37,8 +38,8 @@
  * itself all the same is a transaction.
  *
  * Not in here: numbers (quotas, lengths, which of many is next), failed allocations, several slots of
- * one device; more than one request of a client or key of a context at a time, and so what two of the
- * same do to each other; anything that comes between an answer and the turn that it makes way for
+ * one device; a second key of a context, and so what two of them do to each other; a third request of a
+ * client, and two of both; anything that comes between an answer and the turn that it makes way for
  * (LOOP_IS_IDLE), where the broker may read other clients' packets first; looks at readers, and so a
  * job's LATE.
  */
@@ -79,6 +80,21 @@
 #endif
 #define CONTEXTS (CLIENTS * READERS)
 #define NONE	255
+
+/* Requests at a time: one of each client and, with MORE, a second one of client 0. */
+#ifdef MORE
+#define SLOTS	(CLIENTS + 1)
+#define OWNER(s) ((s) % CLIENTS)
+#define TWIN(s)	(CLIENTS - (s))	/* the other one of client 0 */
+#define HAS_TWIN(s) ((s) != 1)
+#define NO_TWIN_WORKS(s) (!HAS_TWIN(s) || job[TWIN(s)].state == JOB_DONE)
+#define NO_TWIN_WAITS(s) (!HAS_TWIN(s) || !waits[TWIN(s)])
+#else
+#define SLOTS	CLIENTS
+#define OWNER(s) (s)
+#define NO_TWIN_WORKS(s) true
+#define NO_TWIN_WAITS(s) true
+#endif
 
 #define CLIENT_OF(x)	((x) / READERS)
 #define READER_OF(x)	((x) % READERS)
@@ -132,7 +148,7 @@ byte driver[READERS];
 #define SAYS_GONE	7	/* the monitor does */
 chan said[READERS] = [4] of { byte };
 
-bool connected[CLIENTS], waits[CLIENTS], cancelled[CLIENTS];
+bool connected[CLIENTS], waits[SLOTS], cancelled[SLOTS];
 bool closing;	/* nobody begins anything any more */
 bool quiet;	/* and all that was begun is over */
 
@@ -148,7 +164,7 @@ context_t context[CONTEXTS];
 
 /* context, key: NONE once those ended. owned: its client is there. given_up: it has what to end with. */
 typedef job_t { byte state, op, reader, context, key; bool owned, given_up };
-job_t job[CLIENTS];
+job_t job[SLOTS];
 
 #define READER_STARTING	0
 #define READER_EMPTY	1
@@ -251,18 +267,35 @@ inline txn_happens(r, event, user)
 	fi
 }
 
+inline key_of_job_ends(s, x)
+{
+	if
+	:: job[s].key == context[x].key && job[s].context == x ->
+		job[s].key = NONE;
+		job_happens(s, JOB_KEY_ENDED)
+	:: else
+	fi
+}
+
+inline context_of_job_ends(s, x)
+{
+	if
+	:: job[s].context == x ->
+		job[s].context = NONE; job[s].key = NONE;
+		job_happens(s, JOB_CONTEXT_ENDED)
+	:: else
+	fi
+}
+
 /* key_end(): @destroy says that the card still has it. */
 inline key_end(x, destroy)
 {
 	if
 	:: context[x].key != NONE ->
-		if
-		:: job[CLIENT_OF(x)].key == context[x].key &&
-		   job[CLIENT_OF(x)].context == x ->
-			job[CLIENT_OF(x)].key = NONE;
-			job_happens(CLIENT_OF(x), JOB_KEY_ENDED)
-		:: else
-		fi;
+		key_of_job_ends(CLIENT_OF(x), x);
+#ifdef MORE
+		key_of_job_ends(CLIENTS, x);
+#endif
 		handle_step(context[x].key_handle, HANDLE_AGE);
 		if
 		:: destroy ->
@@ -290,12 +323,10 @@ inline context_happens(x, event, destroy)
 	fi;
 	if
 	:: context_do == CONTEXT_DO_END ->
-		if
-		:: job[CLIENT_OF(x)].context == x ->
-			job[CLIENT_OF(x)].context = NONE; job[CLIENT_OF(x)].key = NONE;
-			job_happens(CLIENT_OF(x), JOB_CONTEXT_ENDED)
-		:: else
-		fi;
+		context_of_job_ends(CLIENT_OF(x), x);
+#ifdef MORE
+		context_of_job_ends(CLIENTS, x);
+#endif
 		if
 		:: reader[READER_OF(x)].holder == x ->
 			txn_happens(READER_OF(x), TXN_HOLDER_LEFT, NONE)
@@ -439,7 +470,11 @@ inline card_kick(r)
 			if
 			:: MAY_HAVE_TURN(r, 0) -> who = 0
 			:: MAY_HAVE_TURN(r, 1) -> who = 1
-			:: !MAY_HAVE_TURN(r, 0) && !MAY_HAVE_TURN(r, 1) -> who = NONE
+#ifdef MORE
+			/* Not in order with client 0's other one: more than the broker does, which has lanes. */
+			:: MAY_HAVE_TURN(r, 2) -> who = 2
+#endif
+			:: !MAY_HAVE_TURN(r, 0) && !MAY_HAVE_TURN(r, 1) && !MAY_HAVE_TURN(r, SLOTS - 1) -> who = NONE
 			fi;
 			if
 			:: who == NONE
@@ -596,7 +631,7 @@ inline serve_waiters(r)
 {
 	k = 0;
 	do
-	:: k < CLIENTS ->
+	:: k < SLOTS ->
 		if
 		:: job[k].state == JOB_PARKED && job[k].reader == r -> job_answer(k)
 		:: else
@@ -777,6 +812,10 @@ inline request(c)
 	if
 	:: (op_ == OP_PROCESS || op_ == OP_DESTROY) && context[x].key_handle != HANDLE_LIVE
 	:: op_ == OP_IMPORT && context[x].key_handle == HANDLE_LIVE	/* one is enough */
+#ifdef MORE
+	:: op_ == OP_IMPORT && context[x].key_handle != HANDLE_LIVE && HAS_TWIN(c) &&
+	   job[TWIN(c)].op == OP_IMPORT && job[TWIN(c)].context == x
+#endif
 	:: context[x].state != CONTEXT_BOUND				/* -ENOMEDIUM */
 	:: else ->
 		job_new(c, op_, x);
@@ -813,7 +852,7 @@ inline job_part(c)
 /* The context at r_, if @m says so, and what the client knows of it once it left. */
 inline context_part(c)
 {
-	x = AT(c, r_);
+	x = AT(OWNER(c), r_);
 	if
 	:: (m == LEAVE || who == r_) && context[x].state != CONTEXT_ENDED ->
 		context_happens(x, CONTEXT_CLOSED, true)
@@ -839,16 +878,28 @@ inline end_something(c)
 	:: m != CLOSE && job[c].state != JOB_DONE && (m != LEAVE || job[c].owned) -> job_part(c)
 	:: else
 	fi;
+#ifdef MORE
+	if
+	:: m == LEAVE && HAS_TWIN(c) ->
+		k = TWIN(c);
+		if
+		:: job[k].state != JOB_DONE && job[k].owned -> job_part(k)
+		:: else
+		fi;
+		waits[k] = false; cancelled[k] = false
+	:: else
+	fi;
+#endif
 	if
 	:: who != NONE ->
-		CLAIM_A(context[AT(c, who)].handle != HANDLE_LIVE || !context[AT(c, who)].dead)
+		CLAIM_A(context[AT(OWNER(c), who)].handle != HANDLE_LIVE || !context[AT(OWNER(c), who)].dead)
 	:: else
 	fi;
 	r_ = 0;
 	do
 	:: r_ < READERS ->
 		if
-		:: m == LEAVE || who == r_ -> is_dead(AT(c, r_))
+		:: m == LEAVE || who == r_ -> is_dead(AT(OWNER(c), r_))
 		:: else
 		fi;
 		context_part(c);
@@ -856,7 +907,7 @@ inline end_something(c)
 	:: else -> break
 	od;
 	if
-	:: m == LEAVE -> waits[c] = false; cancelled[c] = false; connected[c] = false
+	:: m == LEAVE -> waits[c] = false; cancelled[c] = false; connected[OWNER(c)] = false
 	:: m == CANCEL && waits[c] -> cancelled[c] = true
 	:: else
 	fi
@@ -1004,10 +1055,11 @@ end:	do
 proctype client(byte c_)
 {
 end:	do
-	:: atomic { LOOP_IS_IDLE && !closing && !connected[c_] && job[c_].state == JOB_DONE -> connected[c_] = true }
-	:: atomic { LOOP_IS_IDLE && !closing && connected[c_] && !waits[c_] ->
+	:: atomic { LOOP_IS_IDLE && !closing && !connected[OWNER(c_)] && job[c_].state == JOB_DONE &&
+		    NO_TWIN_WORKS(c_) -> connected[OWNER(c_)] = true }
+	:: atomic { LOOP_IS_IDLE && !closing && connected[OWNER(c_)] && !waits[c_] ->
 		select_reader();
-		x = AT(c_, r_);
+		x = AT(OWNER(c_), r_);
 		if
 		:: context[x].handle != HANDLE_LIVE && reader[r_].state != READER_GONE -> open(c_)
 		:: context[x].handle == HANDLE_LIVE -> request(c_)
@@ -1017,7 +1069,7 @@ end:	do
 		if
 		:: false
 #ifdef CLOSES
-		:: LOOP_IS_IDLE && !closing && connected[c_] -> m = CLOSE
+		:: LOOP_IS_IDLE && !closing && connected[OWNER(c_)] -> m = CLOSE
 #endif
 #ifdef CANCELS
 		/* In the end one that is patient cancels only what would never end by itself. */
@@ -1028,11 +1080,11 @@ end:	do
 		   (!closing || job[c_].state == JOB_QUEUED || job[c_].state == JOB_PARKED) -> m = EXPIRE
 #endif
 #ifdef LEAVES
-		:: LOOP_IS_IDLE && !closing && connected[c_] -> m = LEAVE
+		:: LOOP_IS_IDLE && !closing && connected[OWNER(c_)] -> m = LEAVE
 #endif
 #ifdef POLITE
 		/* Who waits for nothing makes nobody wait. */
-		:: LOOP_IS_IDLE && closing && connected[c_] && !waits[c_] -> m = LEAVE
+		:: LOOP_IS_IDLE && closing && connected[OWNER(c_)] && !waits[c_] && NO_TWIN_WAITS(c_) -> m = LEAVE
 #endif
 		fi;
 		end_something(c_) }
@@ -1044,12 +1096,12 @@ proctype judge()
 {
 	closing = true;
 	atomic { timeout ->
-		CLAIM_D(!waits[0] && !waits[1]);
+		CLAIM_D(!waits[0] && !waits[1] && !waits[SLOTS - 1]);
 		x = 0;
 		do
 		:: x < CONTEXTS ->
 			r_ = READER_OF(x);
-			CLAIM_E(job[CLIENT_OF(x)].state == JOB_DONE);
+			CLAIM_E(job[CLIENT_OF(x)].state == JOB_DONE && job[SLOTS - 1].state == JOB_DONE);
 			CLAIM_E(link[r_].asked == TURN_IDLE && reader[r_].running == NONE);
 			CLAIM_E(reader[r_].txn == TXN_NONE && reader[r_].holder == NONE);
 			CLAIM_E((reader[r_].state == READER_CARD) ==
@@ -1105,7 +1157,7 @@ init
 		od;
 		c = 0;
 		do
-		:: c < CLIENTS ->
+		:: c < SLOTS ->
 			job[c].state = JOB_DONE; job[c].context = NONE; job[c].key = NONE;
 			run client(c);
 			c++
