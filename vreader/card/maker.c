@@ -6,9 +6,9 @@
  */
 #include "vreader/card/maker.h"
 
-#include "base/io.h"
 #include "format/keys.h"
 #include "format/ossl.h"
+#include "vreader/card/keyfile.h"
 #include "vreader/card/pem.h"
 #include "vreader/state/store.h"
 
@@ -18,7 +18,6 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 /* [formats 1]: the arc U, with 1 for the device usage and 2 for the mark of a virtual card */
 #define OID_ARC "2.25.315007932491006175092051259904916213513"
@@ -206,50 +205,11 @@ int maker_new(struct maker **out)
 	return 0;
 }
 
-/* Return: 0, -ENOENT, -EACCES not ours alone, -EBADMSG too long, another errno. */
-static int read_file(const char *dir, const char *name, mode_t forbidden, struct secret *out)
-{
-	_cleanup_(fd_closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(fd_closep) int fd = -1;
-	struct stat st;
-	ssize_t n;
-	int r;
-
-	if (dir_fd < 0)
-		return -errno;
-	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (st.st_mode & forbidden) != 0)
-		return -EACCES;
-	r = secret_init(out, PEM_TEXT_MAX);
-	if (r < 0)
-		return r;
-	n = io_read(fd, out->p, out->cap);
-	if (n < 0)
-		return (int)n;
-	out->n = (size_t)n;
-	return out->n < out->cap ? 0 : -EBADMSG;
-}
-
-static int load_key(const char *dir, EVP_PKEY **out)
-{
-	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
-	int r = read_file(dir, key_name, 077, &pem);
-
-	if (r < 0)
-		return r;
-	*out = pem_private_key(secret_bytes(&pem));
-	return *out ? 0 : -EBADMSG;
-}
-
 static int load_cert(const char *dir, const struct maker *maker, X509 **out)
 {
 	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT;
 	_cleanup_(X509_freep) X509 *cert = NULL;
-	int r = read_file(dir, cert_name, 022, &pem);
+	int r = keyfile_read(dir, cert_name, 022, &pem);
 
 	if (r < 0)
 		return r;
@@ -259,21 +219,6 @@ static int load_cert(const char *dir, const struct maker *maker, X509 **out)
 	ERR_clear_error();
 	if (r == 0)
 		*out = take_ptr(cert);
-	return r;
-}
-
-static int save_key(struct store *store, EVP_PKEY *key)
-{
-	_cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_secmem());
-	char *text;
-	long n;
-	int r;
-
-	if (!bio || !PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL))
-		return -EIO;
-	n = BIO_get_mem_data(bio, &text);
-	r = store_put_file(store, key_name, BYTES(text, (size_t)n), 0600);
-	wipe(text, (size_t)n);
 	return r;
 }
 
@@ -290,12 +235,12 @@ static int save_cert(struct store *store, X509 *cert)
 
 static int load_or_make_key(const char *dir, struct store *store, struct maker *maker)
 {
-	int r = load_key(dir, &maker->key);
+	int r = keyfile_load(dir, key_name, &maker->key);
 
 	if (r != -ENOENT)
 		return r;
 	r = key_generate(KF_KEY_EC_P256, &maker->key);
-	return r < 0 ? r : save_key(store, maker->key);
+	return r < 0 ? r : keyfile_save(store, key_name, maker->key);
 }
 
 static int load_or_make_cert(const char *dir, struct store *store, struct maker *maker)

@@ -32,6 +32,14 @@ struct bytes tlv_take(struct unpacker *u, unsigned int tag)
 	return unpack_bytes(u, take_length(u));
 }
 
+struct bytes tlv_take_any(struct unpacker *u, unsigned int *tag)
+{
+	*tag = unpack_u8(u);
+	if ((*tag & 0x1f) == 0x1f)		/* [7816-4 BER-TLV tag fields] */
+		*tag = *tag << 8 | unpack_u8(u);
+	return unpack_bytes(u, take_length(u));
+}
+
 uint64_t tlv_take_number(struct unpacker *u, unsigned int tag, size_t n)
 {
 	struct bytes value = tlv_take(u, tag);

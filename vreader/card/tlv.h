@@ -9,7 +9,9 @@
 
 /* The value of the next object, which must have @tag (one byte, or two such as 7F49). */
 struct bytes tlv_take(struct unpacker *u, unsigned int tag);
-/* Likewise; the value must be @n bytes long, 1 to 8, and is returned as a number. */
+/* The next object whatever it is; of one or two bytes of tag. */
+struct bytes tlv_take_any(struct unpacker *u, unsigned int *tag);
+/* As tlv_take(); the value must be @n bytes long, 1 to 8, and is returned as a number. */
 uint64_t tlv_take_number(struct unpacker *u, unsigned int tag, size_t n);
 /* Whether an object with @tag comes next; takes nothing. */
 bool tlv_is_next(const struct unpacker *u, unsigned int tag);

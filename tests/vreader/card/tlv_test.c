@@ -50,3 +50,22 @@ TEST(a_number_has_its_length)
 	u = unpack_begin(BYTES_NONE);
 	EXPECT_FALSE(tlv_is_next(&u, 0x83));
 }
+
+TEST(any_object_is_taken_with_its_tag)
+{
+	static const uint8_t some[] = { 0x7f, 0x49, 0x01, 0xaa, 0x06, 0x00, 0x82, 0x81, 0x01, 0xbb };
+	struct unpacker u = unpack_begin(BYTES_OF(some));
+	unsigned int tag;
+
+	EXPECT_EQ(1u, tlv_take_any(&u, &tag).n);
+	EXPECT_EQ(0x7f49u, tag);
+	EXPECT_EQ(0u, tlv_take_any(&u, &tag).n);
+	EXPECT_EQ(0x06u, tag);
+	(void)tlv_take_any(&u, &tag);		/* its length is not minimal */
+	EXPECT_EQ(0x82u, tag);
+	EXPECT_EQ(-EBADMSG, unpack_end(&u));
+	u = unpack_begin(BYTES_OF(some));
+	u.left = 1;
+	(void)tlv_take_any(&u, &tag);
+	EXPECT_EQ(-EBADMSG, unpack_end(&u));
+}
