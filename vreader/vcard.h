@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * vreader/vcard.h - The virtual card as its reader sees it: a thing with contacts. The reader half
- * (vreader/reader/) powers it and hands it whole command APDUs; the card half (vreader/card/) is
- * the application behind it. This header is all that either knows of the other, so tests link a
+ * (vreader/reader/) powers it and hands it whole command APDUs; the card half is one of the
+ * applications of vreader/app.h, whichever made the card's directory. This header is all that either knows of the other, so tests link a
  * card of their own behind it.
  *
  * One vcard is used by one thread at a time, but not always by the same one. A command may take
@@ -27,7 +27,7 @@ enum {
 };
 
 /*
- * The ATR of every keyferry card, one byte a line of meaning [7816-3 8.2], [7816-4 card
+ * The ATR of every card with keyferry's own application, one byte a line of meaning [7816-3 8.2], [7816-4 card
  * capabilities]. T=1 is the only protocol, so TCK is present.
  */
 static const uint8_t vcard_atr_default[] = {
@@ -71,8 +71,12 @@ int vcard_open(const char *state_dir, struct vcard **out, char why[static VCARD_
 struct vcard *vcard_free(struct vcard *card);
 DEFINE_CLEANUP(struct vcard *, vcard_free);
 
-/* The answer to reset: valid at any time, borrowed, never changes while the card is. */
+/*
+ * The answer to reset: valid at any time, borrowed, never changes while the card is; and that of the
+ * same card in a reader that has contacts for T=0 alone.
+ */
 struct bytes vcard_atr(const struct vcard *card);
+struct bytes vcard_atr_of_t0(const struct vcard *card);
 
 /*
  * Power on or warm reset (the card is powered already): volatile security state, verified PINs,
@@ -113,6 +117,7 @@ struct vcard_kek {
 
 /**
  * struct vcard_personalisation - what the maker writes into a blank card
+ * @app:	name of its application (vreader/app.h); NULL for keyferry's own
  * @state_dir:	created with mode 0700 if missing; must not hold a card yet
  * @serial:	1 to 32 characters out of [A-Za-z0-9.-], checked by the caller
  * @pin:	user PIN, or NULL: the card makes a random one and reports it in @new_pin
@@ -128,6 +133,7 @@ struct vcard_kek {
  * @new_puk:	result when @puk is NULL; likewise
  */
 struct vcard_personalisation {
+	const char *app;
 	const char *state_dir;
 	const char *serial;
 	const struct secret *pin;
@@ -143,10 +149,11 @@ struct vcard_personalisation {
 };
 
 /*
- * Makes the DEVICE key and its certificate under the maker root, writes the card's first state,
- * and beside it for the server's operator card.pem and root.pem. All or nothing: the state is
+ * Makes the card's device key and its certificate under the maker root, writes the card's first state,
+ * and beside it for the server's operator both certificates. All or nothing: the state is
  * committed last, and without it there is no card.
  *
- * Return: 0, -EEXIST there is a card already, -EINVAL a value is out of range; @why as above.
+ * Return: 0, -EEXIST there is a card already, -EINVAL a value is out of range, or the application takes
+ * none of its kind; @why as above.
  */
 int vcard_personalise(const struct vcard_personalisation *want, char why[static VCARD_WHY_MAX]);

@@ -118,14 +118,14 @@ static void make_blank(void)
 	state_free(state);
 }
 
-static struct vcard *open_card(uint8_t circumstances)
+static struct card *open_card(uint8_t circumstances)
 {
 	struct card_memory parts = { &memory, load, commit, generate, pause_not };
-	struct vcard *card;
+	struct card *card;
 
 	memory = blank;
 	REQUIRE(card_new(&parts, &card) == 0);
-	vcard_power_on(card);
+	card_power_on(card);
 	card->selected = true;
 	card->pin_verified = (circumstances & WITH_PIN) != 0;
 	if (circumstances & WITH_SESSION) {
@@ -135,16 +135,16 @@ static struct vcard *open_card(uint8_t circumstances)
 	return card;
 }
 
-static void send(struct vcard *card, struct bytes command)
+static void send(struct card *card, struct bytes command)
 {
 	static uint8_t buf[VCARD_RESPONSE_MAX];
 	struct packer out = pack_begin(buf, sizeof(buf));
 
-	REQUIRE(vcard_process(card, command, &out) == 0);
+	REQUIRE(card_process(card, command, &out) == 0);
 	REQUIRE(out.n >= 2 && out.n <= APP_DATA_MAX + 2 && buf[out.n - 2] >= 0x61);
 }
 
-static void keeps_its_word(const struct vcard *card)
+static void keeps_its_word(const struct card *card)
 {
 	static uint8_t buf[CODEC_MAX];
 	struct packer out = pack_begin(buf, sizeof(buf));
@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct unpacker u = unpack_begin(BYTES(data, size));
-	struct vcard *card;
+	struct card *card;
 
 	if (blank.len == 0)
 		make_blank();
@@ -181,6 +181,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		send(card, unpack_bytes(&u, n < u.left ? n : u.left));
 	}
 	keeps_its_word(card);
-	vcard_free(card);
+	card_free(card);
 	return 0;
 }

@@ -25,6 +25,12 @@ struct bytes vcard_atr(const struct vcard *card)
 	return BYTES_OF(vcard_atr_default);
 }
 
+struct bytes vcard_atr_of_t0(const struct vcard *card)
+{
+	(void)card;
+	return BYTES_OF(vcard_atr_t0);
+}
+
 void vcard_power_on(struct vcard *card) { judge_idle(card); }
 void vcard_reset(struct vcard *card) { judge_idle(card); }
 void vcard_power_off(struct vcard *card) { judge_idle(card); }

@@ -22,7 +22,7 @@ static int load_state(const struct card_memory *memory, struct state **out)
 	return state_decode(secret_bytes(&blob), out);
 }
 
-static int init_buffers(struct vcard *card)
+static int init_buffers(struct card *card)
 {
 	int r = chain_init(&card->chain);
 
@@ -33,13 +33,14 @@ static int init_buffers(struct vcard *card)
 	return r;
 }
 
-int card_new(const struct card_memory *memory, struct vcard **out)
+int card_new(const struct card_memory *memory, struct card **out)
 {
-	_cleanup_(vcard_freep) struct vcard *card = calloc(1, sizeof(*card));
+	_cleanup_(card_freep) struct card *card = calloc(1, sizeof(*card));
 	int r;
 
 	if (!card)
 		return -ENOMEM;
+	card->base.app = &card_app;
 	card->memory = *memory;
 	r = init_buffers(card);
 	if (r == 0)
@@ -50,7 +51,7 @@ int card_new(const struct card_memory *memory, struct vcard **out)
 	return 0;
 }
 
-struct vcard *vcard_free(struct vcard *card)
+struct card *card_free(struct card *card)
 {
 	if (!card)
 		return NULL;
@@ -59,23 +60,12 @@ struct vcard *vcard_free(struct vcard *card)
 	reply_deinit(&card->reply);
 	chain_deinit(&card->chain);
 	card->state = state_free(card->state);
-	card->store = store_free(card->store);
-	free(card->dir);
+	card->disk = disk_free(card->disk);
 	free(card);
 	return NULL;
 }
 
-/* --- on a directory --- */
-
-static int store_memory_load(void *owner, struct secret *out)
-{
-	return store_load(owner, out);
-}
-
-static int store_memory_commit(void *owner, struct bytes blob)
-{
-	return store_commit(owner, blob);
-}
+/* --- on a disk --- */
 
 static void real_pause(void *owner, unsigned int ms)
 {
@@ -86,66 +76,22 @@ static void real_pause(void *owner, unsigned int ms)
 		;
 }
 
-static const struct open_failure {
-	int r;
-	const char *why;
-} open_failures[] = {
-	{ -ENOENT, "there is no card in this directory; make one with `keyferry-vreader personalise`" },
-	{ -ENOTDIR, "the path is not a directory" },
-	{ -EBUSY, "another process has this card in its reader; stop that one first" },
-	{ -EACCES, "directory and state must belong to this user and be closed to all others "
-		   "(chmod 700 the directory, 600 the files)" },
-	{ -EBADMSG, "the state is damaged; restore the directory or personalise a new card" },
-	{ -EPROTONOSUPPORT, "the state was written by a newer keyferry-vreader; use that one" },
-	{ -EAGAIN, "its memory cannot be locked; raise RLIMIT_MEMLOCK (ulimit -l)" },
-	{ -ENOMEM, "its memory cannot be locked or there is none left; raise RLIMIT_MEMLOCK "
-		   "(ulimit -l)" },
-};
-
-static int explain(const char *dir, int r, char why[static VCARD_WHY_MAX])
+static int open_on_disk(struct disk *disk, struct vcard **out)
 {
-	const char *text = strerror(-r);
-
-	for (size_t i = 0; i < sizeof(open_failures) / sizeof(open_failures[0]); i++) {
-		if (open_failures[i].r == r)
-			text = open_failures[i].why;
-	}
-	(void)snprintf(why, VCARD_WHY_MAX, "cannot open the card in %s: %s", dir, text);
-	return r == -EPROTONOSUPPORT ? -EBADMSG : r;
-}
-
-static int open_store(const char *dir, struct vcard **out)
-{
-	_cleanup_(store_freep) struct store *store = NULL;
-	struct card_memory memory = {
-		.load = store_memory_load,
-		.commit = store_memory_commit,
+	const struct card_memory memory = {
+		.owner = disk,
+		.load = disk_load,
+		.commit = disk_commit,
 		.generate = card_key_generate,
 		.pause = real_pause,
 	};
-	int r = store_open(dir, STORE_EXISTING, NULL, &store);
+	struct card *card;
+	int r = card_new(&memory, &card);
 
 	if (r < 0)
 		return r;
-	memory.owner = store;
-	r = card_new(&memory, out);
-	if (r < 0)
-		return r;
-	(*out)->store = take_ptr(store);
-	return 0;
-}
-
-int vcard_open(const char *state_dir, struct vcard **out, char why[static VCARD_WHY_MAX])
-{
-	_cleanup_(vcard_freep) struct vcard *card = NULL;
-	int r = open_store(state_dir, &card);
-
-	if (r < 0)
-		return explain(state_dir, r, why);
-	card->dir = strdup(state_dir);
-	if (!card->dir)
-		return explain(state_dir, -ENOMEM, why);
-	*out = take_ptr(card);
+	card->disk = disk;
+	*out = &card->base;
 	return 0;
 }
 
@@ -153,16 +99,12 @@ int vcard_open(const char *state_dir, struct vcard **out, char why[static VCARD_
  * After a commit of which nobody knows whether it holds, the card does what a chip does: it starts
  * from what its memory says. The store has to be opened anew, it refuses work since then.
  */
-static void card_recover(struct vcard *card)
+static void card_recover(struct card *card)
 {
 	struct state *state = NULL;
 
-	if (card->dir) {
-		card->store = store_free(card->store);
-		if (store_open(card->dir, STORE_EXISTING, NULL, &card->store) < 0)
-			return;
-		card->memory.owner = card->store;
-	}
+	if (card->disk && disk_reopen(card->disk) < 0)
+		return;
 	if (load_state(&card->memory, &state) < 0)
 		return;
 	(void)state_free(card->state);
@@ -172,13 +114,7 @@ static void card_recover(struct vcard *card)
 
 /* --- contacts --- */
 
-struct bytes vcard_atr(const struct vcard *card)
-{
-	(void)card;
-	return BYTES_OF(vcard_atr_default);
-}
-
-static void drop_volatile(struct vcard *card)
+static void drop_volatile(struct card *card)
 {
 	chain_drop(&card->chain);
 	reply_drop(&card->reply);
@@ -189,7 +125,7 @@ static void drop_volatile(struct vcard *card)
 	card->pin_verified = false;
 }
 
-void vcard_power_on(struct vcard *card)
+void card_power_on(struct card *card)
 {
 	drop_volatile(card);
 	if (card->mute)
@@ -197,18 +133,13 @@ void vcard_power_on(struct vcard *card)
 	card->powered = true;
 }
 
-void vcard_reset(struct vcard *card)
-{
-	vcard_power_on(card);
-}
-
-void vcard_power_off(struct vcard *card)
+void card_power_off(struct card *card)
 {
 	drop_volatile(card);
 	card->powered = false;
 }
 
-int vcard_process(struct vcard *card, struct bytes command, struct packer *response)
+int card_process(struct card *card, struct bytes command, struct packer *response)
 {
 	uint16_t sw;
 
@@ -222,14 +153,60 @@ int vcard_process(struct vcard *card, struct bytes command, struct packer *respo
 	return pack_end(response) < 0 ? -EIO : 0;
 }
 
+/* --- behind vcard.h --- */
+
+static struct card *card_of(struct vcard *base)
+{
+	return (struct card *)base;	/* its first member */
+}
+
+static struct vcard *app_free(struct vcard *base)
+{
+	(void)card_free(card_of(base));
+	return NULL;
+}
+
+static struct bytes app_atr(const struct vcard *base, bool t0)
+{
+	(void)base;
+	return t0 ? BYTES_OF(vcard_atr_t0) : BYTES_OF(vcard_atr_default);
+}
+
+static void app_power_on(struct vcard *base)
+{
+	card_power_on(card_of(base));
+}
+
+static void app_power_off(struct vcard *base)
+{
+	card_power_off(card_of(base));
+}
+
+static int app_process(struct vcard *base, struct bytes command, struct packer *response)
+{
+	return card_process(card_of(base), command, response);
+}
+
+const struct vcard_app card_app = {
+	.name = "keyferry",
+	.magic = { 'K', 'F', 'V', 'C' },
+	.personalise = card_personalise,
+	.open = open_on_disk,
+	.free = app_free,
+	.atr = app_atr,
+	.power_on = app_power_on,
+	.power_off = app_power_off,
+	.process = app_process,
+};
+
 /* --- for the commands --- */
 
-int card_begin(const struct vcard *card, struct state **next)
+int card_begin(const struct card *card, struct state **next)
 {
 	return state_copy(card->state, next);
 }
 
-int card_commit(struct vcard *card, struct state **next)
+int card_commit(struct card *card, struct state **next)
 {
 	_cleanup_(secret_deinit) struct secret blob = SECRET_INIT;
 	struct packer p;
@@ -251,7 +228,7 @@ int card_commit(struct vcard *card, struct state **next)
 	return 0;
 }
 
-void card_forget_selection(struct vcard *card, unsigned int container)
+void card_forget_selection(struct card *card, unsigned int container)
 {
 	if (card->selection.container == container)
 		card->selection = (struct selection){ 0 };

@@ -55,7 +55,7 @@ CHECK(cipher_check)
 	return SW_OK;
 }
 
-static int mark_used(struct vcard *card, unsigned int number)
+static int mark_used(struct card *card, unsigned int number)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	int r;

@@ -113,7 +113,7 @@ static bool rule_matches(const struct command_rule *rule, const struct apdu *apd
 	       apdu->p2 <= rule->p2_last;
 }
 
-static int find_rule(const struct vcard *card, const struct apdu *apdu,
+static int find_rule(const struct card *card, const struct apdu *apdu,
 		     const struct command_rule **out)
 {
 	bool known = false;
@@ -136,7 +136,7 @@ static int find_rule(const struct vcard *card, const struct apdu *apdu,
 	return SW_P1P2;
 }
 
-static bool pin_is_missing(const struct vcard *card, const struct command_rule *rule,
+static bool pin_is_missing(const struct card *card, const struct command_rule *rule,
 			   const struct request *request)
 {
 	if (card->pin_verified || rule->pin == PIN_NEVER)
@@ -144,7 +144,7 @@ static bool pin_is_missing(const struct vcard *card, const struct command_rule *
 	return rule->pin == PIN_ALWAYS || request->pin_needed;
 }
 
-static int run_rule(struct vcard *card, const struct command_rule *rule, const struct apdu *apdu,
+static int run_rule(struct card *card, const struct command_rule *rule, const struct apdu *apdu,
 		    struct packer *out)
 {
 	struct request request = {
@@ -166,7 +166,7 @@ static int run_rule(struct vcard *card, const struct command_rule *rule, const s
 }
 
 /* The rest of an earlier reply; nothing left is a state, no Le asks for nothing. */
-static uint16_t get_response(struct vcard *card, const struct apdu *apdu, struct packer *out)
+static uint16_t get_response(struct card *card, const struct apdu *apdu, struct packer *out)
 {
 	if (apdu->ne == 0 || apdu->data.n != 0)
 		return SW_LENGTH;
@@ -175,7 +175,7 @@ static uint16_t get_response(struct vcard *card, const struct apdu *apdu, struct
 	return reply_send(&card->reply, apdu->ne, out);
 }
 
-static uint16_t run_whole(struct vcard *card, const struct command_rule *rule,
+static uint16_t run_whole(struct card *card, const struct command_rule *rule,
 			  const struct apdu *apdu, struct packer *out)
 {
 	struct packer reply = reply_begin(&card->reply);
@@ -191,7 +191,7 @@ static uint16_t run_whole(struct vcard *card, const struct command_rule *rule,
 	return reply_send(&card->reply, apdu->ne, out);
 }
 
-uint16_t command_answer(struct vcard *card, struct bytes command, struct packer *out)
+uint16_t command_answer(struct card *card, struct bytes command, struct packer *out)
 {
 	const struct command_rule *rule;
 	struct apdu apdu;

@@ -91,25 +91,25 @@ struct command_rule {
 	uint8_t cla, ins, p1, p2, p2_last;
 	enum data_rule data;
 	enum pin_rule pin;
-	int (*check)(struct vcard *card, struct request *request);
-	int (*run)(struct vcard *card, const struct request *request, struct packer *out);
+	int (*check)(struct card *card, struct request *request);
+	int (*run)(struct card *card, const struct request *request, struct packer *out);
 };
 
 /* The table, for tests to walk. */
 const struct command_rule *command_rules(size_t *n);
 
 /* Answers one command. Return: the status word. */
-uint16_t command_answer(struct vcard *card, struct bytes command, struct packer *out);
+uint16_t command_answer(struct card *card, struct bytes command, struct packer *out);
 
 /* The container that P2 names, for rows that count from it. */
-static inline const struct container *named_container(const struct vcard *card,
+static inline const struct container *named_container(const struct card *card,
 						      const struct request *request)
 {
 	return &card->state->containers[request->number];
 }
 
-#define CHECK(name) int name(struct vcard *card, struct request *request)
-#define RUN(name) int name(struct vcard *card, const struct request *request, struct packer *out)
+#define CHECK(name) int name(struct card *card, struct request *request)
+#define RUN(name) int name(struct card *card, const struct request *request, struct packer *out)
 
 /* info.c */
 RUN(select_run);
@@ -127,10 +127,10 @@ RUN(change_pin_run);
 RUN(change_puk_run);
 RUN(unblock_run);
 /* Return: 0 and the tries given back, a status word, or a negative errno. */
-int puk_prove(struct vcard *card, struct bytes given);
+int puk_prove(struct card *card, struct bytes given);
 struct pin_item;
 /* Whether the PIN in a sealed order is right; a try is spent that the order's own commit gives back. */
-int pin_order_prove(struct vcard *card, const struct pin_item *order);
+int pin_order_prove(struct card *card, const struct pin_item *order);
 /* Does it to @next. Return: 0, -ENOMEM. */
 int pin_order_apply(struct state *next, uint32_t target, const struct pin_item *order);
 /* container.c */

@@ -160,7 +160,7 @@ static int open_plain(const struct item_keys *keys, const struct item_body *b, s
 }
 
 /* Steps 4 to 6. Return: 0 and what was in it, or %SW_REFUSED whatever is wrong. */
-static int open_item(const struct vcard *card, const struct request *request,
+static int open_item(const struct card *card, const struct request *request,
 		     const struct offer *offer, struct opened *out)
 {
 	const struct item *item = &request->process.item;
@@ -193,7 +193,7 @@ static bool may_replace(const struct container *container, const struct spki_has
 }
 
 /* Step 7. Return: 0, or the status word; an order about PINs has spent a try of a PIN then. */
-static int may_be_done(struct vcard *card, const struct item_body *b, const struct opened *opened)
+static int may_be_done(struct card *card, const struct item_body *b, const struct opened *opened)
 {
 	if (function_is_about_pins(b->function))
 		return pin_order_prove(card, &opened->order);
@@ -246,7 +246,7 @@ static int do_item(struct state *next, const struct item_body *b, const struct o
 }
 
 /* And in what is volatile: nobody gets in by a PIN that was set for somebody else. */
-static void after_item(struct vcard *card, const struct item_body *b)
+static void after_item(struct card *card, const struct item_body *b)
 {
 	if (b->function == KF_FUNCTION_AUTHENTICATE)
 		card->pin_verified = true;
@@ -335,7 +335,7 @@ static struct bytes evidence_of(const struct state *next, const struct item_body
 	return pack_done(buf);
 }
 
-static int install(struct vcard *card, const struct request *request, const struct opened *opened,
+static int install(struct card *card, const struct request *request, const struct opened *opened,
 		   struct packer *out)
 {
 	_cleanup_(state_freep) struct state *next = NULL;

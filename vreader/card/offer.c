@@ -47,7 +47,7 @@ struct bytes offer_exchange_types(void)
 	return BYTES_OF(exchange_types);
 }
 
-int offer_spend_try(struct vcard *card, const uint8_t sid[static KF_SID_SIZE])
+int offer_spend_try(struct card *card, const uint8_t sid[static KF_SID_SIZE])
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	struct offer *offer;
@@ -71,7 +71,7 @@ int offer_spend_try(struct vcard *card, const uint8_t sid[static KF_SID_SIZE])
 	return SW_REFUSED;
 }
 
-static int standing_check(const struct vcard *card, const struct request *request)
+static int standing_check(const struct card *card, const struct request *request)
 {
 	const struct container *container;
 
@@ -229,7 +229,7 @@ static int shared_key(const struct state *state, enum kf_method method, struct c
 	return r < 0 ? r : card_key_new_shared(key, &info, out);
 }
 
-static int exchange_key(struct vcard *card, const struct request *request, struct card_key **out)
+static int exchange_key(struct card *card, const struct request *request, struct card_key **out)
 {
 	enum kf_method method = (enum kf_method)request->offer.method;
 

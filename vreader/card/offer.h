@@ -17,4 +17,4 @@ struct bytes offer_exchange_types(void);
  * Takes one try from an offer, in non-volatile memory, before anything is judged. Return: 0 with the try
  * spent, a status word (%SW_REFUSED: there is no such offer, or not any more), or a negative errno.
  */
-int offer_spend_try(struct vcard *card, const uint8_t sid[static KF_SID_SIZE]);
+int offer_spend_try(struct card *card, const uint8_t sid[static KF_SID_SIZE]);

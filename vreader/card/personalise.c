@@ -284,7 +284,7 @@ static int open_blank(const char *dir, struct store **out, char why[static VCARD
 	return 0;
 }
 
-int vcard_personalise(const struct vcard_personalisation *want, char why[static VCARD_WHY_MAX])
+int card_personalise(const struct vcard_personalisation *want, char why[static VCARD_WHY_MAX])
 {
 	_cleanup_(state_freep) struct state *state = NULL;
 	_cleanup_(maker_freep) struct maker *maker = NULL;

@@ -15,7 +15,7 @@ static struct pin *pin_of(struct state *state, enum which_pin which)
 }
 
 /* Return: 0 with the try spent in the state in force, a status word, or a negative errno. */
-static int spend_try(struct vcard *card, enum which_pin which)
+static int spend_try(struct card *card, enum which_pin which)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	int r = card_begin(card, &next);
@@ -29,7 +29,7 @@ static int spend_try(struct vcard *card, enum which_pin which)
 }
 
 /* Return: 0 if @given matches; the caller's own commit then gives the tries back. */
-static int pin_compare(struct vcard *card, enum which_pin which, struct bytes given)
+static int pin_compare(struct card *card, enum which_pin which, struct bytes given)
 {
 	const struct pin *pin;
 	int r = spend_try(card, which);
@@ -45,7 +45,7 @@ static int pin_compare(struct vcard *card, enum which_pin which, struct bytes gi
 }
 
 /* Compares @old of @proof and, in one commit, gives its tries back and sets @target to @new. */
-static int pin_replace(struct vcard *card, enum which_pin proof, enum which_pin target,
+static int pin_replace(struct card *card, enum which_pin proof, enum which_pin target,
 		       const struct request *request)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
@@ -63,7 +63,7 @@ static int pin_replace(struct vcard *card, enum which_pin proof, enum which_pin 
 }
 
 /* An order of a known sender, opened. One that finds too few tries left is refused untried. */
-int pin_order_prove(struct vcard *card, const struct pin_item *order)
+int pin_order_prove(struct card *card, const struct pin_item *order)
 {
 	enum which_pin which = order->authenticator == KF_PIN_PUK ? PUK : USER_PIN;
 	uint32_t tries = pin_of(card->state, which)->tries;
@@ -85,7 +85,7 @@ int pin_order_apply(struct state *next, uint32_t target, const struct pin_item *
 	return pin_set(target == KF_PIN_PUK ? &next->puk : &next->pin, order->fresh);
 }
 
-int puk_prove(struct vcard *card, struct bytes given)
+int puk_prove(struct card *card, struct bytes given)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	int r = pin_compare(card, PUK, given);
@@ -117,7 +117,7 @@ RUN(pin_info_run)
 	return SW_OK;
 }
 
-static int verify_status(const struct vcard *card)
+static int verify_status(const struct card *card)
 {
 	if (card->pin_verified)
 		return SW_OK;

@@ -53,7 +53,7 @@ RUN(mse_run)
 }
 
 /* The selected container if it may do @purpose, else NULL. */
-static const struct container *selected(const struct vcard *card, enum kf_purpose purpose)
+static const struct container *selected(const struct card *card, enum kf_purpose purpose)
 {
 	const struct container *container = &card->state->containers[card->selection.container];
 
@@ -70,7 +70,7 @@ static bool needs_pin(const struct container *container)
 }
 
 /* "Used" is on the disk before the key works: CONVERT TO EXCHANGE relies on it. */
-static int mark_used(struct vcard *card)
+static int mark_used(struct card *card)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	int r;
@@ -84,7 +84,7 @@ static int mark_used(struct vcard *card)
 	return card_commit(card, &next);
 }
 
-static const struct card_key *selected_key(const struct vcard *card)
+static const struct card_key *selected_key(const struct card *card)
 {
 	return card->state->containers[card->selection.container].key;
 }

@@ -14,14 +14,14 @@
 #include "vreader/card/offer.h"
 #include "vreader/card/tlv.h"
 
-struct session *session_find(struct vcard *card, unsigned int number)
+struct session *session_find(struct card *card, unsigned int number)
 {
 	if (number < 1 || number > APP_SESSIONS_MAX || card->sessions[number - 1].s1.n == 0)
 		return NULL;
 	return &card->sessions[number - 1];
 }
 
-void session_destroy_all(struct vcard *card, const uint8_t sid[static KF_SID_SIZE])
+void session_destroy_all(struct card *card, const uint8_t sid[static KF_SID_SIZE])
 {
 	for (size_t i = 0; i < APP_SESSIONS_MAX; i++) {
 		if (memcmp(card->sessions[i].sid, sid, KF_SID_SIZE) == 0)
@@ -30,7 +30,7 @@ void session_destroy_all(struct vcard *card, const uint8_t sid[static KF_SID_SIZ
 }
 
 /* The length stays, which is what makes a session one: its number must not become another client's. */
-void session_forget_gone(struct vcard *card)
+void session_forget_gone(struct card *card)
 {
 	for (size_t i = 0; i < APP_SESSIONS_MAX; i++) {
 		if (!state_find_offer(card->state, card->sessions[i].sid))
@@ -38,7 +38,7 @@ void session_forget_gone(struct vcard *card)
 	}
 }
 
-static struct session *session_free_one(struct vcard *card)
+static struct session *session_free_one(struct card *card)
 {
 	for (size_t i = 0; i < APP_SESSIONS_MAX; i++) {
 		if (card->sessions[i].s1.n == 0)
@@ -156,7 +156,7 @@ static int agree(const struct offer *offer, struct bytes point, struct agreed *a
 }
 
 /* The try comes back, and from now on this input alone opens the offer. Return: as card_commit(). */
-static int note_opening(struct vcard *card, const uint8_t *sid, const uint8_t *opening)
+static int note_opening(struct card *card, const uint8_t *sid, const uint8_t *opening)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	struct offer *offer;
@@ -175,7 +175,7 @@ static int note_opening(struct vcard *card, const uint8_t *sid, const uint8_t *o
  * The try is spent before anything is opened, and the server's confirmation is compared before anything
  * else changes. Whatever is wrong, the point or the confirmation, as much was derived up to here.
  */
-static int import_confirmed(struct vcard *card, const struct request *request,
+static int import_confirmed(struct card *card, const struct request *request,
 			    struct session *session)
 {
 	struct bytes input = request->import.input;

@@ -77,7 +77,7 @@ CHECK(unwrap_check)
 }
 
 /* Step 4: on the disk before the KEK works, so that no cut of the power takes it back. */
-static int count_refusal(struct vcard *card, const struct request *request)
+static int count_refusal(struct card *card, const struct request *request)
 {
 	_cleanup_(state_freep) struct state *next = NULL;
 	struct kek_rule *kek;
@@ -107,7 +107,7 @@ static int read_key(struct bytes plain, enum kf_key_type type, struct card_key *
 }
 
 /* Steps 5 to 8. Return: 0 and the key, %SW_REFUSED whatever is wrong with it, or a negative errno. */
-static int open_blob(const struct vcard *card, const struct request *request,
+static int open_blob(const struct card *card, const struct request *request,
 		     struct card_key **out)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *kek = NULL;

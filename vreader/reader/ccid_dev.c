@@ -121,7 +121,7 @@ static void finish_power_on(struct ccid_dev *dev)
 	dev->powered = true;
 	ccid_speed_reset(dev);
 	ccid_send_ok(dev, REPLY_DATA, dev->to, 0,
-		     ccid_is_t0(dev) ? BYTES_OF(vcard_atr_t0) : vcard_atr(dev->card));
+		     ccid_is_t0(dev) ? vcard_atr_of_t0(dev->card) : vcard_atr(dev->card));
 }
 
 /* We declared automatic voltage, or none: any other choice is the host's mistake. */

@@ -100,14 +100,30 @@ static int send_message(struct session *s, enum vscard_type type, uint32_t reade
 	return r;
 }
 
+/* vscard_atr for whatever card: its own historical bytes behind our interface bytes. */
+static void put_atr(const struct vscard *vscard, struct packer *out)
+{
+	struct unpacker u = unpack_begin(vcard_atr_of_t0(vscard->card));
+
+	pack_u8(out, unpack_u8(&u));				/* TS */
+	pack_u8(out, 0x90 | (unpack_u8(&u) & 0x0f));		/* T0: of TA1 and TD1 */
+	pack_u8(out, unpack_u8(&u));				/* TA1 */
+	pack_bytes(out, BYTES(vscard_atr + 3, 2));		/* TD1, TC2 */
+	pack_bytes(out, unpack_rest(&u));
+}
+
 static int insert(struct session *s)
 {
+	uint8_t atr[VCARD_ATR_MAX];
+	struct packer p = pack_begin(atr, sizeof(atr));
+
 	if (s->inserted)
 		return 0;
 	s->inserted = true;
 	t0_card_init(&s->t0, s->gather, sizeof(s->gather));
 	vcard_power_on(s->vscard->card);
-	return send_message(s, VSCARD_ATR, s->reader, BYTES_OF(vscard_atr));
+	put_atr(s->vscard, &p);
+	return send_message(s, VSCARD_ATR, s->reader, pack_done(&p));
 }
 
 static int pull(struct session *s)

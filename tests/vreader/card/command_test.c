@@ -33,7 +33,7 @@ TEST_F(card, nothing_but_select_is_answered_before_select)
 	size_t n;
 	const struct command_rule *rules = command_rules(&n);
 
-	vcard_reset(self->tray.card);
+	card_power_on(self->tray.card);
 	for (size_t i = 0; i < n; i++) {
 		if (rules[i].ins == INS_SELECT)
 			continue;
@@ -207,7 +207,7 @@ static uint16_t once(struct fixture_card *self, struct bytes apdu, struct packer
 	struct bytes sw;
 
 	*out = pack_begin(self->tray.data, sizeof(self->tray.data));
-	if (vcard_process(self->tray.card, apdu, out) < 0)
+	if (card_process(self->tray.card, apdu, out) < 0)
 		return 0;
 	sw = bytes_slice(pack_done(out), out->n - 2, 2);
 	return (uint16_t)(sw.p[0] << 8 | sw.p[1]);

@@ -566,7 +566,7 @@ TEST_F(card, after_a_commit_in_doubt_the_card_is_mute_and_then_as_its_memory_say
 	tray_fail_at(&self->tray, 2, -EIO);
 	EXPECT_EQ(0, sealing_process(&self->s, &self->tray));
 	EXPECT_EQ(0, tray_raw(&self->tray, BYTES_OF(command)));
-	vcard_power_on(self->tray.card);
+	card_power_on(self->tray.card);
 	EXPECT_EQ(SW_CONDITIONS, tray_raw(&self->tray, BYTES_OF(command)));
 	EXPECT_EQ(APP_TRIES - 1, offer_of(self)->tries);
 	EXPECT_NULL(self->tray.card->state->containers[2].key);

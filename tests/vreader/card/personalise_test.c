@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces: vreader/card/maker.c vreader/card/card.c
+ * Faces: vreader/card/maker.c vreader/card/keyfile.c vreader/card/card.c
  *
  * Cards in real directories, from the maker's hands to the first command.
  */
@@ -135,10 +135,12 @@ TEST_F(bench, a_rigs_card_has_the_keks_it_was_given_and_says_so)
 		{ "other", KF_HASH_SHA512, BYTES(der, (size_t)n) },
 	};
 	const struct container *c;
-	struct vcard *card;
+	struct vcard *base;
+	const struct card *card;
 
 	ASSERT_EQ(0, make_with_keks(self, keks, 2));
-	ASSERT_EQ(0, vcard_open(self->state, &card, self->why));
+	ASSERT_EQ(0, vcard_open(self->state, &base, self->why));
+	card = (const struct card *)base;
 	c = &card->state->containers[15];
 	EXPECT_EQ(KF_PURPOSE_KEK, c->purpose);
 	EXPECT_EQ(KF_ORIGIN_FACTORY, c->origin);
@@ -147,7 +149,7 @@ TEST_F(bench, a_rigs_card_has_the_keks_it_was_given_and_says_so)
 	EXPECT_BYTES_EQ(BYTES(keks[0].name, strlen(keks[0].name)), blob_bytes(c->kek.name));
 	EXPECT_EQ(KF_HASH_SHA512, card->state->containers[14].kek.hash);
 	EXPECT_EQ(10u, c->kek.key_types.n);
-	vcard_free(card);
+	vcard_free(base);
 	OPENSSL_clear_free(der, (size_t)n);
 }
 

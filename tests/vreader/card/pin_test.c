@@ -127,11 +127,11 @@ TEST_F(card, select_reset_power_and_unverify_end_the_verified_state)
 	EXPECT_EQ(SW_OK, tray_send(&self->tray, 0x00, INS_VERIFY, 0xff81, BYTES_NONE));
 	EXPECT_EQ(SW_TRIES | 3, status(&self->tray));
 	EXPECT_EQ(SW_OK, tray_verify(&self->tray, TRAY_PIN));
-	vcard_reset(self->tray.card);
+	card_power_on(self->tray.card);
 	EXPECT_EQ(SW_OK, tray_send(&self->tray, 0x00, INS_SELECT, 0x040c, BYTES_OF(aid)));
 	EXPECT_EQ(SW_TRIES | 3, status(&self->tray));
 	EXPECT_EQ(SW_OK, tray_verify(&self->tray, TRAY_PIN));
-	vcard_power_off(self->tray.card);
+	card_power_off(self->tray.card);
 	EXPECT_FALSE(self->tray.card->pin_verified);
 }
 

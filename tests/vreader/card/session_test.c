@@ -118,7 +118,7 @@ TEST_F(card, sessions_stay_across_select_and_unverify_but_not_across_power)
 	EXPECT_EQ(SW_OK, tray_send(&self->tray, 0x00, INS_VERIFY, 0xff81, BYTES_NONE));
 	EXPECT_EQ(SW_OK, tray_verify(&self->tray, TRAY_PIN));
 	EXPECT_NOT_NULL(session_find(self->tray.card, 1));
-	vcard_power_off(self->tray.card);
+	card_power_off(self->tray.card);
 	EXPECT_NULL(session_find(self->tray.card, 1));
 	EXPECT_TRUE(bytes_are_zero(BYTES(self->tray.card->sessions[0].s1.p, KF_S1_SIZE)));
 

@@ -165,7 +165,7 @@ static void tray_power(struct tray *tray)
 
 	memory.owner = tray;
 	ASSERT_EQ(0, card_new(&memory, &tray->card));
-	vcard_power_on(tray->card);
+	card_power_on(tray->card);
 	ASSERT_EQ(SW_OK, tray_raw(tray, BYTES_OF(select)));
 }
 
@@ -183,7 +183,7 @@ void tray_init(struct tray *tray, size_t n_injectors)
 
 void tray_deinit(struct tray *tray)
 {
-	tray->card = vcard_free(tray->card);
+	tray->card = card_free(tray->card);
 }
 
 void tray_restart(struct tray *tray)
@@ -266,7 +266,7 @@ static uint16_t exchange(struct tray *tray, struct bytes apdu)
 	struct packer p = pack_begin(buf, sizeof(buf));
 	struct packer data;
 
-	if (vcard_process(tray->card, apdu, &p) < 0)
+	if (card_process(tray->card, apdu, &p) < 0)
 		return tray->sw = 0;
 	data = (struct packer){ .p = tray->data, .cap = sizeof(tray->data), .n = tray->n };
 	pack_bytes(&data, bytes_slice(pack_done(&p), 0, p.n - 2));

@@ -35,7 +35,7 @@ enum tray_key {
  * @data, @n, @sw: the last response; tray_send() follows 61xx
  */
 struct tray {
-	struct vcard *card;
+	struct card *card;
 	uint8_t blob[CODEC_MAX];
 	size_t blob_len;
 	unsigned int commits, fail_at;

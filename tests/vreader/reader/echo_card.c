@@ -39,6 +39,12 @@ struct bytes vcard_atr(const struct vcard *card)
 	return BYTES_OF(vcard_atr_default);
 }
 
+struct bytes vcard_atr_of_t0(const struct vcard *card)
+{
+	(void)card;
+	return BYTES_OF(vcard_atr_t0);
+}
+
 void vcard_power_on(struct vcard *card)
 {
 	card->powered = true;
