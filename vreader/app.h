@@ -35,3 +35,4 @@ struct vcard_app {
 };
 
 extern const struct vcard_app card_app;		/* vreader/card/ */
+extern const struct vcard_app hsm_app;		/* vreader/schsm/ */

@@ -31,6 +31,7 @@ enum { INJECTORS_MAX = 8, KEKS_MAX = 16, PIN_MIN = 4, PIN_MAX = 32 };	/* docs/ca
  * @kek_hash:	of those that follow
  */
 struct maker {
+	const char *app;
 	const char *state_dir;
 	const char *serial;
 	const char *maker_dir;
@@ -46,10 +47,11 @@ struct maker {
 
 enum option_id {
 	OPT_STATE = 256, OPT_SERIAL, OPT_INJECTOR, OPT_PIN, OPT_PUK, OPT_PIN_FD, OPT_PUK_FD, OPT_MAKER,
-	OPT_KEK, OPT_KEK_HASH, OPT_SHARED_KEY,
+	OPT_KEK, OPT_KEK_HASH, OPT_SHARED_KEY, OPT_APP,
 };
 
 static const struct option options[] = {
+	{ "app", required_argument, NULL, OPT_APP },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "injector", required_argument, NULL, OPT_INJECTOR },
@@ -264,6 +266,9 @@ static int read_shared(struct maker *maker, const char *path)
 static int parse_option(struct maker *maker, int id, char *value)
 {
 	switch (id) {
+	case OPT_APP:
+		maker->app = value;
+		return 0;
 	case OPT_STATE:
 		maker->state_dir = value;
 		return 0;
@@ -314,9 +319,20 @@ static int check(const struct maker *maker)
 	return 0;
 }
 
+/* It has no PINs before its owner initialises it. */
+static int report_schsm(const struct maker *maker)
+{
+	(void)printf("card %s made in %s\n", maker->serial, maker->state_dir);
+	(void)printf("device and issuer certificates: %s/device.cvc\nmaker's root: %s/root.cvc\n",
+		     maker->state_dir, maker->state_dir);
+	return fflush(stdout) == 0 ? CMD_OK : CMD_FAILED;
+}
+
 static int report(const struct maker *maker, const struct secret *new_pin,
 		  const struct secret *new_puk)
 {
+	if (maker->app && strcmp(maker->app, "schsm") == 0)
+		return report_schsm(maker);
 	(void)printf("card %s made in %s\n", maker->serial, maker->state_dir);
 	(void)printf("device certificate: %s/card.pem\nmaker's root: %s/root.pem\n", maker->state_dir,
 		     maker->state_dir);
@@ -337,6 +353,7 @@ static int make(const struct maker *maker)
 	_cleanup_(secret_deinit) struct secret new_pin = SECRET_INIT;
 	_cleanup_(secret_deinit) struct secret new_puk = SECRET_INIT;
 	const struct vcard_personalisation want = {
+		.app = maker->app,
 		.state_dir = maker->state_dir,
 		.serial = maker->serial,
 		.pin = maker->pin.p ? &maker->pin : NULL,

@@ -22,6 +22,7 @@ static const char usage[] =
 "  keyferry-vreader personalise --state DIR --serial S [--injector PUB.pem]...\n"
 "        [--pin PIN | --pin-fd N] [--puk PUK | --puk-fd N] [--maker DIR]\n"
 "        [--kek-hash HASH] [--kek NAME=KEK.pem]... [--shared-key FILE]\n"
+"  keyferry-vreader personalise --app schsm --state DIR --serial S [--maker DIR]\n"
 "  keyferry-vreader run --state DIR (--listen PATH | --gadget | --vpcd HOST:PORT |\n"
 "        --vscard PATH)\n"
 "        [--level extended|short|tpdu-t0|tpdu-t1] [--manual] [--max-message N]\n"

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-static const struct vcard_app *const apps[] = { &card_app };
+static const struct vcard_app *const apps[] = { &card_app, &hsm_app };
 
 static int find_app(struct disk *disk, const struct vcard_app **out)
 {

@@ -78,6 +78,9 @@ wrong_command_lines_are_named() {
 	ends 2 "state is missing" personalise --serial x
 	ends 2 "serial a b" personalise --state x --serial "a b"
 	ends 2 "given twice" personalise --state x --serial x --pin 1234 --pin 1234
+	ends 2 "there are keyferry and schsm" personalise --app piv --state x --serial x
+	ends 2 "1 to 5 characters" personalise --app schsm --state x --serial KF-123
+	ends 2 "no PINs before INITIALIZE" personalise --app schsm --state x --serial x --pin 123456
 	ends 2 "4 to 32" personalise --state x --serial x --pin 123
 	ends 2 "4 to 32" personalise --state x --serial x --pin 123456789012345678901234567890123
 }
@@ -92,6 +95,15 @@ a_card_is_made_once_and_private() {
 	[ "$(stat -c %a "$dir/one/state")" = 600 ]
 	openssl verify -ignore_critical -CAfile "$dir/one/root.pem" "$dir/one/card.pem"
 	ends 3 "already" personalise --state "$dir/one" --serial KF-2
+}
+
+a_smartcard_hsm_is_made_once_and_names_its_certificates() {
+	"$vreader" personalise --app schsm --state "$dir/hsm" --serial H1 --maker "$dir/hsm-maker" >"$dir/out"
+	sed -n "s/.*certificates: //p; s/.*root: //p" "$dir/out" | xargs stat >/dev/null
+	cmp "$dir/hsm/root.cvc" "$dir/hsm-maker/schsm-root.cvc"
+	grep -q ZZVIRTH100001 "$dir/hsm/device.cvc"
+	[ "$(grep -c PIN "$dir/out")" = 0 ]
+	ends 3 "already" personalise --app schsm --state "$dir/hsm" --serial H2
 }
 
 random_pins_are_printed_and_given_ones_are_not() {
@@ -246,11 +258,12 @@ a_card_killed_while_it_is_made_is_made_or_not() {
 	[ "$unmade" -gt 0 ]
 }
 
-plan 16
+plan 17
 t help_and_version_are_shown
 t wrong_command_lines_are_named
 t misbehaviours_are_listed
 t a_card_is_made_once_and_private
+t a_smartcard_hsm_is_made_once_and_names_its_certificates
 t random_pins_are_printed_and_given_ones_are_not
 t an_injector_key_has_to_be_one
 t nobody_is_asked_for_a_passphrase
