@@ -2,30 +2,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Other people's programs judge our card: pcscd holds it in vsmartcard's virtual slot, OpenSC's
-# opensc-tool talks to it. In a network and mount namespace of its own, so that no pcscd of the
-# machine is disturbed.
+# opensc-tool talks to it.
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
-
-if [ "${1:-}" != inside ]; then
-	[ "$(id -u)" = 0 ] || skip_all "needs root, for a namespace of its own"
-	for tool in pcscd opensc-tool unshare ip; do
-		command -v "$tool" >/dev/null || skip_all "$tool is not installed"
-	done
-	[ -e /etc/reader.conf.d/vpcd ] || skip_all "vsmartcard-vpcd is not installed"
-	unshare -n -m true 2>/dev/null || skip_all "no namespaces here"
-	exec unshare -n -m "$0" inside
-fi
+. "$KF_SRC/tests/pcsc.sh"
+pcsc_enter "$0" "${1:-}"
 
 vreader=$(realpath "${KF_BUILD:-build}/bin/keyferry-vreader")
 dir=$(mktemp -d)
-pcscd=
 reader=
 trap 'kill $pcscd $reader 2>/dev/null; rm -rf "$dir"' EXIT
-ip link set lo up
-mount -t tmpfs none /run
-mkdir /run/pcscd
-pcscd -f >"$dir/pcscd.log" 2>&1 &
-pcscd=$!
+pcsc_start "$dir/pcscd.log"
 "$vreader" personalise --state "$dir/card" --serial KF-PCSC --pin 1234 --puk 12345678 >/dev/null
 "$vreader" run --state "$dir/card" --vpcd 127.0.0.1:35963 2>"$dir/err" &
 reader=$!
@@ -34,17 +20,8 @@ tool() {
 	timeout 20 opensc-tool -r 0 "$@"
 }
 
-# says WORD: `opensc-tool -l` shows slot 0 with (Yes) or without (No) a card, sooner or later.
-says() {
-	for _ in $(seq 100); do
-		timeout 20 opensc-tool -l 2>/dev/null | grep -Eq "^0 +$1 " && return 0
-		sleep 0.1
-	done
-	fail "slot 0 never said $1: $(cat "$dir/err" "$dir/pcscd.log")"
-}
-
 the_card_appears_with_its_atr() {
-	says Yes
+	pcsc_says 0 Yes
 	tool -a | grep -q '^3b:df:18:00:81:31:fe:45:80:31:81:73:80:01:c0:57:6b:65:79:66:65:72:72:ed$'
 }
 
@@ -66,9 +43,9 @@ a_wrong_pin_costs_a_try() {
 
 the_card_is_pulled_and_put_back() {
 	kill -USR1 "$reader"
-	says No
+	pcsc_says 0 No
 	kill -USR2 "$reader"
-	says Yes
+	pcsc_says 0 Yes
 }
 
 the_reader_ends_with_pcscd() {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
+ * Faces: vreader/schsm/personalise.c
+ *
  * Cards in real directories: which application a directory holds is found out, not told.
  */
 #include "vreader/vcard.h"

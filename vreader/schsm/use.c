@@ -11,6 +11,7 @@
 #include <openssl/core_names.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 enum { OUTPUT_MAX = 512, PKCS1_OVERHEAD = 11 };
 
@@ -99,7 +100,6 @@ static const struct signing *find_signing(uint8_t algorithm)
 	return NULL;
 }
 
-/* PSS on a hash from outside: which one it is, its length says. */
 static const EVP_MD *md_of_length(size_t n)
 {
 	switch (n) {
@@ -112,6 +112,45 @@ static const EVP_MD *md_of_length(size_t n)
 	}
 }
 
+/* @input is the whole of a DigestInfo. */
+static bool take_digest_info(struct bytes input, struct bytes *hash, int *nid)
+{
+	const ASN1_OCTET_STRING *digest;
+	const X509_ALGOR *algorithm;
+	const uint8_t *p = input.p;
+	X509_SIG *info = d2i_X509_SIG(NULL, &p, (long)input.n);
+	bool whole = info && p == input.p + input.n;
+
+	if (whole) {
+		X509_SIG_get0(info, &algorithm, &digest);
+		*nid = OBJ_obj2nid(algorithm->algorithm);
+		/* The octet string is the last thing in it. */
+		*hash = bytes_slice(input, input.n - (size_t)ASN1_STRING_length(digest), input.n);
+	}
+	X509_SIG_free(info);
+	ERR_clear_error();
+	return whole;
+}
+
+/*
+ * PSS on a hash from outside. Which one it is, its length says, or the DigestInfo that OpenSC puts round it
+ * as for PKCS #1: @input becomes the bare hash.
+ */
+static const EVP_MD *take_hash(struct bytes *input)
+{
+	const EVP_MD *md = md_of_length(input->n);
+	struct bytes hash;
+	int nid;
+
+	if (md || !take_digest_info(*input, &hash, &nid))
+		return md;
+	md = md_of_length(hash.n);
+	if (!md || EVP_MD_get_type(md) != nid)
+		return NULL;
+	*input = hash;
+	return md;
+}
+
 static bool input_is_good(const struct signing *s, const struct hsm_key *key, struct bytes input)
 {
 	if (s->hashes)
@@ -122,7 +161,7 @@ static bool input_is_good(const struct signing *s, const struct hsm_key *key, st
 	case RSA_PKCS1_PADDING:
 		return input.n <= hsm_key_size(key) - PKCS1_OVERHEAD;
 	case RSA_PKCS1_PSS_PADDING:
-		return md_of_length(input.n) != NULL;
+		return take_hash(&input) != NULL;
 	default:
 		return input.n <= EVP_MAX_MD_SIZE;
 	}
@@ -154,7 +193,7 @@ static int sign(const struct hsm_key *key, const struct signing *s, struct bytes
 	if (r < 0)
 		return r;
 	if (s->padding == RSA_PKCS1_PSS_PADDING && !md)
-		md = md_of_length(input.n);
+		md = take_hash(&input);
 	if (s->hashes && EVP_Digest(input.p, input.n, hash, &n_hash, md, NULL) != 1)
 		return -EIO;
 	if (s->hashes)

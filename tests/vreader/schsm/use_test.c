@@ -98,6 +98,28 @@ TEST_F(keys, signatures_of_a_hash_from_outside_verify)
 	EXPECT_EQ(SW_LENGTH, sign(rig, 2, 0x70, BYTES((uint8_t[65]){ 0 }, 65)));
 }
 
+/* As OpenSC sends it: with the DigestInfo that PKCS #1 wants and PSS does not. */
+TEST_F(keys, a_pss_signature_of_a_digest_info_is_one_of_its_hash)
+{
+	static const uint8_t head[] = { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+					0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20 };
+	struct rig *rig = &self->rig;
+	uint8_t info[52];
+	unsigned int n;
+
+	memcpy(info, head, sizeof(head));
+	ASSERT_EQ(1, EVP_Digest(text, sizeof(text), info + sizeof(head), &n, EVP_sha256(), NULL));
+	EXPECT_EQ(SW_OK, sign(rig, 1, 0x40, BYTES(info, 51)));
+	EXPECT_TRUE(fits(rig, self->rsa, RSA_PKCS1_PSS_PADDING, EVP_sha256(), BYTES_OF(text)));
+	EXPECT_EQ(SW_LENGTH, sign(rig, 1, 0x40, BYTES(info, 50)));
+	EXPECT_EQ(SW_LENGTH, sign(rig, 1, 0x40, BYTES(info, 52)));
+	info[14] = 0x02;			/* the name of SHA-384 with a hash of SHA-256 */
+	EXPECT_EQ(SW_LENGTH, sign(rig, 1, 0x40, BYTES(info, 51)));
+	info[14] = 0x01;
+	info[1]++;
+	EXPECT_EQ(SW_LENGTH, sign(rig, 1, 0x40, BYTES(info, 51)));
+}
+
 /* The public half of RSA, bare: what the signature's number is a power of. */
 static void expect_power(const struct rig *rig, EVP_PKEY *key, int padding, struct bytes want)
 {
