@@ -51,7 +51,7 @@ HSM_RUN(hsm_choose_issuer)
 /* The chain has one curve, that of its root, for whoever leaves the numbers out. */
 static int issuer_key(const struct hsm *hsm, enum cvc_algorithm *algorithm, EVP_PKEY **out)
 {
-	struct cvc root, issuer;
+	struct cvc root, issuer = { 0 };
 	int r = cvc_parse(cert_at(hsm, 1), &root);
 
 	if (r == 0)
