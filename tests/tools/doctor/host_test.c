@@ -3,6 +3,7 @@
  * tests/tools/doctor/host_test.c - The image of a machine with one reader, and each thing that goes
  * wrong with it planted: the doctor names that and nothing else.
  */
+#include "tools/doctor/bundle.h"
 #include "tools/doctor/host.h"
 
 #include "tests/harness.h"
@@ -177,6 +178,22 @@ TEST_F(machine, with_hostile_attributes)
 	host_check(&self->host, &self->ledger);
 	EXPECT_EQ(1, self->host.n_readers);
 	EXPECT_STREQ("a?[2Jb", self->host.readers[0].serial);
+}
+
+TEST_F(machine, of_whose_reader_a_report_has_no_serial_number)
+{
+	struct kf_client *client = NULL;
+	char *text;
+
+	write_below(self->root, "/etc/keyferry/keyferryd.conf", "[readers]\nleave = port=1-1\n");
+	host_check(&self->host, &self->ledger);
+	ASSERT_EQ(0, kf_client_new("host_test", &client));
+	text = bundle_make(&self->host, client, &self->ledger);
+	ASSERT_NOT_NULL(text);
+	EXPECT_NOT_NULL(strstr(text, "usb 08e6:4433 at " NODE " serial <serial 1>\n"));
+	EXPECT_NULL(strstr(text, "4711"));
+	free(text);
+	client = kf_client_free(client);
 }
 
 /* A process called @name that has the node open. */
