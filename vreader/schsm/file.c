@@ -104,11 +104,8 @@ HSM_RUN(hsm_select_app)
 {
 	static const uint8_t aid[] = HSM_AID;
 
-	if (!bytes_equal(request->data, BYTES_OF(aid))) {
-		if (hsm->selected)
-			return SW_NO_FILE;
+	if (!bytes_equal(request->data, BYTES_OF(aid)))
 		return SW_NO_APPLICATION;
-	}
 	hsm_log_out(hsm);
 	hsm->selected = true;
 	if (request->p2 == 0x00)

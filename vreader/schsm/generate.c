@@ -140,7 +140,7 @@ static int parse_wish(struct bytes data, struct wish *out)
 			return SW_DATA;
 		}
 	}
-	if (unpack_end(&u) < 0 || !has_key || wish.chr.n == 0 || !bytes_are_zero(profile))
+	if (unpack_end(&u) < 0 || !has_key || !bytes_are_zero(profile))
 		return SW_DATA;
 	*out = wish;
 	return SW_OK;

@@ -161,15 +161,13 @@ struct place {
 	struct bytes role;
 };
 
-/* That the certificate is one for this key, by that signer and in that name. */
-static int check_cert(const struct link *link, const char *name, EVP_PKEY *signer)
+/* That the certificate is one for this key and by that signer. */
+static int check_cert(const struct link *link, EVP_PKEY *signer)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 	struct cvc cert;
 	int r = cvc_parse(cert_bytes(&link->cert), &cert);
 
-	if (r == 0 && !bytes_equal(cert.chr, BYTES(name, strlen(name))))
-		r = -EBADMSG;
 	if (r == 0)
 		r = cvc_verify(&cert, signer, CVC_ECDSA_SHA256);
 	if (r == 0)
@@ -214,7 +212,7 @@ static int open_link(const char *dir, struct store *store, const struct place *p
 		signer = link->key;
 	r = load_cert(dir, place->cert_file, &link->cert);
 	if (r == 0)
-		return check_cert(link, place->name, signer);
+		return check_cert(link, signer);
 	if (r != -ENOENT)
 		return r;
 	r = make_cert(link, place->name, place->role, signer);
