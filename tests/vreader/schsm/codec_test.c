@@ -88,12 +88,15 @@ TEST_F(codec, bytes_behind_it_another_magic_and_another_version_are_refused)
 	EXPECT_EQ(-EBADMSG, hsm_state_decode(BYTES(self->blob, n), &state));
 }
 
+/* Certificates and numbers of keys are long, and each try restores every key. */
+enum { MANY = 200, STRIDE = 11 };
+
 /* Whatever comes out is in range, so nothing behind it has to look. */
 TEST_F(codec, a_byte_changed_anywhere_leaves_a_state_in_range_or_none)
 {
 	size_t n = self->rig.blob_len;
 
-	for (size_t i = 5; i < n; i++) {
+	for (size_t i = 5; i < n; i += i < MANY ? 1 : STRIDE) {
 		struct hsm_state *state = NULL;
 
 		memcpy(self->blob, self->rig.blob, n);

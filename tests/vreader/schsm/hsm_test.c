@@ -169,6 +169,12 @@ TEST(without_power_nothing_is_answered_and_with_it_nobody_is_logged_in)
 
 	rig_init_ready(&rig);
 	ASSERT_EQ(SW_OK, rig_write(&rig, FILE_SCRATCH, BYTES("x", 1)));
+	hsm_power_on(rig.hsm);			/* a reset */
+	EXPECT_EQ(SW_INS, rig_send(&rig, 0x80, HSM_ENUMERATE, 0x0000, BYTES_NONE));
+	ASSERT_EQ(SW_OK, rig_select(&rig));
+	EXPECT_EQ(SW_TRIES | 3, rig_send(&rig, 0x00, INS_VERIFY, 0x0081, BYTES_NONE));
+	ASSERT_EQ(SW_OK, rig_verify(&rig, RIG_PIN));
+	ASSERT_EQ(SW_OK, rig_write(&rig, FILE_SCRATCH, BYTES("x", 1)));
 	hsm_power_off(rig.hsm);
 	EXPECT_EQ(0u, rig_select(&rig));
 	hsm_power_on(rig.hsm);

@@ -69,7 +69,8 @@ TEST_F(chain, it_is_forgotten_with_the_power)
 
 	ASSERT_EQ(SW_OK, choose(rig, self->issuer.car));
 	ASSERT_EQ(SW_OK, verify(rig, self->issuer.whole));
-	rig_restart(rig);
+	hsm_power_on(rig->hsm);
+	ASSERT_EQ(SW_OK, rig_select(rig));
 	EXPECT_EQ(SW_NO_OBJECT, choose(rig, self->device.car));
 	EXPECT_EQ(SW_CONDITIONS, verify(rig, self->issuer.whole));
 }
