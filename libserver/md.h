@@ -41,3 +41,6 @@ int md_check_pair(const struct kf_verified_offer *offer, const struct kf_keypair
 		  const struct spki_hash *holds, struct kf_error *e);
 /* Whether the offer takes orders about PINs. Return: 0, -EACCES. */
 int md_check_order(const struct kf_verified_offer *offer, struct kf_error *e);
+
+/* A copy of @b that is the caller's to free. Return: 0, -ENOMEM. */
+int md_hand_out(const struct blob *b, uint8_t **p, size_t *n);
