@@ -213,6 +213,13 @@ bool key_type_is_made(enum kf_key_type type)
 	return type >= KF_KEY_RSA_2048 && type <= KF_KEY_EC_P521;
 }
 
+enum kf_function key_type_function(enum kf_key_type type)
+{
+	if (key_type_is_made(type))
+		return KF_FUNCTION_IMPORT_KEYPAIR;
+	return key_type_is_aes(type) ? KF_FUNCTION_IMPORT_SECRET : KF_FUNCTION_NONE;
+}
+
 const char *key_type_name(enum kf_key_type type)
 {
 	const struct key_row *row = key_row(type);

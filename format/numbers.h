@@ -173,8 +173,14 @@ bool function_is_about_pins(enum kf_function function);
 /* Whether a statement may have @container for its target. */
 bool target_is_valid(uint32_t container);
 
-/* Whether the card generates keys of @type and takes them from items; the rest comes by UNWRAP alone. */
+/* Whether the card generates keys of @type; these it takes from items, too. */
 bool key_type_is_made(enum kf_key_type type);
+
+/*
+ * The function of an item that brings a key of @type: the pairs that are generated, and AES keys;
+ * %KF_FUNCTION_NONE: none does, and the rest comes by UNWRAP alone.
+ */
+enum kf_function key_type_function(enum kf_key_type type);
 
 /* Names of docs/formats.md 8; NULL for a number without one. */
 const char *key_type_name(enum kf_key_type type);

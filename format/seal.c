@@ -130,8 +130,7 @@ int item_decrypt(const struct item_keys *keys, const uint8_t iv[static KF_IV_SIZ
 	return padding == 0 ? -EBADMSG : 0;
 }
 
-int item_mac(const struct item_keys *keys, struct bytes body_der,
-	     uint8_t out[static ITEM_MAC_SIZE])
+static int cmac(const uint8_t *key, struct bytes text, uint8_t out[static ITEM_MAC_SIZE])
 {
 	ossl_begin();
 	_cleanup_(EVP_MAC_freep) EVP_MAC *mac = EVP_MAC_fetch(NULL, "CMAC", NULL);
@@ -142,11 +141,22 @@ int item_mac(const struct item_keys *keys, struct bytes body_der,
 	};
 	size_t len = 0;
 
-	if (!ctx || EVP_MAC_init(ctx, keys->all.p + KEY_SIZE, KEY_SIZE, params) != 1 ||
-	    EVP_MAC_update(ctx, body_der.p, body_der.n) != 1 ||
+	if (!ctx || EVP_MAC_init(ctx, key, KEY_SIZE, params) != 1 ||
+	    EVP_MAC_update(ctx, text.p, text.n) != 1 ||
 	    EVP_MAC_final(ctx, out, &len, ITEM_MAC_SIZE) != 1 || len != ITEM_MAC_SIZE)
 		return ossl_end(-EIO);
 	return 0;
+}
+
+int item_mac(const struct item_keys *keys, struct bytes body_der,
+	     uint8_t out[static ITEM_MAC_SIZE])
+{
+	return cmac(keys->all.p + KEY_SIZE, body_der, out);
+}
+
+int item_proof(const struct item_keys *keys, struct bytes secret, uint8_t out[static ITEM_MAC_SIZE])
+{
+	return cmac(keys->all.p + 2 * KEY_SIZE, secret, out);
 }
 
 /* [card-application 1.2, wrap padding 02]: OAEP with SHA-256 twice, the label is H. */

@@ -50,6 +50,12 @@ int item_decrypt(const struct item_keys *keys, const uint8_t iv[static KF_IV_SIZ
 int item_mac(const struct item_keys *keys, struct bytes body_der,
 	     uint8_t out[static ITEM_MAC_SIZE]);
 
+/*
+ * What shows that whoever made it has both the secret key of the item and S1: a CMAC over the key under
+ * K(receipt) [SECURITY section 5]. Return: 0, -EIO.
+ */
+int item_proof(const struct item_keys *keys, struct bytes secret, uint8_t out[static ITEM_MAC_SIZE]);
+
 /* Wraps S1 for the card. Return: 0, -EMSGSIZE, -EIO. */
 int session_key_wrap(EVP_PKEY *exchange, const uint8_t h[static KF_DIGEST_SIZE],
 		     const struct secret *s1, struct packer *out);

@@ -6,6 +6,7 @@
  */
 #include "libserver/archive.h"
 #include "base/error.h"
+#include "format/shared.h"
 #include "libserver/pem.h"
 
 #include <openssl/cms.h>
@@ -106,7 +107,18 @@ static int put_text(struct secret *content, const char *text)
 	return pack_end(&p);
 }
 
-/* [formats 9]: a header, an empty line, the key as PEM. */
+/* What a shell takes, e.g. for openssl enc -K. */
+static int put_hex(struct secret *content, const struct secret *key)
+{
+	struct packer p = { .p = content->p, .cap = content->cap, .n = content->n };
+
+	shared_key_to_hex(key, &p);
+	pack_u8(&p, '\n');
+	content->n = p.n;
+	return pack_end(&p);
+}
+
+/* [formats 9]: a header, an empty line, the key as PEM; an AES key in hexadecimal. */
 static int write_content(const struct archive_label *label, const struct kf_keypair *pair,
 			 struct secret *content)
 {
@@ -120,9 +132,10 @@ static int write_content(const struct archive_label *label, const struct kf_keyp
 		       "public-key-sha256: %s\n\n", label->serial,
 		       label->container, sid, key_type_name(pair->type), hash);
 	r = put_text(content, header);
-	if (r == 0)
-		r = pem_private_key_write(pair->key, BYTES_NONE, content);
-	return r;
+	if (r < 0)
+		return r;
+	return pair->key ? pem_private_key_write(pair->key, BYTES_NONE, content)
+			 : put_hex(content, &pair->secret);
 }
 
 /* --- envelope --- */
@@ -206,9 +219,10 @@ int kf_archive_seal(const struct kf_archive_recipient *recipient,
 		    const struct kf_verified_offer *offer, const struct kf_keypair *pair,
 		    int allow_signing_key, uint8_t **der, size_t *len, struct kf_error *e)
 {
+	bool batch = offer->statement.container == KF_CONTAINER_BATCH;
 	const struct archive_label label = {
 		.serial = offer->statement.serial,
-		.container = offer->statement.container,
+		.container = batch ? pair->container : offer->statement.container,
 		.sid = offer->statement.sid,
 	};
 

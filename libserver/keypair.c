@@ -5,6 +5,7 @@
  */
 #include "libserver/keypair.h"
 #include "base/error.h"
+#include "format/aes.h"
 #include "format/hash.h"
 #include "libserver/pem.h"
 #include "libserver/private_key.h"
@@ -28,6 +29,7 @@ static int keypair_new(struct kf_keypair **out)
 
 	if (!pair)
 		return -ENOMEM;
+	pair->secret = SECRET_INIT;
 	pair->purpose = KF_PURPOSE_SIGN;
 	pair->policy.pin_needed = true;
 	pair->container = KF_CONTAINER_BATCH;
@@ -72,12 +74,60 @@ int kf_keypair_from_der(const void *der, size_t len, struct kf_keypair **out, st
 	return 0;
 }
 
+static int describe_secret(struct kf_keypair *pair)
+{
+	uint8_t der[KEY_MARK_MAX];
+	struct packer p = pack_begin(der, sizeof(der));
+	struct key_mark mark;
+	int r = aes_mark(secret_bytes(&pair->secret), &mark);
+
+	if (r < 0)
+		return r;
+	pair->type = mark.key_type;
+	pair->purpose = KF_PURPOSE_CIPHER;
+	key_mark_pack(&p, &mark);
+	return sha256(pack_done(&p), pair->hash);
+}
+
+int kf_keypair_from_raw(const void *key, size_t len, struct kf_keypair **out, struct kf_error *e)
+{
+	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
+	int r = keypair_new(&pair);
+
+	if (r == 0 && len != 16 && len != 24 && len != 32)
+		r = error_why(e, -EINVAL, "docs/card-application.md 1.2",
+			      "give the bytes themselves, not their digits",
+			      "an AES key has 16, 24 or 32 bytes, not %zu", len);
+	if (r == 0)
+		r = secret_init(&pair->secret, len);
+	if (r == 0)
+		r = secret_set(&pair->secret, BYTES(key, len));
+	if (r == 0)
+		r = describe_secret(pair);
+	if (r < 0)
+		return error_what(e, r, "cannot take the AES key");
+	*out = take_ptr(pair);
+	return 0;
+}
+
 struct kf_keypair *kf_keypair_free(struct kf_keypair *pair)
 {
-	if (pair)
-		EVP_PKEY_free(pair->key);	/* which clears the private numbers */
+	if (!pair)
+		return NULL;
+	EVP_PKEY_free(pair->key);	/* which clears the private numbers */
+	secret_deinit(&pair->secret);
 	free(pair);
 	return NULL;
+}
+
+int keypair_plain(const struct kf_keypair *pair, struct secret *out)
+{
+	int r = secret_init(out, KEY_PLAIN_MAX);
+
+	if (r < 0)
+		return r;
+	return pair->key ? key_plain_encode(pair->key, out)
+			 : secret_set(out, secret_bytes(&pair->secret));
 }
 
 enum kf_key_type kf_keypair_type(const struct kf_keypair *pair)
@@ -99,7 +149,7 @@ int kf_keypair_set_purpose(struct kf_keypair *pair, enum kf_purpose purpose, str
 {
 	if (!key_type_suits(pair->type, purpose)) {
 		(void)error_why(e, -EINVAL, "docs/card-application.md 1.2",
-				"RSA keys sign or decrypt, EC keys sign or derive",
+				"RSA keys sign or decrypt, EC keys sign or derive, AES keys are for cipher",
 				"a key of type %s does not do that", key_type_name(pair->type));
 		return error_what(e, -EINVAL, "cannot set the usage");
 	}

@@ -74,7 +74,7 @@ static void describe_content(struct item_body *body, const struct content *conte
 		body->pin = content->order->target;
 		return;
 	}
-	body->function = KF_FUNCTION_IMPORT_KEYPAIR;
+	body->function = key_type_function(pair->type);
 	if (body->container == KF_CONTAINER_BATCH)
 		body->container = pair->container;
 	body->replaces = pair->replaces;
@@ -106,22 +106,21 @@ static struct item_body body_for(const struct kf_md_key *key, const struct conte
 
 static int encode_content(const struct content *content, struct secret *plain)
 {
-	int r;
-
-	if (!content->pair)
-		return pin_order_encode(content->order, plain);
-	r = secret_init(plain, KEY_PLAIN_MAX);
-	return r < 0 ? r : key_plain_encode(content->pair->key, plain);
+	return content->pair ? keypair_plain(content->pair, plain)
+			     : pin_order_encode(content->order, plain);
 }
 
+/* @proof: what the card will show of the plaintext, if that is a secret key. */
 static int encrypt_content(const struct item_keys *keys, const struct kf_md_key *key,
-			   const struct content *content, struct packer *out)
+			   const struct content *content, struct packer *out, uint8_t *proof)
 {
 	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
 	int r = encode_content(content, &plain);
 
 	if (r == 0)
 		r = item_encrypt(keys, key->iv, &plain, out);
+	if (r == 0)
+		r = item_proof(keys, secret_bytes(&plain), proof);
 	return r;
 }
 
@@ -156,7 +155,7 @@ static int finish_item(const struct kf_md_key *key, const struct item_keys *keys
 }
 
 static int make_item(const struct kf_md_key *key, const struct content *content,
-		     struct item_body *body, struct packer *out)
+		     struct item_body *body, struct packer *out, uint8_t *proof)
 {
 	_cleanup_(item_keys_deinit) struct item_keys keys = ITEM_KEYS_INIT;
 	struct item_place place = {
@@ -170,7 +169,7 @@ static int make_item(const struct kf_md_key *key, const struct content *content,
 	memcpy(place.h, key->offer->h, sizeof(place.h));
 	r = item_keys_derive(&keys, &key->s1, &place);
 	if (r == 0)
-		r = encrypt_content(&keys, key, content, &sealed);
+		r = encrypt_content(&keys, key, content, &sealed, proof);
 	if (r < 0)
 		return r;
 	body->ciphertext = pack_done(&sealed);
@@ -182,7 +181,7 @@ static int make_item(const struct kf_md_key *key, const struct content *content,
 
 /* Cargo and ticket get their entry together, or neither. */
 static int note_item(struct kf_md_key *key, const struct content *content,
-		     const struct item_body *body, struct bytes item)
+		     const struct item_body *body, struct bytes item, const uint8_t *proof)
 {
 	struct cargo_item *cargo = &key->cargo.items[key->cargo.n_items];
 	struct ticket_item *ticket = &key->ticket.items[key->ticket.n_items];
@@ -195,6 +194,7 @@ static int note_item(struct kf_md_key *key, const struct content *content,
 	};
 	if (content->pair)
 		memcpy(ticket->key, content->pair->hash, sizeof(ticket->key));
+	memcpy(ticket->proof, proof, sizeof(ticket->proof));
 	r = sha256(item, ticket->sha256);
 	if (r < 0)
 		return r;
@@ -232,18 +232,18 @@ static int check_turn(const struct kf_md_key *key, struct kf_error *e)
 static int seal_content(struct kf_md_key *key, const struct content *content, uint8_t **item,
 			size_t *len, struct kf_error *e)
 {
-	uint8_t buf[KF_ITEM_MAX];
+	uint8_t buf[KF_ITEM_MAX], proof[ITEM_MAC_SIZE];
 	struct packer p = pack_begin(buf, sizeof(buf));
 	struct item_body body = body_for(key, content);
 	int r;
 
 	key->iv_is_set = false;
-	r = make_item(key, content, &body, &p);
+	r = make_item(key, content, &body, &p, proof);
 	if (r == -EMSGSIZE || (r == 0 && p.n > key->offer->statement.limit_item))
 		r = error_why(e, -EOPNOTSUPP, "the limits the card attested", "use a smaller key",
 			      "the item would be longer than the card takes");
 	if (r == 0)
-		r = note_item(key, content, &body, pack_done(&p));
+		r = note_item(key, content, &body, pack_done(&p), proof);
 	if (r == 0)
 		r = md_hand_out(&key->cargo.items[key->cargo.n_items - 1].item, item, len);
 	return r;
@@ -255,9 +255,11 @@ int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
 {
 	int r = 0;
 
-	if (function != KF_FUNCTION_IMPORT_KEYPAIR)
-		r = error_why(e, -EOPNOTSUPP, "this version", "import a key pair",
-			      "this version seals no other function around a key pair");
+	if (function != key_type_function(pair->type))
+		r = error_why(e, -EOPNOTSUPP, "docs/card-application.md 1.2",
+			      "import a key pair as such, an AES key as a secret key",
+			      "function %u does not bring a key of type %s", (unsigned int)function,
+			      key_type_name(pair->type));
 	if (r == 0)
 		r = check_turn(key, e);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "format/keys.h"
 #include "format/pin_item.h"
 #include "format/receipt.h"
+#include "format/secret_mark.h"
 #include "libserver/cert.h"
 #include "libserver/json/receipt.h"
 
@@ -90,6 +91,26 @@ static int check_evidence(const struct receipt *got, const struct ticket_item *i
 	return r;
 }
 
+/* Of a secret key: the mark that was expected, and the proof that nobody makes who has not S1 and the key. */
+static int check_secret(const struct receipt *got, const struct ticket_item *item, uint32_t number,
+			struct kf_error *e)
+{
+	struct secret_mark mark;
+	uint8_t digest[KF_DIGEST_SIZE];
+	int r;
+
+	if (secret_mark_parse(got->evidence, &mark) < 0)
+		return refuse(e, number, "what it shows of the key is malformed");
+	r = sha256(mark.key, digest);
+	if (r < 0)
+		return r;
+	if (!digests_equal(digest, item->key))
+		return refuse(e, number, "the card holds another key than was sealed");
+	if (!bytes_equal_ct(BYTES_OF(mark.proof), BYTES_OF(item->proof)))
+		return refuse(e, number, "the card does not show that it has the key");
+	return 0;
+}
+
 /* The PIN that the card says it touched has to be the one that was meant. */
 static int check_pin(const struct receipt *got, const struct ticket_item *item, uint32_t number,
 		     uint32_t *tries, struct kf_error *e)
@@ -134,6 +155,8 @@ static int prove(struct kf_receipt_report *report, EVP_PKEY *device,
 	proof = &report->proofs[entry->number - 1];
 	if (function_is_about_pins(item->function))
 		r = check_pin(&receipt, item, entry->number, &proof->tries, e);
+	else if (item->function == KF_FUNCTION_IMPORT_SECRET)
+		r = check_secret(&receipt, item, entry->number, e);
 	else
 		r = check_evidence(&receipt, item, entry->number, e);
 	if (r < 0)
@@ -322,7 +345,8 @@ const uint8_t *kf_receipt_report_item_key(const struct kf_receipt_report *report
 const uint8_t *kf_receipt_report_item_public(const struct kf_receipt_report *report,
 					     unsigned int i, size_t *len)
 {
-	if (!kf_receipt_report_item_is_proved(report, i) || !kf_receipt_report_item_key(report, i))
+	if (!kf_receipt_report_item_is_proved(report, i) ||
+	    report->ticket.items[i].function != KF_FUNCTION_IMPORT_KEYPAIR)
 		return NULL;
 	*len = report->proofs[i].evidence.n;
 	return report->proofs[i].evidence.p;

@@ -140,7 +140,7 @@ static int seal_item(const struct kf_seal_request *request, const struct kf_keyp
 		return r;
 	if (request->pin_order)
 		return kf_md_encrypt_pin(sealing->key, request->pin_order, &item, &len, e);
-	return kf_md_encrypt_data(sealing->key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &len, e);
+	return kf_md_encrypt_data(sealing->key, key_type_function(pair->type), pair, &item, &len, e);
 }
 
 static int seal_items(const struct kf_seal_request *request, struct sealing *sealing,

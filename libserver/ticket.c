@@ -13,6 +13,8 @@ static void take_key(struct json_in *in, struct ticket_item *item)
 	item->policy.pin_needed = json_in_bool(in, "pin_needed");
 	item->policy.not_after = json_in_number(in, "not_after", INT64_MAX);
 	json_in_digest(in, "public_key_sha256", item->key);
+	if (item->function == KF_FUNCTION_IMPORT_SECRET)
+		json_in_copy(in, "key_proof", item->proof, sizeof(item->proof));
 }
 
 static void take_item(struct json_in *in, uint32_t number, struct ticket_item *item)
@@ -90,6 +92,8 @@ static void put_key(json_t **object, const struct ticket_item *item)
 	json_out(object, "pin_needed", json_boolean(item->policy.pin_needed));
 	json_out(object, "not_after", json_integer((json_int_t)item->policy.not_after));
 	json_out(object, "public_key_sha256", json_out_digest(item->key));
+	if (item->function == KF_FUNCTION_IMPORT_SECRET)
+		json_out(object, "key_proof", json_out_bytes(BYTES_OF(item->proof)));
 }
 
 static json_t *item_out(const struct ticket_item *item, uint32_t number)

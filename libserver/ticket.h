@@ -13,6 +13,7 @@
  * @sha256:	of the whole item, DER
  * @key_type, @purpose, @policy, @key: of the key in it, the last its SPKI hash; none of these in an
  *		order about PINs
+ * @proof:	of a secret key: what the card has to show of it, format/secret_mark.h
  */
 struct ticket_item {
 	uint8_t sha256[KF_DIGEST_SIZE];
@@ -25,6 +26,7 @@ struct ticket_item {
 	struct key_policy policy;
 	struct spki_hash sender;
 	uint8_t key[KF_DIGEST_SIZE];
+	uint8_t proof[ITEM_MAC_SIZE];
 	enum kf_grade grade;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tools/cmd_key.c - keyferry key sign, decrypt, derive. The message is hashed here and only its
- * digest goes to the card; signatures come out as openssl dgst -verify wants them.
+ * tools/cmd_key.c - keyferry key sign, encrypt, decrypt, derive. The message is hashed here and only its
+ * digest goes to the card; signatures come out as openssl dgst -verify wants them. What an AES key
+ * encrypts is AES-GCM's nonce, ciphertext and tag, one behind the other.
  */
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -13,7 +14,8 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 
-#define CIPHERTEXT_MAX 1024
+#define GCM_EXTRA (KF_GCM_IV_SIZE + KF_GCM_TAG_SIZE)
+#define CIPHERTEXT_MAX (KF_CIPHER_MAX + GCM_EXTRA)
 #define KEY_FILE_MAX 65536
 
 static const struct hash_name {
@@ -182,6 +184,97 @@ static int read_input(struct tool *tool, const char *path, size_t max, uint8_t *
 	return UI_OK;
 }
 
+/* --- AES-GCM --- */
+
+static int write_sealed(struct tool *tool, const char *out, const uint8_t iv[static KF_GCM_IV_SIZE],
+			struct bytes text, const uint8_t tag[static KF_GCM_TAG_SIZE])
+{
+	uint8_t buf[CIPHERTEXT_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	int code;
+
+	pack_bytes(&p, BYTES(iv, KF_GCM_IV_SIZE));
+	pack_bytes(&p, text);
+	pack_bytes(&p, BYTES(tag, KF_GCM_TAG_SIZE));
+	code = tool_write(tool, out, pack_done(&p), 0644);
+	if (code == UI_OK && strcmp(out, "-") != 0)
+		code = ui_json(&tool->ui, json_pack("{s:s,s:I}", "file", out, "bytes", (json_int_t)p.n));
+	return code;
+}
+
+static int encrypt(struct tool *tool, uint32_t number, const char *in, const char *out)
+{
+	_cleanup_(freep) uint8_t *input = NULL;
+	uint8_t iv[KF_GCM_IV_SIZE], tag[KF_GCM_TAG_SIZE];
+	struct kf_blob *text = NULL;
+	uint32_t type = 0;
+	size_t n = 0;
+	int code = read_input(tool, in, KF_CIPHER_MAX, &input, &n);
+
+	if (code == UI_OK)
+		code = open_key(tool, number, "encrypt", &type);
+	if (code == UI_OK && kf_aes_gcm_encrypt(tool->context, number, NULL, 0, input, n, iv, tag,
+						&text) < 0)
+		code = tool_fail(tool);
+	if (code == UI_OK)
+		code = write_sealed(tool, out, iv, BYTES(kf_blob_data(text), kf_blob_size(text)), tag);
+	(void)kf_blob_free(text);
+	return code;
+}
+
+static int cmd_encrypt(int argc, char **argv)
+{
+	const char *in = "-", *out = NULL;
+	uint32_t number = KF_CONTAINER_ANY;
+	const struct arg args[] = {
+		{ "container", 'c', ARG_NUMBER, &number, "N", "which key" },
+		{ "in", 'i', ARG_TEXT, &in, "FILE", "at most 4096 bytes (standard input)" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "where nonce, ciphertext and tag go" },
+		ARG_END
+	};
+	struct tool tool = TOOL_INIT("keyferry key encrypt");
+	int code;
+
+	if (!tool_parse(&tool, "Encrypts with an AES key in the card, by AES-GCM.", args, argc, argv,
+			&code))
+		return code;
+	if (number == KF_CONTAINER_ANY || !out)
+		return ui_usage(&tool.ui, "which key, and where to? --container N -o FILE");
+	code = encrypt(&tool, number, in, out);
+	tool_close(&tool);
+	return code;
+}
+
+/* Return: as kf_aes_gcm_decrypt(); -EBADMSG it is too short to be one. */
+static int open_sealed(struct kf_context *context, uint32_t number, struct bytes sealed,
+		       struct kf_blob **out)
+{
+	struct bytes iv = bytes_slice(sealed, 0, KF_GCM_IV_SIZE), text, tag;
+
+	if (sealed.n < GCM_EXTRA)
+		return -EBADMSG;
+	text = bytes_slice(sealed, iv.n, sealed.n - GCM_EXTRA);
+	tag = bytes_slice(sealed, iv.n + text.n, KF_GCM_TAG_SIZE);
+	return kf_aes_gcm_decrypt(context, number, iv.p, tag.p, NULL, 0, text.p, text.n, out);
+}
+
+/* --- decrypt --- */
+
+static int decrypt_sealed(struct tool *tool, uint32_t number, struct bytes sealed, const char *out)
+{
+	struct kf_blob *plain = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = open_sealed(tool->context, number, sealed, &plain);
+
+	if (r == -EBADMSG) {
+		(void)error_why(&e, r, "keyferry key encrypt", "give what that wrote",
+				"it is shorter than a nonce and a tag");
+		(void)error_what(&e, r, "cannot decrypt with the AES key in container %u", number);
+		return tool_fail_with(tool, &e);
+	}
+	return r < 0 ? tool_fail(tool) : write_blob(tool, out, plain, 0600);
+}
+
 static int decrypt(struct tool *tool, const struct decrypt_args *a, const struct hash_name *hash)
 {
 	bool oaep = strcmp(a->padding, "oaep") == 0;
@@ -195,6 +288,8 @@ static int decrypt(struct tool *tool, const struct decrypt_args *a, const struct
 		code = open_key(tool, a->number, "decrypt", &type);
 	if (code != UI_OK)
 		return code;
+	if (key_type_is_aes((enum kf_key_type)type))
+		return decrypt_sealed(tool, a->number, BYTES(input, n), a->out);
 	if (kf_decrypt(tool->context, a->number, oaep ? KF_PADDING_OAEP : KF_PADDING_PKCS1,
 		       oaep ? hash->hash : KF_HASH_NONE, input, n, &plain) < 0)
 		return tool_fail(tool);
@@ -216,7 +311,8 @@ static int cmd_decrypt(int argc, char **argv)
 	const struct hash_name *hash;
 	int code;
 
-	if (!tool_parse(&tool, "Decrypts with an RSA key in the card.", args, argc, argv, &code))
+	if (!tool_parse(&tool, "Decrypts with an RSA key in the card, or with an AES key "
+			"what keyferry key encrypt made.", args, argc, argv, &code))
 		return code;
 	hash = hash_find(a.hash);
 	if (!hash)
@@ -288,9 +384,10 @@ int cmd_key(int argc, char **argv)
 {
 	static const struct cmd cmds[] = {
 		{ "sign", "sign a file", cmd_sign },
-		{ "decrypt", "decrypt with RSA", cmd_decrypt },
+		{ "encrypt", "encrypt with AES", cmd_encrypt },
+		{ "decrypt", "decrypt with RSA or AES", cmd_decrypt },
 		{ "derive", "agree on a secret by ECDH", cmd_derive },
 	};
 
-	return cmd_dispatch("keyferry key", cmds, 3, argc, argv);
+	return cmd_dispatch("keyferry key", cmds, 4, argc, argv);
 }

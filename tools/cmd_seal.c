@@ -17,7 +17,7 @@ DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
 
 /* The command line; the last four are made of the texts before them. */
 struct seal {
-	const char *dir, *key, *out;
+	const char *dir, *key, *raw, *out;
 	struct seal_offer offer;
 	const char *usage_text, *replace_text, *not_after_text;
 	const char *methods_text;
@@ -36,7 +36,8 @@ struct seal {
 static int prepare_key(const struct seal *want, struct kf_keypair **out, struct kf_error *e)
 {
 	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
-	int r = seal_key_read(want->key, want->passphrase_fd, &pair, e);
+	int r = want->raw ? seal_raw_read(want->raw, &pair, e)
+			  : seal_key_read(want->key, want->passphrase_fd, &pair, e);
 
 	if (r == 0 && want->usage_text)
 		r = kf_keypair_set_purpose(pair, want->usage, e);
@@ -168,13 +169,15 @@ static int seal(const struct ui *ui, const struct seal *want)
 
 static int check_texts(const struct ui *ui, struct seal *want)
 {
-	if (!want->dir || !want->offer.path || !want->key || !want->out)
-		return ui_usage(ui, "--state, --offer, --key and -o are needed");
+	if (!want->dir || !want->offer.path || !want->key + !want->raw != 1 || !want->out)
+		return ui_usage(ui, "--state, --offer, one of --key and --raw, and -o are needed");
 	if (want->usage_text && (purpose_from_name(want->usage_text, &want->usage) < 0 ||
 				 (want->usage != KF_PURPOSE_SIGN &&
 				  want->usage != KF_PURPOSE_DECRYPT &&
-				  want->usage != KF_PURPOSE_DERIVE)))
-		return ui_usage(ui, "--usage %s is not sign, decrypt or derive", want->usage_text);
+				  want->usage != KF_PURPOSE_DERIVE &&
+				  want->usage != KF_PURPOSE_CIPHER)))
+		return ui_usage(ui, "--usage %s is not sign, decrypt, derive or cipher",
+				want->usage_text);
 	want->replaces = want->replace_text != NULL;
 	if (want->replaces && hex_parse(want->replace_text, want->replace, KF_DIGEST_SIZE) < 0)
 		return ui_usage(ui, "--replace wants 64 lower-case hexadecimal digits");
@@ -212,8 +215,10 @@ int cmd_seal(int argc, char **argv)
 		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
 		{ "offer", 0, ARG_TEXT, &want.offer.path, "FILE", "what the card offered" },
 		{ "key", 0, ARG_TEXT, &want.key, "PEM", "the private key; - is stdin" },
+		{ "raw", 0, ARG_TEXT, &want.raw, "FILE", "an AES key: its 16, 24 or 32 bytes" },
 		{ "output", 'o', ARG_TEXT, &want.out, "FILE", "where to write the cargo" },
-		{ "usage", 0, ARG_TEXT, &want.usage_text, "USE", "sign (default), decrypt, derive" },
+		{ "usage", 0, ARG_TEXT, &want.usage_text, "USE",
+		  "sign, decrypt, derive, cipher (default: sign; of an AES key cipher)" },
 		{ "device", 0, ARG_TEXT, &want.offer.device, "D",
 		  "it must be this card (default: the challenge's)" },
 		{ "any-genuine", 0, ARG_FLAG, &want.offer.any_genuine, NULL,

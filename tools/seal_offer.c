@@ -42,6 +42,14 @@ int seal_key_read(const char *path, int passphrase_fd, struct kf_keypair **out, 
 	return r;
 }
 
+int seal_raw_read(const char *path, struct kf_keypair **out, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	int r = ui_secret_from_file(path, PEM_MAX, &key, e);
+
+	return r < 0 ? r : kf_keypair_from_raw(key.p, key.n, out, e);
+}
+
 int seal_cargo_write(const char *path, struct bytes cargo, struct kf_error *e)
 {
 	int r = ui_file_write(path, cargo, 0644, e);

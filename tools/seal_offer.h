@@ -37,5 +37,8 @@ DEFINE_CLEANUP(struct kf_keypair *, kf_keypair_free);
  */
 int seal_key_read(const char *path, int passphrase_fd, struct kf_keypair **out, struct kf_error *e);
 
+/* The same for an AES key, whose bytes are the file's. Return: 0, and as kf_keypair_from_raw(). */
+int seal_raw_read(const char *path, struct kf_keypair **out, struct kf_error *e);
+
 /* Writes the cargo; the words say that the offer is spent when that fails. Return: 0, -errno. */
 int seal_cargo_write(const char *path, struct bytes cargo, struct kf_error *e);

@@ -127,6 +127,8 @@ static void count_purposes(struct kf_card_info *info)
 			if (key_type_suits((enum kf_key_type)type, purposes[i]))
 				info->purposes |= 1u << purposes[i];
 	}
+	if (info->functions & 1u << KF_FUNCTION_IMPORT_SECRET)
+		info->purposes |= 1u << KF_PURPOSE_CIPHER;
 }
 
 /* What follows from the facts rather than being one. */

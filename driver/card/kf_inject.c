@@ -340,7 +340,9 @@ static bool key_type_fits(const struct kf_card *kf, const struct item_body *body
 {
 	if (function_is_about_pins(body->function))
 		return body->key_type == KF_KEY_NONE;
-	return (uint32_t)body->key_type < 32 && kf->info.key_types & 1u << body->key_type;
+	if (key_type_function(body->key_type) != body->function)
+		return false;
+	return key_type_is_aes(body->key_type) || kf->info.key_types & 1u << body->key_type;
 }
 
 static bool purpose_fits(const struct item_body *body)

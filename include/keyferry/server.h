@@ -213,16 +213,22 @@ const char *kf_grade_name(enum kf_grade grade);
  */
 int kf_keypair_from_pem(const void *pem, size_t len, const void *passphrase,
 			size_t passphrase_len, struct kf_keypair **out, struct kf_error *e);
+/*
+ * An AES key: 16, 24 or 32 bytes. Its purpose is CIPHER, and what is said of key pairs elsewhere holds for it,
+ * but for what it has not: a public half, in whose place stands its mark (docs/formats.md 3).
+ * Return: 0, -EINVAL.
+ */
+int kf_keypair_from_raw(const void *key, size_t len, struct kf_keypair **out, struct kf_error *e);
 /* The same from a PrivateKeyInfo, DER [RFC 5208], in the caller's locked memory. */
 int kf_keypair_from_der(const void *der, size_t len, struct kf_keypair **out, struct kf_error *e);
 struct kf_keypair *kf_keypair_free(struct kf_keypair *key);
 
 enum kf_key_type kf_keypair_type(const struct kf_keypair *key);
 enum kf_purpose kf_keypair_purpose(const struct kf_keypair *key);
-/* SHA-256 of the SubjectPublicKeyInfo, KF_DIGEST_SIZE bytes, borrowed. */
+/* SHA-256 of the SubjectPublicKeyInfo, or an AES key's mark, KF_DIGEST_SIZE bytes, borrowed. */
 const uint8_t *kf_keypair_hash(const struct kf_keypair *key);
 
-/* SIGN, DECRYPT (RSA) or DERIVE (EC). Return: 0, -EINVAL does not fit the key. */
+/* SIGN, DECRYPT (RSA), DERIVE (EC) or CIPHER (AES). Return: 0, -EINVAL does not fit the key. */
 int kf_keypair_set_purpose(struct kf_keypair *key, enum kf_purpose purpose, struct kf_error *e);
 
 /* @not_after: seconds since 1970, advisory, 0: none. Return: 0, -EINVAL. */
@@ -320,7 +326,7 @@ size_t kf_md_block_length(const struct kf_md_key *key);
 
 /**
  * kf_md_encrypt_data() - MDEncryptData [use case steps 24, 25]
- * @function:	%KF_FUNCTION_IMPORT_KEYPAIR
+ * @function:	%KF_FUNCTION_IMPORT_KEYPAIR, or of an AES key %KF_FUNCTION_IMPORT_SECRET
  * @pair:	what to seal
  * @item:	the whole item, DER (docs/formats.md 5): the next number of this handle
  *
@@ -420,7 +426,7 @@ int kf_receipt_report_item_is_proved(const struct kf_receipt_report *report, uns
 unsigned int kf_receipt_report_item_container(const struct kf_receipt_report *report,
 					      unsigned int i);
 const uint8_t *kf_receipt_report_item_key(const struct kf_receipt_report *report, unsigned int i);
-/* The public key the card computed, DER; NULL if not proved. Borrowed. */
+/* The public key the card computed, DER; NULL if not proved, or of an AES key. Borrowed. */
 const uint8_t *kf_receipt_report_item_public(const struct kf_receipt_report *report,
 					     unsigned int i, size_t *len);
 /* Whether the card checked an injector signature on it. */

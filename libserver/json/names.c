@@ -17,7 +17,7 @@ enum kf_function json_in_function(struct json_in *in, const char *name)
 {
 	static const enum kf_function functions[] = {
 		KF_FUNCTION_IMPORT_KEYPAIR, KF_FUNCTION_CHANGE_AUTHENTICATOR,
-		KF_FUNCTION_AUTHENTICATE,
+		KF_FUNCTION_AUTHENTICATE, KF_FUNCTION_IMPORT_SECRET,
 	};
 	const char *text = json_in_text(in, name);
 
@@ -52,8 +52,8 @@ enum kf_key_type json_in_key_type(struct json_in *in, const char *name)
 	enum kf_key_type type = KF_KEY_NONE;
 
 	if (in->r == 0 && (key_type_from_name(text, &type) < 0 ||
-			   (!key_type_is_rsa(type) && !key_type_is_ec(type))))
-		json_in_fail(in, name, "is not the type of a key pair");
+			   key_type_function(type) == KF_FUNCTION_NONE))
+		json_in_fail(in, name, "is not the type of a key that items bring");
 	return type;
 }
 
@@ -64,8 +64,8 @@ enum kf_purpose json_in_purpose(struct json_in *in, const char *name)
 
 	if (in->r == 0 && (purpose_from_name(text, &purpose) < 0 ||
 			   (purpose != KF_PURPOSE_SIGN && purpose != KF_PURPOSE_DECRYPT &&
-			    purpose != KF_PURPOSE_DERIVE)))
-		json_in_fail(in, name, "is not sign, decrypt or derive");
+			    purpose != KF_PURPOSE_DERIVE && purpose != KF_PURPOSE_CIPHER)))
+		json_in_fail(in, name, "is not sign, decrypt, derive or cipher");
 	return purpose;
 }
 

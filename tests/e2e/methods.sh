@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # How a session key is established, with the real programs: each method with each type of key at level
-# extended, each method at each level with P-256, the receipt verified and the key used; and what must
-# not work. A party's files are the other's only through mail/.
+# extended, each method at each level with P-256, and with RSA-4096 where a TPDU is the reader's unit, the
+# receipt verified and the key used; and what must not work. With KF_FULL each method with each type at each
+# level. A party's files are the other's only through mail/.
 # shellcheck disable=SC2154,SC2317 # from stage.sh; reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 
-key_types='rsa2048 rsa3072 rsa4096 p256 p384 p521'
+pair_types='rsa2048 rsa3072 rsa4096 p256 p384 p521'
+key_types="$pair_types aes256"
 
 # One key of each type for all of it: RSA takes its time.
 make_keys() {
@@ -20,7 +22,8 @@ make_keys() {
 		as server openssl genpkey -quiet -algorithm EC -pkeyopt "ec_paramgen_curve:P-$bits" \
 			-out "server/p$bits.pem"
 	done
-	for type in $key_types; do
+	as server openssl rand -out server/aes256.raw 32
+	for type in $pair_types; do
 		as server openssl pkey -in "server/$type.pem" -pubout -out "mail/$type.pub.pem"
 	done
 	echo 'bill of lading' >mail/message
@@ -42,13 +45,34 @@ offer() {
 }
 # By the method of the last offer, be it the worst: which the server takes is a row of its own.
 seal() {
-	server seal --state server --offer "mail/$1.offer" --methods "$offer_method" \
-		--key "server/$2.pem" -o "mail/$1.cargo"
+	seal_from="--key server/$2.pem"
+	[ "$2" != aes256 ] || seal_from='--raw server/aes256.raw'
+	# shellcheck disable=SC2086 # an option and its argument
+	server seal --state server --offer "mail/$1.offer" --methods "$offer_method" $seal_from \
+		-o "mail/$1.cargo"
 }
 inject() { with_pin inject "mail/$1.cargo" -o "mail/$1.receipt"; }
 
-# use TYPE: a signature by the key in the card, judged by somebody else
+# gcm_open KEY FILE: what an AES key encrypted, by somebody else
+gcm_open() {
+	/usr/bin/python3 -IS -c '
+import sys
+sys.path.append("/usr/lib/python3/dist-packages")
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+key, sealed = (open(name, "rb").read() for name in sys.argv[1:])
+sys.stdout.buffer.write(AESGCM(key).decrypt(sealed[:12], sealed[12:], None))' "$1" "$2"
+}
+
+# use TYPE: what the key in the card made, judged by somebody else
 use() {
+	if [ "$1" = aes256 ]; then
+		with_pin key encrypt --container 3 --in mail/message -o mail/message.gcm
+		gcm_open server/aes256.raw mail/message.gcm | cmp - mail/message
+		with_pin key decrypt --container 3 --in mail/message.gcm -o mail/message.again
+		as client cmp mail/message.again mail/message
+		rm -f mail/message.gcm mail/message.again
+		return
+	fi
 	with_pin key sign --container 3 --hash sha256 --in mail/message -o mail/message.sig
 	openssl dgst -sha256 -verify "mail/$1.pub.pem" -signature mail/message.sig mail/message
 	rm -f mail/message.sig
@@ -372,18 +396,29 @@ r[i + 5] ^= 1; d["receipts"][0]["receipt"] = t(r)'
 	with_pin container delete 3
 }
 
-# level NAME METHOD...: a reader of that level
+# level NAME [TYPE...]: a reader of that level; P-256 by every method, and these types, in KF_FULL all
 at_level() {
+	level=$1
+	shift
 	stage_unplug card
-	stage_reader card reader --level "$1"
+	stage_reader card reader --level "$level"
 	client reader wait --reader virtual:reader
+	# shellcheck disable=SC2086 # a word each
+	[ -z "${KF_FULL:-}" ] || set -- $key_types
 	for method in $methods; do
-		voyage "$1-$method" "$method" p256
+		voyage "$level-$method" "$method" p256
+		for type in "$@"; do
+			[ "$type" = p256 ] || voyage "$level-$method-$type" "$method" "$type"
+		done
 	done
 }
+# The EXCHANGE key as long as the key it carries: no command and no answer is longer.
+longest_by_rsa() {
+	voyage "$level-longest" rsa rsa4096 --exchange-type rsa4096
+}
 every_method_works_at_level_short() { at_level short; }
-every_method_works_at_level_tpdu_t0() { at_level tpdu-t0; }
-every_method_works_at_level_tpdu_t1() { at_level tpdu-t1; }
+every_method_works_at_level_tpdu_t0_and_with_rsa4096() { at_level tpdu-t0 rsa4096 && longest_by_rsa; }
+every_method_works_at_level_tpdu_t1_and_with_rsa4096() { at_level tpdu-t1 rsa4096 && longest_by_rsa; }
 
 methods='rsa ecdh derived shared'
 stage_share=1
@@ -412,6 +447,6 @@ t a_wrong_confirmation_or_point_is_refused_and_the_true_one_still_works
 t another_voyages_session_key_opens_nothing
 t a_receipt_without_the_cards_confirmation_proves_nothing
 t every_method_works_at_level_short
-t every_method_works_at_level_tpdu_t0
-t every_method_works_at_level_tpdu_t1
+t every_method_works_at_level_tpdu_t0_and_with_rsa4096
+t every_method_works_at_level_tpdu_t1_and_with_rsa4096
 finish

@@ -110,6 +110,33 @@ TEST_F_TIMEOUT(archive, the_openssl_command_opens_it, 30)
 		"grep -q rsaesOaep p.txt && grep -q sha256 p.txt", self->dir);
 }
 
+TEST_F_TIMEOUT(archive, an_aes_key_is_the_last_line, 30)
+{
+	static const uint8_t bytes[16] = { 0xae, 0x5c, [15] = 0x01 };
+	struct kf_archive_recipient *to = recipient(self, "c.pem");
+	struct kf_keypair *key = NULL;
+	char path[64], *text;
+	uint8_t *der = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	ASSERT_NOT_NULL(to);
+	ASSERT_EQ(0, kf_keypair_from_raw(bytes, sizeof(bytes), &key, &self->e));
+	ASSERT_EQ(0, kf_archive_seal(to, self->v.offer, key, 0, &der, &len, &self->e));
+	(void)snprintf(path, sizeof(path), "%s/aes.p7m", self->dir);
+	f = fopen(path, "we");
+	ASSERT_EQ(len, fwrite(der, 1, len, f));
+	(void)fclose(f);
+	free(der);
+	kf_archive_recipient_free(to);
+	kf_keypair_free(key);
+	command("cd %s && openssl cms -decrypt -inform DER -in aes.p7m -inkey k.pem | tail -n 1 >aes.hex",
+		self->dir);
+	text = slurp(self, "aes.hex", &len);
+	EXPECT_STREQ("ae5c0000000000000000000000000001\n", text);
+	free(text);
+}
+
 TEST_F(archive, a_key_that_only_signs_has_no_copy_unless_insisted)
 {
 	struct kf_archive_recipient *to = recipient(self, "c.pem");

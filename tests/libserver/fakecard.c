@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* tests/libserver/fakecard.c - Certificates by OpenSSL's builder, the rest by format/. */
 #include "tests/libserver/fakecard.h"
+#include "format/aes.h"
+#include "format/secret_mark.h"
 #include "format/agree.h"
 #include "format/hash.h"
 #include "format/keys.h"
@@ -281,8 +283,8 @@ static void state_facts(const struct fakecard *card, const uint8_t nonce[static 
 		.level = card_is_virtual(card) ? KF_LEVEL_VIRTUAL : KF_LEVEL_CHIP,
 		.purpose = KF_PURPOSE_EXCHANGE, .origin = KF_ORIGIN_GENERATED, .container = 3,
 		.methods = { 1, { (uint8_t)method_of(card) } },
-		.key_types = { 6, { KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
-				    KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521 } },
+		.key_types = { 7, { KF_KEY_RSA_2048, KF_KEY_RSA_3072, KF_KEY_RSA_4096,
+				    KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521, KF_KEY_AES_256 } },
 		.paddings = { 1, { WRAP_OAEP_SHA256 } },
 		.suites = { 1, { SUITE_AES256_CBC_CMAC } },
 		.limit_item = KF_ITEM_MAX, .limit_items = KF_ITEMS_MAX, .limit_tries = APP_TRIES,
@@ -407,6 +409,12 @@ static int open_s1(struct fakecard *card, const struct cargo_file *cargo, struct
 static int open_content(const struct item_body *body, struct bytes plain,
 			struct fakecard_opened *out)
 {
+	if (body->function == KF_FUNCTION_IMPORT_SECRET) {
+		if (plain.n != key_type_size(body->key_type))
+			return -EBADMSG;
+		memcpy(out->secret, plain.p, plain.n);
+		return 0;
+	}
 	if (!function_is_about_pins(body->function))
 		return key_plain_decode(plain, body->key_type, &out->key);
 	if (plain.n != sizeof(out->plain))
@@ -440,6 +448,7 @@ static int open_item(struct fakecard *card, const struct cargo_file *cargo, stru
 	if (item_decrypt(&keys, item.body.iv, item.body.ciphertext, &plain) < 0 ||
 	    open_content(&item.body, secret_bytes(&plain), out) < 0)
 		return -EBADMSG;
+	ASSERT_EQ(0, item_proof(&keys, secret_bytes(&plain), out->proof));
 	out->body = item.body;
 	out->body.ciphertext = BYTES_NONE;
 	return 0;
@@ -461,6 +470,20 @@ int fakecard_open(struct fakecard *card, const char *cargo, size_t number, EVP_P
 
 /* --- receipt --- */
 
+static void pack_secret_mark(struct packer *p, const struct fakecard_opened *opened)
+{
+	uint8_t der[KEY_MARK_MAX];
+	struct packer key = pack_begin(der, sizeof(der));
+	struct secret_mark mark;
+	struct key_mark name;
+
+	ASSERT_EQ(0, aes_mark(BYTES(opened->secret, key_type_size(opened->body.key_type)), &name));
+	key_mark_pack(&key, &name);
+	mark.key = pack_done(&key);
+	memcpy(mark.proof, opened->proof, sizeof(mark.proof));
+	secret_mark_pack(p, &mark);
+}
+
 static void make_receipt(struct fakecard *card, struct bytes item_der, struct blob *out,
 			 const struct fakecard_opened *opened,
 			 const struct fakecard_receipt_bend *bend)
@@ -479,6 +502,8 @@ static void make_receipt(struct fakecard *card, struct bytes item_der, struct bl
 
 	if (opened->key)
 		ASSERT_EQ(0, key_spki(opened->key, &key));
+	else if (b->function == KF_FUNCTION_IMPORT_SECRET)
+		pack_secret_mark(&key, opened);
 	else
 		pin_mark_pack(&key, &(struct pin_mark){ b->pin, 3 });
 	memcpy(r.device, card->statement.device, sizeof(r.device));

@@ -74,6 +74,8 @@ struct fakecard_opened {
 	EVP_PKEY *key;
 	struct pin_item order;
 	uint8_t plain[PIN_ITEM_SIZE];	/* what the order borrows from */
+	uint8_t secret[32];		/* an AES key */
+	uint8_t proof[ITEM_MAC_SIZE];	/* that it is here */
 	bool sender_is_valid;
 };
 

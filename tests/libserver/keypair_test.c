@@ -192,3 +192,24 @@ TEST_TIMEOUT(a_key_the_card_would_refuse_silently_is_refused_in_words, 30)
 	BN_free(three);
 	EVP_PKEY_CTX_free(ctx);
 }
+
+TEST(an_aes_key_is_taken_by_its_length)
+{
+	static const uint8_t bytes[33] = { 1, 2, 3 };
+	struct kf_error e = KF_ERROR_INIT;
+
+	for (size_t n = 0; n <= sizeof(bytes); n++) {
+		struct kf_keypair *pair = NULL;
+		int want = n == 16 || n == 24 || n == 32 ? 0 : -EINVAL;
+
+		EXPECT_EQ(want, kf_keypair_from_raw(bytes, n, &pair, &e));
+		EXPECT_EQ(want == 0, pair != NULL);
+		if (!pair)
+			continue;
+		EXPECT_EQ(n, key_type_size(kf_keypair_type(pair)));
+		EXPECT_EQ(KF_PURPOSE_CIPHER, kf_keypair_purpose(pair));
+		EXPECT_EQ(-EINVAL, kf_keypair_set_purpose(pair, KF_PURPOSE_SIGN, NULL));
+		EXPECT_EQ(0, kf_keypair_set_purpose(pair, KF_PURPOSE_CIPHER, NULL));
+		kf_keypair_free(pair);
+	}
+}

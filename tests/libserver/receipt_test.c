@@ -4,6 +4,7 @@
  *
  * Faces: libserver/ticket.c
  */
+#include "format/secret_mark.h"
 #include "libserver/ticket.h"
 #include "tests/libserver/server_fixture.h"
 
@@ -181,4 +182,49 @@ TEST_F(receipt, a_damaged_ticket_proves_nothing)
 		EXPECT_EQ(-EBADMSG, kf_receipt_verify(self->ticket, n, json, strlen(json),
 						      &self->report, NULL));
 	free(json);
+}
+
+/* --- a secret key --- */
+
+static const uint8_t secret[32] = { 0x5e, 0xc2, 0xe7 };
+static uint8_t bent[SECRET_MARK_MAX];
+
+static void bend_mark(struct receipt *r, size_t at)
+{
+	struct packer p = pack_begin(bent, sizeof(bent));
+
+	pack_bytes(&p, r->evidence);
+	bent[at] ^= 1;
+	r->evidence = pack_done(&p);
+}
+
+static void other_name(struct receipt *r) { bend_mark(r, 20); }
+static void other_proof(struct receipt *r) { bend_mark(r, r->evidence.n - 1); }
+
+TEST_F(receipt, a_secret_key_is_proved_by_its_name_and_by_what_only_its_holder_computes)
+{
+	static const struct { void (*bend)(struct receipt *r); const char *why; } rows[] = {
+		{ other_name, "another key than was sealed" },
+		{ other_proof, "does not show that it has the key" },
+		{ other_key, "is malformed" },
+	};
+	struct kf_keypair *pair = NULL;
+	size_t len;
+
+	free(self->cargo);
+	free(self->ticket);
+	self->cargo = self->ticket = NULL;
+	ASSERT_EQ(0, kf_keypair_from_raw(secret, sizeof(secret), &pair, NULL));
+	voyage_seal(&self->v, pair, 1, &self->cargo, &self->ticket);
+	ASSERT_EQ(0, verify(self, 0, NULL));
+	EXPECT_EQ(1, kf_receipt_report_proved(self->report));
+	EXPECT_EQ(KF_KEY_AES_256, kf_receipt_report_item_type(self->report, 0));
+	EXPECT_EQ(KF_PURPOSE_CIPHER, kf_receipt_report_item_purpose(self->report, 0));
+	EXPECT_MEMEQ(kf_keypair_hash(pair), kf_receipt_report_item_key(self->report, 0), KF_DIGEST_SIZE);
+	EXPECT_NULL(kf_receipt_report_item_public(self->report, 0, &len));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		EXPECT_EQ(-EACCES, verify(self, 0, &(struct fakecard_receipt_bend){ .receipt = rows[i].bend }));
+		EXPECT_NOT_NULL(strstr(self->e.why, rows[i].why));
+	}
+	kf_keypair_free(pair);
 }

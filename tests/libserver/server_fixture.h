@@ -134,8 +134,8 @@ static inline void voyage_seal(struct voyage *v, struct kf_keypair *pair, unsign
 		uint8_t *item = NULL;
 
 		ASSERT_EQ(0, kf_md_set_iv(key, NULL, 0, NULL));
-		ASSERT_EQ(0, kf_md_encrypt_data(key, KF_FUNCTION_IMPORT_KEYPAIR, pair, &item, &len,
-						&v->e));
+		ASSERT_EQ(0, kf_md_encrypt_data(key, key_type_function(kf_keypair_type(pair)), pair,
+						&item, &len, &v->e));
 		free(item);
 		kf_keypair_set_replaces(pair, kf_keypair_hash(pair));
 	}

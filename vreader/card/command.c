@@ -48,6 +48,7 @@ static const struct command_rule rules[] = {
 	OWN("process item",	INS_PROCESS,	0x01, 0x00, 0xff, DATA_SOME, PIN_BY_KEY, process_check, process_run),
 	OWN("process, set pin",	INS_PROCESS,	0x02, 0x00, 0xff, DATA_SOME, PIN_BY_KEY, process_check, process_run),
 	OWN("process, log in",	INS_PROCESS,	0x03, 0x00, 0xff, DATA_SOME, PIN_BY_KEY, process_check, process_run),
+	OWN("process, secret",	INS_PROCESS,	0x04, 0x00, 0xff, DATA_SOME, PIN_BY_KEY, process_check, process_run),
 	OWN("get receipt",	INS_GET_RECEIPT, 0x00, 0x00, 0x00, DATA_SOME, PIN_NEVER, get_receipt_check, get_receipt_run),
 	OWN("destroy session",	INS_DESTROY_SESSION, 0x00, 0x00, 0xff, DATA_NONE, PIN_NEVER, destroy_check, destroy_run),
 	OWN("convert",		INS_CONVERT,	0x00, 0x00, 0x0f, DATA_NONE, PIN_ALWAYS, convert_check, convert_run),

@@ -20,6 +20,7 @@ static const uint8_t algorithms[] = {
 
 static const uint8_t functions[] = {
 	KF_FUNCTION_IMPORT_KEYPAIR, KF_FUNCTION_CHANGE_AUTHENTICATOR, KF_FUNCTION_AUTHENTICATE,
+	KF_FUNCTION_IMPORT_SECRET,
 };
 
 /* A wrong name leaves everything as it was, the selected application included. */

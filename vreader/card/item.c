@@ -10,6 +10,7 @@
 #include "format/pin_item.h"
 #include "format/receipt.h"
 #include "format/seal.h"
+#include "format/secret_mark.h"
 #include "format/shared.h"
 #include "vreader/card/command.h"
 #include "vreader/card/offer.h"
@@ -53,7 +54,8 @@ static bool key_fields_are_right(const struct item_body *b)
 {
 	return b->container < APP_CONTAINERS &&
 	       b->pin == (b->policy.pin_needed ? KF_PIN_USER : 0) &&
-	       key_type_is_made(b->key_type) && key_type_suits(b->key_type, b->purpose);
+	       key_type_function(b->key_type) == b->function &&
+	       key_type_suits(b->key_type, b->purpose);
 }
 
 /* Step 5, what is about a PIN; it never comes from somebody unknown [SECURITY section 4]. */
@@ -110,11 +112,13 @@ static bool sender_is_right(const struct state *state, const struct item *item)
 /**
  * struct opened - what was in an item: a key, or an order about PINs
  * @plain:	@order borrows from it
+ * @proof:	of a secret key, for the receipt
  */
 struct opened {
 	struct secret plain;
 	struct card_key *key;
 	struct pin_item order;
+	uint8_t proof[ITEM_MAC_SIZE];
 };
 
 #define OPENED_INIT ((struct opened){ .plain = SECRET_INIT })
@@ -132,6 +136,14 @@ static int open_key(const struct item_body *b, struct opened *out)
 	int r = key_plain_decode(secret_bytes(&out->plain), b->key_type, &pkey);
 
 	return r < 0 ? r : card_key_new(pkey, &out->key);
+}
+
+/* The same of a key without a public half, for which a proof stands in the receipt. */
+static int open_secret(const struct item_keys *keys, const struct item_body *b, struct opened *out)
+{
+	int r = card_key_new_secret(b->key_type, secret_bytes(&out->plain), &out->key);
+
+	return r < 0 ? r : item_proof(keys, secret_bytes(&out->plain), out->proof);
 }
 
 static int open_order(const struct item_body *b, struct opened *out)
@@ -156,7 +168,10 @@ static int open_plain(const struct item_keys *keys, const struct item_body *b, s
 		r = item_decrypt(keys, b->iv, b->ciphertext, &out->plain);
 	if (r < 0)
 		return r;
-	return function_is_about_pins(b->function) ? open_order(b, out) : open_key(b, out);
+	if (function_is_about_pins(b->function))
+		return open_order(b, out);
+	return b->function == KF_FUNCTION_IMPORT_SECRET ? open_secret(keys, b, out)
+							: open_key(b, out);
 }
 
 /* Steps 4 to 6. Return: 0 and what was in it, or %SW_REFUSED whatever is wrong. */
@@ -323,14 +338,22 @@ static int add_receipt(struct state *next, const struct receipt *r, struct packe
 	return receipt_keep(next, &stored, pack_done(&p), out);
 }
 
-/* Tells what the state holds now; for a PIN its tries, into @buf. */
+/* Tells what the state holds now; of what has no public key into @buf. */
 static struct bytes evidence_of(const struct state *next, const struct item_body *b,
 				const struct opened *opened, struct packer *buf)
 {
 	const struct pin *pin = b->pin == KF_PIN_PUK ? &next->puk : &next->pin;
 
-	if (!function_is_about_pins(b->function))
+	struct secret_mark secret = { .key = BYTES_NONE };
+
+	if (b->function == KF_FUNCTION_IMPORT_KEYPAIR)
 		return card_key_spki(opened->key);
+	if (b->function == KF_FUNCTION_IMPORT_SECRET) {
+		secret.key = card_key_spki(opened->key);
+		memcpy(secret.proof, opened->proof, sizeof(secret.proof));
+		secret_mark_pack(buf, &secret);
+		return pack_done(buf);
+	}
 	pin_mark_pack(buf, &(struct pin_mark){ b->pin, pin->tries });
 	return pack_done(buf);
 }
@@ -341,7 +364,7 @@ static int install(struct card *card, const struct request *request, const struc
 	_cleanup_(state_freep) struct state *next = NULL;
 	const struct session *session = request->process.session;
 	const struct item_body *b = &request->process.item.body;
-	uint8_t mark[16];
+	uint8_t mark[SECRET_MARK_MAX];
 	struct packer mp = pack_begin(mark, sizeof(mark));
 	struct receipt receipt;
 	int r = card_begin(card, &next);

@@ -22,6 +22,9 @@ static const uint8_t exchange_types[] = {
 	KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_X25519,
 };
 
+/* What items bring besides: never generated, for nobody could say which it is. */
+static const uint8_t secret_types[] = { KF_KEY_AES_128, KF_KEY_AES_192, KF_KEY_AES_256 };
+
 struct bytes offer_key_types(void)
 {
 	return BYTES_OF(key_types);
@@ -145,8 +148,9 @@ static void fill_abilities(struct statement *s, const struct state *state)
 	s->methods = offer_methods(state);
 	s->paddings = (struct number_list){ .n = 1, .v = { WRAP_OAEP_SHA256 } };
 	s->suites = (struct number_list){ .n = 1, .v = { SUITE_AES256_CBC_CMAC } };
-	s->key_types.n = sizeof(key_types);
+	s->key_types.n = sizeof(key_types) + sizeof(secret_types);
 	memcpy(s->key_types.v, key_types, sizeof(key_types));
+	memcpy(s->key_types.v + sizeof(key_types), secret_types, sizeof(secret_types));
 	s->limit_item = KF_ITEM_MAX;
 	s->limit_items = KF_ITEMS_MAX;
 	s->limit_tries = APP_TRIES;

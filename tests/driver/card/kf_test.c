@@ -43,9 +43,9 @@ TEST_F(kf, card_information_is_told_in_the_protocols_words)
 	EXPECT_EQ(0x1eu, info.hashes);
 	EXPECT_EQ(1u << KF_METHOD_RSA, info.methods);
 	EXPECT_EQ(1u << KF_FUNCTION_IMPORT_KEYPAIR | 1u << KF_FUNCTION_CHANGE_AUTHENTICATOR |
-		  1u << KF_FUNCTION_AUTHENTICATE, info.functions);
+		  1u << KF_FUNCTION_AUTHENTICATE | 1u << KF_FUNCTION_IMPORT_SECRET, info.functions);
 	EXPECT_EQ(1u << KF_PURPOSE_SIGN | 1u << KF_PURPOSE_DECRYPT | 1u << KF_PURPOSE_DERIVE |
-			  1u << KF_PURPOSE_EXCHANGE,
+			  1u << KF_PURPOSE_EXCHANGE | 1u << KF_PURPOSE_CIPHER,
 		  info.purposes);
 	EXPECT_EQ(16u, info.n_containers);
 	EXPECT_EQ(8192u, info.max_item);

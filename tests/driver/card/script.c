@@ -162,7 +162,7 @@ void script_meeting(struct script *s, unsigned int injectors)
 		tlv_pack(&p, 0x8f, BYTES("\1\2\3\4\5\6\x08\x09\x0a\x0d", 10));
 		tlv_pack(&p, 0x90, BYTES("\1\2\3\4", 4));
 	}
-	tlv_pack(&p, 0x92, BYTES("\1\2\3", 3));
+	tlv_pack(&p, 0x92, BYTES("\1\2\3\4", 4));
 	tlv_pack(&q, 0xe1, pack_done(&p));
 	script_expect(s, "00A40400 00000A F06B657966657272 7901 0000",
 		      "6F0C 840A F06B657966657272 7901 9000");

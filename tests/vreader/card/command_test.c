@@ -349,8 +349,9 @@ static void try_offer(const struct try_key *t)
 }
 
 /* An item that names the key rightly, under an offer from before the key came into its place. */
-static void try_item(const struct try_key *t)
+static void try_item_of(const struct try_key *t, enum kf_function function, const char *what)
 {
+	static const uint8_t secret[32] = { 4 };
 	static struct sealing s;
 	struct container held = t->tray->card->state->containers[KEY_AT];
 
@@ -358,13 +359,26 @@ static void try_item(const struct try_key *t)
 	sealing_offer(&s, t->tray, KEY_AT, 0xff);
 	t->tray->card->state->containers[KEY_AT] = held;
 	sealing_take_key(&s, TRAY_P384, KF_PURPOSE_SIGN);
+	if (function == KF_FUNCTION_IMPORT_SECRET)
+		sealing_take_secret(&s, KF_KEY_AES_256, BYTES_OF(secret));
 	s.body.replaces.present = true;
 	memcpy(s.body.replaces.digest, card_key_hash(held.key), KF_DIGEST_SIZE);
 	sealing_seal(&s);
 	ASSERT_EQ(SW_OK, sealing_import(&s, t->tray));
-	want(t, "item into it", sealing_process(&s, t->tray), permitted(!receives_keys(t->purpose)));
+	want(t, what, sealing_process_as(&s, t->tray, function),
+	     permitted(!receives_keys(t->purpose)));
 	(void)tray_send(t->tray, 0x80, INS_DESTROY_SESSION, s.session, BYTES_NONE);
 	sealing_deinit(&s);
+}
+
+static void put(const struct try_key *t);
+
+static void try_item(const struct try_key *t)
+{
+	try_item_of(t, KF_FUNCTION_IMPORT_KEYPAIR, "item into it");
+	put(t);
+	try_item_of(t, KF_FUNCTION_IMPORT_SECRET, "secret into it");
+	put(t);
 }
 
 static void put_secret(const struct try_key *t)
@@ -513,7 +527,7 @@ TEST(every_command_that_names_a_key_is_tried)
 		"container", "get cert", "put cert",
 		/* tried */
 		"generate", "mse, sign", "mse, decipher", "mse, agree", "pso, sign", "pso, decipher", "offer",
-		"process item", "convert", "delete", "kek", "create kek", "attest kek", "disable kek", "enable kek",
+		"process item", "process, secret", "convert", "delete", "kek", "create kek", "attest kek", "disable kek", "enable kek",
 		"delete kek", "unwrap", "cipher, cbc encrypt", "cipher, cbc decrypt", "cipher, gcm encrypt",
 		"cipher, gcm decrypt",
 		/* by sid: the key is the offer's, which only OFFER can make */

@@ -83,7 +83,7 @@ TEST_F(card, card_information_is_as_the_page_lists_it)
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\6\x08\x09\x0a\x0d", 10), tlv_take(&e1, 0x8f));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4", 4), tlv_take(&e1, 0x90));
 	EXPECT_BYTES_EQ(BYTES("\1\2\3\4\5\7", 6), tlv_take(&e1, 0x91));
-	EXPECT_BYTES_EQ(BYTES("\1\2\3", 3), tlv_take(&e1, 0x92));
+	EXPECT_BYTES_EQ(BYTES("\1\2\3\4", 4), tlv_take(&e1, 0x92));
 	EXPECT_EQ(0, unpack_end(&e1));
 }
 
@@ -133,7 +133,7 @@ TEST_F(card, a_statement_says_what_is_true)
 	/* all it can do, though rsa was asked for */
 	EXPECT_BYTES_EQ(BYTES(((const uint8_t[]){ KF_METHOD_RSA, KF_METHOD_ECDH }), 2),
 			BYTES(st->methods.v, st->methods.n));
-	EXPECT_EQ(6u, st->key_types.n);
+	EXPECT_EQ(9u, st->key_types.n);
 	EXPECT_EQ(8192u, st->limit_item);
 	EXPECT_EQ(64u, st->limit_items);
 	EXPECT_EQ(5u, st->limit_tries);

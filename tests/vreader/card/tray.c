@@ -441,6 +441,14 @@ void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose pu
 	ASSERT_EQ(0, key_plain_encode(tray_key(which), &s->plain));
 }
 
+void sealing_take_secret(struct sealing *s, enum kf_key_type type, struct bytes key)
+{
+	sealing_take_key(s, TRAY_P256, KF_PURPOSE_CIPHER);
+	s->body.function = KF_FUNCTION_IMPORT_SECRET;
+	s->body.key_type = type;
+	ASSERT_EQ(0, secret_set(&s->plain, key));
+}
+
 void sealing_take_order(struct sealing *s, enum kf_function function, uint32_t target,
 			const struct pin_item *order)
 {

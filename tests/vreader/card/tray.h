@@ -127,6 +127,8 @@ void sealing_agree(struct sealing *s, enum tray_key which);
 void sealing_deinit(struct sealing *s);
 /* Sets body and plain for one key. */
 void sealing_take_key(struct sealing *s, enum tray_key which, enum kf_purpose purpose);
+/* The same for an AES key. */
+void sealing_take_secret(struct sealing *s, enum kf_key_type type, struct bytes key);
 struct pin_item;
 /* Sets body and plain for an order about PINs. */
 void sealing_take_order(struct sealing *s, enum kf_function function, uint32_t target,
