@@ -5,6 +5,7 @@
 #include "format/shared.h"
 #include "libserver/pem.h"
 #include "libserver/random.h"
+#include "libserver/server.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -38,7 +39,8 @@ static int take(struct kf_server *server, const struct secret *file, struct byte
 	bool sealed = pem_is_sealed(secret_bytes(file), LABEL);
 	int r;
 
-	if (sealed && passphrase.n == 0)
+	server->master_locked = sealed && passphrase.n == 0;
+	if (server->master_locked)
 		return 0;
 	r = sealed ? pem_open(secret_bytes(file), LABEL, passphrase, &text) : 0;
 	if (r == 0)

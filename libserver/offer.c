@@ -192,6 +192,9 @@ static int check_mark(const struct kf_verified_offer *offer, const struct kf_ser
 	struct shared_info own;
 	int r;
 
+	if (server->master_locked)
+		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
+				 "the master of shared keys is locked");
 	if (server->master.n == 0)
 		return refuse(e, "docs/card-application.md 6.2",
 			      "make shared keys before cards: keyferry server shared",

@@ -16,6 +16,7 @@ enum { METHODS_MAX = 4 };
  * struct kf_server - policy and sender
  * @methods:	@n_methods of them, best first
  * @master:	what cards' SHARED keys are derived from; none while master.n is 0
+ * @master_locked: there is one, and it was not opened
  * @injector:	P-256 key that signs items, or NULL; @injector_hash is its SPKI hash
  */
 struct kf_server {
@@ -24,6 +25,7 @@ struct kf_server {
 	unsigned int exchange_bits;
 	bool allow_virtual;
 	struct secret master;
+	bool master_locked;
 	EVP_PKEY *injector;
 	uint8_t injector_hash[KF_DIGEST_SIZE];
 };

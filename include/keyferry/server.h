@@ -169,7 +169,8 @@ int kf_offer_peek(const void *json, size_t len, uint8_t nonce[KF_NONCE_SIZE], ui
  * and the hash of the EXCHANGE key that came along; JSON copies equal the signed bytes; method,
  * padding, suite and key size fit the policy; if the card knows injectors, ours is one of them.
  *
- * Return: 0, -EBADMSG, -EACCES.
+ * Return: 0, -EBADMSG, -EACCES, -ENOKEY an injector key is wanted, or the state of @server has a master that is
+ * locked.
  */
 int kf_offer_verify(const struct kf_server *server, const struct kf_enrolled *card,
 		    const uint8_t nonce[KF_NONCE_SIZE], const void *json, size_t len,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Faces: libserver/md.c
+ * Faces: libserver/establish.c
  *
  * Method ecdh on the server, judged by a card made of format/.
  */

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* tests/libserver/md_test.c - The minidriver's calls, judged by a card that opens their work. */
+/*
+ * tests/libserver/md_test.c - The minidriver's calls, judged by a card that opens their work.
+ *
+ * Faces: libserver/md_item.c
+ */
 #include "format/hash.h"
 #include "format/seal.h"
 #include "libserver/ticket.h"

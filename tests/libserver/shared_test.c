@@ -118,6 +118,32 @@ TEST_F(shared, a_server_without_a_master_or_without_the_method_takes_none)
 	EXPECT_NOT_NULL(strstr(self->v.e.why, "shares no keys"));
 }
 
+/* It has a master: "shares no keys" would send its operator to make another. */
+TEST_F(shared, a_server_whose_master_is_locked_says_so)
+{
+	struct folder top = FOLDER_INIT;
+	struct kf_server *server = NULL;
+	char dir[] = "/tmp/kf-master-XXXXXX";
+
+	ASSERT_NOT_NULL(mkdtemp(dir));
+	ASSERT_EQ(0, folder_open(AT_FDCWD, dir, &top, NULL));
+	ASSERT_EQ(0, master_make(&top, self->v.server, BYTES("pass", 4), NULL));
+	ASSERT_EQ(0, kf_server_new(&server, NULL));
+	kf_server_allow_virtual(server, 1);
+	ASSERT_EQ(0, kf_server_set_methods(server, (const uint8_t[]){ variant->method }, 1, NULL));
+	ASSERT_EQ(0, master_load(&top, server, BYTES_NONE, NULL));
+	kf_server_free(self->v.server);
+	self->v.server = server;
+	EXPECT_EQ(-ENOKEY, offer_with(self, NULL, NULL));
+	EXPECT_NOT_NULL(strstr(self->v.e.why, "is locked"));
+	ASSERT_EQ(0, master_load(&top, server, BYTES("pass", 4), NULL));
+	EXPECT_EQ(-EACCES, offer_with(self, NULL, NULL));
+	EXPECT_NOT_NULL(strstr(self->v.e.why, "not one of this server's"));
+	(void)folder_remove(&top, "master.key");
+	folder_deinit(&top);
+	EXPECT_EQ(0, rmdir(dir));
+}
+
 /* Nobody is named by zeros: two servers without an injector key would be one. */
 TEST_F(shared, a_server_without_an_injector_key_has_no_id_to_derive_by)
 {
