@@ -2,15 +2,24 @@
 #include "libclient/blob.h"
 #include "libclient/explain.h"
 
-int blob_new(struct call *call, struct bytes bytes, struct kf_blob **out)
+struct kf_blob *blob_copy(struct bytes bytes)
 {
 	struct kf_blob *blob = calloc(1, sizeof(*blob) + bytes.n + 1);
 
 	if (!blob)
-		return call_no_memory(call);
+		return NULL;
 	blob->n = bytes.n;
 	if (bytes.n != 0)
 		memcpy(blob->data, bytes.p, bytes.n);
+	return blob;
+}
+
+int blob_new(struct call *call, struct bytes bytes, struct kf_blob **out)
+{
+	struct kf_blob *blob = blob_copy(bytes);
+
+	if (!blob)
+		return call_no_memory(call);
 	*out = blob;
 	return 0;
 }

@@ -16,6 +16,8 @@ struct kf_blob {
 	uint8_t data[];
 };
 
+/* A copy of @bytes; NULL: no memory. */
+struct kf_blob *blob_copy(struct bytes bytes);
 /* Copies @bytes. On failure fills in the failure of @call. Return: 0, -ENOMEM. */
 int blob_new(struct call *call, struct bytes bytes, struct kf_blob **out);
 int blob_new_secret(struct call *call, struct bytes bytes, struct kf_blob **out);

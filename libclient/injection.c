@@ -32,7 +32,7 @@ struct item {
 /**
  * struct kf_injection - see keyferry.h
  * @n:		items added; item number i is items[i - 1]
- * @tell:	called behind each item that is in the card, or NULL
+ * @done:	called behind each item that is in the card, or NULL
  */
 struct kf_injection {
 	char serial[SERIAL_TEXT_SIZE];
@@ -41,8 +41,8 @@ struct kf_injection {
 	uint8_t *wrapped;
 	size_t wrapped_len;
 	size_t n;
-	void (*tell)(void *arg, uint32_t number);
-	void *tell_arg;
+	int (*done)(void *arg, uint32_t number);
+	void *done_arg;
 	struct item items[KF_ITEMS_MAX];
 };
 
@@ -113,6 +113,24 @@ KF_EXPORT struct kf_injection *kf_injection_free(struct kf_injection *injection)
 	free(injection->wrapped);
 	free(injection);
 	return NULL;
+}
+
+KF_EXPORT int kf_injection_restore(struct kf_injection *injection, uint32_t number,
+				   const uint8_t *receipt, size_t len)
+{
+	struct item *item;
+	struct kf_blob *kept;
+
+	if (!injection || number < 1 || number > injection->n || !receipt || len == 0)
+		return -EINVAL;
+	item = &injection->items[number - 1];
+	kept = blob_copy(BYTES(receipt, len));
+	if (!kept)
+		return -ENOMEM;
+	(void)kf_blob_free(item->receipt);
+	item->receipt = kept;
+	item->outcome = KF_INJECTION_STORED;
+	return 0;
 }
 
 /* A cargo given to the wrong card would cost a try of an offer there, or tell that there is one. */
@@ -253,6 +271,11 @@ static int install(const struct kf_injection *injection, struct kf_context *cont
 	return r;
 }
 
+static int first_of(int r, int next)
+{
+	return r < 0 ? r : next;
+}
+
 /* The PIN where one is given, S1, then every item that is missing, in order. */
 static int install_missing(struct kf_injection *injection, struct kf_context *context,
 			   const char *pin, size_t len, uint32_t flags, kf_key_handle *key)
@@ -266,8 +289,8 @@ static int install_missing(struct kf_injection *injection, struct kf_context *co
 	for (size_t i = 0; r == 0 && i < injection->n; i++) {
 		if (!injection->items[i].receipt)
 			r = install(injection, context, *key, i, &injection->items[i]);
-		if (r == 0 && injection->tell)
-			injection->tell(injection->tell_arg, (uint32_t)i + 1);
+		if (injection->items[i].receipt && injection->done)
+			r = first_of(r, injection->done(injection->done_arg, (uint32_t)i + 1));
 	}
 	return r;
 }
@@ -305,12 +328,12 @@ KF_EXPORT int kf_injection_run(struct kf_injection *injection, struct kf_context
 }
 
 KF_EXPORT void kf_injection_on_item(struct kf_injection *injection,
-				    void (*tell)(void *arg, uint32_t number), void *arg)
+				    int (*done)(void *arg, uint32_t number), void *arg)
 {
 	if (!injection)
 		return;
-	injection->tell = tell;
-	injection->tell_arg = arg;
+	injection->done = done;
+	injection->done_arg = arg;
 }
 
 KF_EXPORT size_t kf_injection_count(const struct kf_injection *injection)

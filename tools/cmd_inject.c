@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * tools/cmd_inject.c - keyferry inject: carries a cargo into the card. The procedure is
- * kf_injection_run(); here are the files and the words. The receipt file is written for whatever
- * has a receipt, also when the rest failed: a proof is never thrown away.
+ * kf_injection_run(); here are the files and the words. A receipt is on the disk before the next item
+ * is sent (kept_receipts.c): a proof is never thrown away.
  */
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "format/numbers.h"
 #include "libserver/json/cargo.h"
 #include "libserver/json/fleet.h"
-#include "libserver/json/receipt.h"
 #include "tools/client_cmds.h"
+#include "tools/kept_receipts.h"
 #include "tools/tool.h"
 
 static int read_cargo(struct tool *tool, const char *path, struct bytes text, struct cargo_file *out)
@@ -99,47 +99,15 @@ static size_t count(const struct kf_injection *injection, enum kf_injection_outc
 	return n;
 }
 
-/* Collects what has a receipt. Return: 0, -ENOMEM. */
-static int fill_receipts(const struct kf_injection *injection, struct receipt_file *file)
-{
-	file->receipts = calloc(kf_injection_count(injection) + 1, sizeof(*file->receipts));
-	if (!file->receipts)
-		return -ENOMEM;
-	for (uint32_t i = 1; i <= kf_injection_count(injection); i++) {
-		size_t len;
-		const uint8_t *p = kf_injection_receipt(injection, i, &len);
-
-		if (!p)
-			continue;
-		file->receipts[file->n].number = i;
-		if (blob_set(&file->receipts[file->n].receipt, BYTES(p, len)) < 0)
-			return -ENOMEM;
-		file->n++;
-	}
-	return 0;
-}
-
 /* Says nothing: there may be more to tell, in one piece. Return: 0, -errno with @e. */
 static int save_receipts(struct tool *tool, const struct cargo_file *cargo,
 			 const struct kf_injection *injection, const char *out, struct kf_error *e)
 {
-	struct receipt_file file = RECEIPT_FILE_INIT;
-	_cleanup_(freep) char *text = NULL;
-	size_t n = 0;
-	int r;
+	int r = kept_receipts_write(out, cargo, injection, e);
 
-	memcpy(file.serial, cargo->serial, sizeof(file.serial));
-	memcpy(file.sid, cargo->sid, sizeof(file.sid));
-	r = fill_receipts(injection, &file);
-	if (r == 0 && file.n > 0) {
-		r = receipt_file_write(&file, &text, &n, e);
-		if (r == 0)
-			r = ui_file_write(out, BYTES(text, n), 0644, e);
-		if (r == 0)
-			tool->ui.stdout_is_taken |= strcmp(out, "-") == 0;
-	}
-	receipt_file_deinit(&file);
-	return error_what(e, r, "cannot write the receipt");
+	if (r > 0)
+		tool->ui.stdout_is_taken |= strcmp(out, "-") == 0;
+	return r < 0 ? r : 0;
 }
 
 static int injected(struct tool *tool, const struct cargo_file *cargo,
@@ -199,26 +167,39 @@ static int finish(struct tool *tool, const struct cargo_file *cargo,
 	return r < 0 ? tool_fail_with(tool, &unsaved) : injected(tool, cargo, injection, out);
 }
 
-struct progress {
+/* What happens between two items. */
+struct between {
 	const struct ui *ui;
-	size_t n;
+	const struct cargo_file *cargo;
+	const struct kf_injection *injection;
+	const char *out;
+	struct kf_error unsaved;
 };
 
-static void tell_progress(void *arg, uint32_t number)
+/* Standard output gets all of them at the end, in one piece. Return: 0, or -errno with what is @unsaved. */
+static int after_item(void *arg, uint32_t number)
 {
-	const struct progress *progress = arg;
+	struct between *between = arg;
+	int r = 0;
 
-	ui_progress(progress->ui, "item %u of %zu is in the card", number, progress->n);
+	if (strcmp(between->out, "-") != 0 &&
+	    kf_injection_outcome(between->injection, number) == KF_INJECTION_INSTALLED)
+		r = kept_receipts_write(between->out, between->cargo, between->injection,
+					&between->unsaved);
+	if (r >= 0)
+		ui_progress(between->ui, "item %u of %zu is in the card", number,
+			    between->cargo->n_items);
+	return r < 0 ? r : 0;
 }
 
 static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_injection *injection,
 	       const char *out)
 {
 	_cleanup_(secret_deinit) struct secret pin = SECRET_INIT;
-	struct progress progress = { &tool->ui, kf_injection_count(injection) };
+	struct between between = { &tool->ui, cargo, injection, out, KF_ERROR_INIT };
 	int code, r;
 
-	kf_injection_on_item(injection, tell_progress, &progress);
+	kf_injection_on_item(injection, after_item, &between);
 	if (kf_injection_find(injection, tool->context) < 0)
 		return tool_fail(tool);
 	if (count(injection, KF_INJECTION_STORED) == kf_injection_count(injection))
@@ -230,6 +211,8 @@ static int run(struct tool *tool, const struct cargo_file *cargo, struct kf_inje
 	ui_progress(&tool->ui, "the card opens and checks what was sealed ...");
 	r = kf_injection_run(injection, tool->context, (const char *)pin.p, pin.n,
 			     tool->last_try ? KF_PIN_LAST_TRY : 0);
+	if (r < 0 && between.unsaved.code < 0)	/* the card did all it was asked; we must not go on */
+		return tool_fail_with(tool, &between.unsaved);
 	return finish(tool, cargo, injection, out, r < 0);
 }
 
@@ -245,6 +228,8 @@ static int inject_sealed(struct tool *tool, const char *path, struct bytes text,
 		if (r < 0)
 			code = tool_fail_with(tool, (error_what(&e, r, "cannot take the cargo"), &e));
 	}
+	if (code == UI_OK && kept_receipts_restore(out, &cargo, injection, &e) < 0)
+		code = tool_fail_with(tool, &e);
 	if (code == UI_OK)
 		code = tool_open(tool);
 	if (code == UI_OK)

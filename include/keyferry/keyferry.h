@@ -1254,12 +1254,32 @@ int kf_injection_find(struct kf_injection *injection, struct kf_context *context
 int kf_injection_run(struct kf_injection *injection, struct kf_context *context, const char *pin,
 		     size_t len, uint32_t flags);
 
-/*
- * Called by kf_injection_run() behind each item that was installed or found; @number counts from 1. It must
- * not call functions on the context.
+/**
+ * kf_injection_restore() - a receipt that an earlier run brought back
+ * @injection:	not run yet
+ * @number:	of its item, from 1
+ * @receipt:	SignedReceipt, DER, copied; the caller has seen that it is this item's
+ * @len:	of @receipt
+ *
+ * The item is %KF_INJECTION_STORED, and the card is not asked for it: a card keeps its last receipts alone, so of a
+ * long cargo the first are gone from it when the last come.
+ *
+ * Return: 0, -EINVAL there is no such item, -ENOMEM.
+ */
+int kf_injection_restore(struct kf_injection *injection, uint32_t number, const uint8_t *receipt,
+			 size_t len);
+
+/**
+ * kf_injection_on_item() - what is done behind each item, before the next one is sent
+ * @injection:	with its items
+ * @done:	called by kf_injection_run() for each that was installed or found; @number counts from 1. What it
+ *		returns, if it is not 0, ends the run there. It must not call functions on the context
+ * @arg:	for @done
+ *
+ * Whoever keeps each receipt here loses none, whatever ends the program.
  */
 void kf_injection_on_item(struct kf_injection *injection,
-			  void (*tell)(void *arg, uint32_t number), void *arg);
+			  int (*done)(void *arg, uint32_t number), void *arg);
 
 /* How many items were added. */
 size_t kf_injection_count(const struct kf_injection *injection);

@@ -546,10 +546,10 @@ int kf_state_offer(struct kf_state *state, const char *card, int any_genuine, co
  * @offer:	from kf_state_offer() of the same state
  * @pair:	the key; NULL: @pin_order or @pairs
  * @recipient:	archive it for; NULL: no archive
- * @archive_path: where; must not exist
+ * @archive_path: where; must not exist. Of a batch a folder that does: item i goes to i.cms in it
  * @archive_signing_key: as kf_archive_seal()
  * @pin_order:	in place of a key; never archived
- * @pairs:	a batch in place of one key: @n_pairs of them, each with its container; not archived
+ * @pairs:	a batch in place of one key: @n_pairs of them, each with its container
  */
 struct kf_seal_request {
 	size_t size;
@@ -570,7 +570,7 @@ struct kf_seal_request {
  * (durable), the ticket kept (durable); only then a cargo exists. After a failure in between, the
  * nonce stays spent: ask for a new offer.
  *
- * Return: 0, -EACCES the nonce was spent meanwhile, -EEXIST @archive_path exists, and as
+ * Return: 0, -EACCES the nonce was spent meanwhile, -EEXIST an archive exists, and as
  * kf_md_encrypt_data(), kf_archive_seal().
  */
 int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request, char **cargo,

@@ -216,6 +216,47 @@ TEST_F(injection, it_goes_on_where_it_had_stopped)
 	EXPECT_EQ(1, self->card->processed);
 }
 
+/* The card has forgotten it: it keeps its last receipts alone. */
+TEST_F(injection, a_receipt_that_was_kept_is_not_asked_for)
+{
+	size_t len = 0;
+
+	self->card->next = 2;
+	EXPECT_EQ(-EINVAL, kf_injection_restore(self->injection, 0, (const uint8_t *)"kept", 4));
+	EXPECT_EQ(-EINVAL, kf_injection_restore(self->injection, 3, (const uint8_t *)"kept", 4));
+	ASSERT_EQ(0, kf_injection_restore(self->injection, 1, (const uint8_t *)"kept", 4));
+	EXPECT_EQ(0, run(self->injection, self->context));
+	expect_outcomes(self->injection, KF_INJECTION_STORED, KF_INJECTION_INSTALLED);
+	EXPECT_MEMEQ("kept", kf_injection_receipt(self->injection, 1, &len), 4);
+	EXPECT_EQ(1, self->card->processed);
+}
+
+struct keeper {
+	uint32_t refuses, last;
+};
+
+static int keep(void *arg, uint32_t number)
+{
+	struct keeper *keeper = arg;
+
+	keeper->last = number;
+	return number == keeper->refuses ? -ENOSPC : 0;
+}
+
+TEST_F(injection, nothing_is_sent_before_the_receipt_of_the_one_before_is_kept)
+{
+	struct keeper keeper = { .refuses = 1 };
+
+	kf_injection_on_item(self->injection, keep, &keeper);
+	EXPECT_EQ(-ENOSPC, run(self->injection, self->context));
+	expect_outcomes(self->injection, KF_INJECTION_INSTALLED, KF_INJECTION_ABSENT);
+	EXPECT_EQ(1, self->card->processed);
+	keeper = (struct keeper){ 0 };
+	EXPECT_EQ(0, run(self->injection, self->context));
+	EXPECT_EQ(2, keeper.last);
+	EXPECT_EQ(2, self->card->processed);
+}
+
 TEST_F(injection, another_card_is_not_tried)
 {
 	memcpy(self->card->serial, "KF-2", 4);
