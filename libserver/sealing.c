@@ -4,13 +4,14 @@
  * then archive and ticket are on disk, then there is a cargo.
  */
 #include "base/error.h"
-#include "base/io.h"
 #include "libserver/archive.h"
+#include "libserver/archive_file.h"
 #include "libserver/md.h"
 #include "libserver/nonces.h"
 #include "libserver/state.h"
 #include "libserver/tickets.h"
 
+#include <stdio.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -48,12 +49,12 @@ static int check_request(const struct kf_state *state, const struct kf_seal_requ
 
 	if (request->size != sizeof(*request) || !offer ||
 	    !request->pair + !request->pin_order + !request->n_pairs != 2 ||
-	    (request->recipient && !request->pair) ||
+	    (request->recipient && request->pin_order) ||
 	    !request->recipient != !request->archive_path)
 		return error_why(e, -EINVAL, "struct kf_seal_request",
-				 "set size, offer and a pair or an order about PINs; for a pair "
+				 "set size, offer and a pair, a batch or an order about PINs; for keys "
 				 "recipient and path together", "the request is incomplete");
-	if (request->archive_path && lstat(request->archive_path, &st) == 0)
+	if (request->pair && request->archive_path && lstat(request->archive_path, &st) == 0)
 		return error_why(e, -EEXIST, "archives are never overwritten",
 				 "name another file", "%s exists", request->archive_path);
 	r = offer_check_method(offer, state->server, e);
@@ -65,65 +66,66 @@ static int check_request(const struct kf_state *state, const struct kf_seal_requ
 			     : md_check_order(offer, e);
 }
 
-static int archive_failed(const char *path, int r, struct kf_error *e)
-{
-	return error_why(e, r, "the archive is durable before a cargo exists",
-			 "check the folder and its free space", "cannot write %s: %s", path,
-			 strerror(-r));
-}
-
 /**
  * struct sealing - what a seal has in hand between its steps
- * @archive:	envelope, not yet on disk; empty: none wanted
- * @archive_fd:	its file, made before the nonce is spent, so that a bad path costs nothing
+ * @archives:	@n_archives of them; none: none wanted
  */
 struct sealing {
-	struct blob archive;
-	int archive_fd;
+	struct archive_file archives[KF_ITEMS_MAX];
+	size_t n_archives;
 	struct kf_md_key *key;
 };
 
-#define SEALING_INIT ((struct sealing){ .archive_fd = -1 })
-
 static void sealing_deinit(struct sealing *sealing)
 {
-	blob_deinit(&sealing->archive);
-	sealing->archive_fd = fd_close(sealing->archive_fd);
+	for (size_t i = 0; i < sealing->n_archives; i++)
+		archive_file_deinit(&sealing->archives[i]);
 	sealing->key = kf_md_destroy_key(sealing->key);
 }
 
-static int prepare_archive(const struct kf_seal_request *request, struct sealing *sealing,
-			   struct kf_error *e)
+static int prepare_archive(const struct kf_seal_request *request, const struct kf_keypair *pair,
+			   const char *path, struct sealing *sealing, struct kf_error *e)
 {
+	struct archive_file *file = &sealing->archives[sealing->n_archives];
 	int r;
+
+	*file = ARCHIVE_FILE_INIT;
+	r = kf_archive_seal(request->recipient, request->offer, pair, request->archive_signing_key,
+			    &file->cms.p, &file->cms.n, e);
+	if (r < 0)
+		return r;
+	sealing->n_archives++;
+	return archive_file_create(file, path, e);
+}
+
+static int prepare_archives(const struct kf_seal_request *request, struct sealing *sealing,
+			    struct kf_error *e)
+{
+	int r = 0;
 
 	if (!request->recipient)
 		return 0;
-	r = kf_archive_seal(request->recipient, request->offer, request->pair,
-			    request->archive_signing_key, &sealing->archive.p,
-			    &sealing->archive.n, e);
-	if (r < 0)
-		return r;
-	sealing->archive_fd = open(request->archive_path,
-				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (sealing->archive_fd < 0)
-		return archive_failed(request->archive_path, -errno, e);
-	return 0;
+	if (!request->n_pairs)
+		return prepare_archive(request, request->pair, request->archive_path, sealing, e);
+	for (size_t i = 0; r == 0 && i < request->n_pairs; i++) {
+		_cleanup_(freep) char *path = NULL;
+
+		if (asprintf(&path, "%s/%zu.cms", request->archive_path, i + 1) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		r = prepare_archive(request, request->pairs[i], path, sealing, e);
+	}
+	return r;
 }
 
-static int keep_archive(const struct kf_seal_request *request, const struct sealing *sealing,
-			struct kf_error *e)
+static int keep_archives(struct sealing *sealing, struct kf_error *e)
 {
-	int r;
+	int r = 0;
 
-	if (sealing->archive_fd < 0)
-		return 0;
-	r = io_write(sealing->archive_fd, blob_bytes(&sealing->archive));
-	if (r == 0 && fsync(sealing->archive_fd) < 0)
-		r = -errno;
-	if (r == 0)
-		r = io_sync_parent(request->archive_path);
-	return r < 0 ? archive_failed(request->archive_path, r, e) : 0;
+	for (size_t i = 0; r == 0 && i < sealing->n_archives; i++)
+		r = archive_file_keep(&sealing->archives[i], e);
+	return r;
 }
 
 static int seal_item(const struct kf_seal_request *request, const struct kf_keypair *pair,
@@ -173,7 +175,7 @@ static int spend_and_seal(struct kf_state *state, const struct kf_seal_request *
 	int r = nonces_spend(&state->fresh, &state->used, request->offer->statement.nonce, e);
 
 	if (r == 0)
-		r = keep_archive(request, sealing, e);
+		r = keep_archives(sealing, e);
 	if (r == 0)
 		r = kf_md_import_session_key(state->server, request->offer, NULL, 0,
 					     request->n_pairs ? (unsigned int)request->n_pairs : 1,
@@ -221,22 +223,20 @@ static int seal(struct kf_state *state, const struct kf_seal_request *request,
 			      "make a challenge for this card",
 			      "the offer is of another card than its challenge was made for");
 	if (r == 0)
-		r = prepare_archive(request, sealing, e);
-	if (r < 0)
-		return r;
-	r = spend_and_seal(state, request, sealing, cargo, len, e);
+		r = prepare_archives(request, sealing, e);
+	if (r == 0)
+		r = spend_and_seal(state, request, sealing, cargo, len, e);
 	if (r < 0 && nonces_are_spent(&state->used, nonce))
 		say_it_is_spent(request, r, e);
-	/* Ours alone, and a copy of a key that no card will have is one copy too many. */
-	if (r < 0 && sealing->archive_fd >= 0)
-		(void)unlink(request->archive_path);
+	for (size_t i = 0; r < 0 && i < sealing->n_archives; i++)
+		archive_file_drop(&sealing->archives[i]);
 	return r;
 }
 
 int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request, char **cargo,
 		  size_t *len, struct kf_error *e)
 {
-	_cleanup_(sealing_deinit) struct sealing sealing = SEALING_INIT;
+	_cleanup_(sealing_deinit) struct sealing sealing = { .n_archives = 0 };
 	int r = check_request(state, request, e);
 
 	if (r == 0)

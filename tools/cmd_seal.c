@@ -11,18 +11,14 @@
 #include "tools/seal_offer.h"
 
 
-enum { FILE_MAX = 1 << 20 };
-
-DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
-
 /* The command line; the last four are made of the texts before them. */
 struct seal {
 	const char *dir, *key, *raw, *out;
 	struct seal_offer offer;
 	const char *usage_text, *replace_text, *not_after_text;
 	const char *methods_text;
-	const char *archive_cert, *archive_root, *archive_out;
-	bool no_pin, archive_signing_key;
+	struct seal_archive archive;
+	bool no_pin;
 	int passphrase_fd, injector_passphrase_fd;
 	uint8_t methods[METHODS_MAX];
 	enum kf_purpose usage;
@@ -49,25 +45,6 @@ static int prepare_key(const struct seal *want, struct kf_keypair **out, struct 
 		kf_keypair_set_replaces(pair, want->replace);
 	*out = take_ptr(pair);
 	return 0;
-}
-
-/* --- archive --- */
-
-static int read_recipient(const struct seal *want, struct kf_archive_recipient **out,
-			  struct kf_error *e)
-{
-	_cleanup_(freep) uint8_t *cert = NULL, *root = NULL;
-	size_t cert_len = 0, root_len = 0;
-	int r = 0;
-
-	if (!want->archive_cert)
-		return 0;
-	r = ui_file_read(want->archive_cert, FILE_MAX, &cert, &cert_len, e);
-	if (r == 0 && want->archive_root)
-		r = ui_file_read(want->archive_root, FILE_MAX, &root, &root_len, e);
-	if (r == 0)
-		r = kf_archive_recipient_new(cert, cert_len, root, root_len, out, e);
-	return r;
 }
 
 /* --- all together --- */
@@ -103,8 +80,8 @@ static int report(const struct ui *ui, const struct seal *want,
 	ui_say(ui, "key:       %s, %s, %s", key_type_name(key->type), purpose_name(key->purpose),
 	       key->hash);
 	ui_say(ui, "sender:    %s", sender);
-	if (want->archive_out)
-		ui_say(ui, "archive:   %s", want->archive_out);
+	if (want->archive.out)
+		ui_say(ui, "archive:   %s", want->archive.out);
 	ui_say(ui, "grade:     %s, once the receipt is verified", grade);
 	return ui_json(ui, json_pack(
 		"{s:s,s:s,s:s,s:b,s:s,s:i,s:s,s:s,s:s,s:s,s:s*,s:s}", "cargo", want->out, "serial",
@@ -113,7 +90,7 @@ static int report(const struct ui *ui, const struct seal *want,
 		method_name(kf_verified_offer_method(offer)), "container",
 		(int)kf_verified_offer_container(offer), "key_type",
 		key_type_name(key->type), "purpose", purpose_name(key->purpose),
-		"public_key_sha256", key->hash, "sender", sender, "archive", want->archive_out,
+		"public_key_sha256", key->hash, "sender", sender, "archive", want->archive.out,
 		"grade", grade));
 }
 
@@ -128,11 +105,11 @@ static int seal_and_write(const struct seal *want, struct kf_state *state,
 		.size = sizeof(request),
 		.offer = offer,
 		.pair = *pair,
-		.archive_path = want->archive_out,
-		.archive_signing_key = want->archive_signing_key,
+		.archive_path = want->archive.out,
+		.archive_signing_key = want->archive.signing_key,
 	};
 	size_t len = 0;
-	int r = read_recipient(want, &recipient, e);
+	int r = seal_archive_read(&want->archive, &recipient, e);
 
 	request.recipient = recipient;
 	if (r == 0)
@@ -187,13 +164,9 @@ static int check_texts(const struct ui *ui, struct seal *want)
 	    methods_parse(want->methods_text, want->methods, &want->offer.n_methods) < 0)
 		return ui_usage(ui, "--methods wants a list, best first, like ecdh,rsa");
 	want->offer.methods = want->methods;
-	if (!want->archive_cert != !want->archive_out)
-		return ui_usage(ui, "--archive-cert and --archive-out belong together");
-	if (want->archive_root && !want->archive_cert)
-		return ui_usage(ui, "--archive-root belongs to --archive-cert");
 	if (want->offer.device && want->offer.any_genuine)
 		return ui_usage(ui, "--device and --any-genuine exclude each other");
-	return UI_OK;
+	return seal_archive_check(ui, &want->archive);
 }
 
 /* A card that makes no offers: its keys are wrapped by another rule, and other options. */
@@ -233,11 +206,11 @@ int cmd_seal(int argc, char **argv)
 		{ "not-after", 0, ARG_TEXT, &want.not_after_text, "TIME", "advisory, for people" },
 		{ "replace", 0, ARG_TEXT, &want.replace_text, "HASH",
 		  "may replace the key with this public key hash" },
-		{ "archive-cert", 0, ARG_TEXT, &want.archive_cert, "PEM",
+		{ "archive-cert", 0, ARG_TEXT, &want.archive.cert, "PEM",
 		  "keep a copy for this certificate" },
-		{ "archive-root", 0, ARG_TEXT, &want.archive_root, "PEM", "what it is checked by" },
-		{ "archive-out", 0, ARG_TEXT, &want.archive_out, "FILE", "where to keep it" },
-		{ "archive-signing-key", 0, ARG_FLAG, &want.archive_signing_key, NULL,
+		{ "archive-root", 0, ARG_TEXT, &want.archive.root, "PEM", "what it is checked by" },
+		{ "archive-out", 0, ARG_TEXT, &want.archive.out, "FILE", "where to keep it" },
+		{ "archive-signing-key", 0, ARG_FLAG, &want.archive.signing_key, NULL,
 		  "even of a key that only signs" },
 		{ "passphrase-fd", 0, ARG_FD, &want.passphrase_fd, "N",
 		  "passphrase of the private key" },

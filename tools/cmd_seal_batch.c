@@ -31,6 +31,7 @@ static void batch_deinit(struct batch *batch)
 struct seal_batch {
 	const char *list, *dir, *out;
 	struct seal_offer offer;
+	struct seal_archive archive;
 	int passphrase_fd, injector_passphrase_fd;
 };
 
@@ -73,10 +74,11 @@ static int take_line(const struct seal_batch *want, char *text, unsigned int lin
 	if (ui_parse_number(number, UINT8_MAX, &container) < 0)
 		return wrong_line(e, line, "the first word is not the number of a container");
 	if (purpose_from_name(use, &purpose) < 0)
-		return wrong_line(e, line, "the second word is not sign, decrypt or derive");
+		return wrong_line(e, line, "the second word is not sign, decrypt, derive or cipher");
 	if (batch->n == KF_ITEMS_MAX)
 		return wrong_line(e, line, "a batch has at most 64 keys");
-	r = seal_key_read(file, want->passphrase_fd, pair, e);
+	r = purpose == KF_PURPOSE_CIPHER ? seal_raw_read(file, pair, e)
+					 : seal_key_read(file, want->passphrase_fd, pair, e);
 	if (r < 0)
 		return r;
 	batch->n++;
@@ -136,14 +138,19 @@ static int seal_and_write(const struct seal_batch *want, struct kf_state *state,
 			  const struct kf_verified_offer *offer, struct batch *batch,
 			  struct kf_error *e)
 {
+	_cleanup_(kf_archive_recipient_freep) struct kf_archive_recipient *recipient = NULL;
 	_cleanup_(freep) char *cargo = NULL;
-	const struct kf_seal_request request = {
+	struct kf_seal_request request = {
 		.size = sizeof(request), .offer = offer, .n_pairs = batch->n,
 		.pairs = (const struct kf_keypair *const *)batch->pairs,
+		.archive_path = want->archive.out, .archive_signing_key = want->archive.signing_key,
 	};
 	size_t len = 0;
-	int r = kf_state_seal(state, &request, &cargo, &len, e);
+	int r = seal_archive_read(&want->archive, &recipient, e);
 
+	request.recipient = recipient;
+	if (r == 0)
+		r = kf_state_seal(state, &request, &cargo, &len, e);
 	batch_deinit(batch);
 	return r < 0 ? r : seal_cargo_write(want->out, BYTES(cargo, len), e);
 }
@@ -185,6 +192,12 @@ int cmd_seal_batch(int argc, char **argv)
 		  "it must be this card (default: the challenge's)" },
 		{ "exchange-bits", 0, ARG_NUMBER, &want.offer.exchange_bits, "N",
 		  "smallest EXCHANGE key (default 3072)" },
+		{ "archive-cert", 0, ARG_TEXT, &want.archive.cert, "PEM",
+		  "keep a copy of each key for this certificate" },
+		{ "archive-root", 0, ARG_TEXT, &want.archive.root, "PEM", "what it is checked by" },
+		{ "archive-out", 0, ARG_TEXT, &want.archive.out, "DIR", "where to keep them: 1.cms, 2.cms, ..." },
+		{ "archive-signing-key", 0, ARG_FLAG, &want.archive.signing_key, NULL,
+		  "even of keys that only sign" },
 		{ "passphrase-fd", 0, ARG_FD, &want.passphrase_fd, "N",
 		  "passphrases of the private keys, a line each" },
 		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
@@ -199,5 +212,6 @@ int cmd_seal_batch(int argc, char **argv)
 		return code;
 	if (!want.dir || !want.offer.path || !want.out)
 		return ui_usage(&ui, "--state, --offer and -o are needed");
-	return seal(&ui, &want);
+	code = seal_archive_check(&ui, &want.archive);
+	return code != UI_OK ? code : seal(&ui, &want);
 }

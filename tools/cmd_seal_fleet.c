@@ -13,7 +13,6 @@
 
 enum { FILE_MAX = 1 << 20, LIST_MAX = 64 };
 
-DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
 DEFINE_CLEANUP(struct kf_fleet *, kf_fleet_free);
 
 /* The command line; the last ones are made of the texts before them. */

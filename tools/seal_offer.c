@@ -26,6 +26,33 @@ int seal_offer_read(const struct seal_offer *want, struct kf_state *state,
 	return r;
 }
 
+int seal_archive_check(const struct ui *ui, const struct seal_archive *want)
+{
+	if (!want->cert != !want->out)
+		return ui_usage(ui, "--archive-cert and --archive-out belong together");
+	if (want->root && !want->cert)
+		return ui_usage(ui, "--archive-root belongs to --archive-cert");
+	return UI_OK;
+}
+
+int seal_archive_read(const struct seal_archive *want, struct kf_archive_recipient **out,
+		      struct kf_error *e)
+{
+	_cleanup_(freep) uint8_t *cert = NULL, *root = NULL;
+	size_t cert_len = 0, root_len = 0;
+	int r;
+
+	*out = NULL;
+	if (!want->cert)
+		return 0;
+	r = ui_file_read(want->cert, FILE_MAX, &cert, &cert_len, e);
+	if (r == 0 && want->root)
+		r = ui_file_read(want->root, FILE_MAX, &root, &root_len, e);
+	if (r == 0)
+		r = kf_archive_recipient_new(cert, cert_len, root, root_len, out, e);
+	return r;
+}
+
 int seal_key_read(const char *path, int passphrase_fd, struct kf_keypair **out, struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret pem = SECRET_INIT, passphrase = SECRET_INIT;

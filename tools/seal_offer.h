@@ -23,6 +23,20 @@ struct seal_offer {
 	size_t n_methods;
 };
 
+/* For whom the keys are archived, and where; @cert NULL: not at all. */
+struct seal_archive {
+	const char *cert, *root, *out;
+	bool signing_key;
+};
+
+DEFINE_CLEANUP(struct kf_archive_recipient *, kf_archive_recipient_free);
+
+/* Whether the options fit together. Return: UI_OK, UI_USAGE, said. */
+int seal_archive_check(const struct ui *ui, const struct seal_archive *want);
+/* Return: 0, with NULL if nothing is archived, and as kf_archive_recipient_new(). */
+int seal_archive_read(const struct seal_archive *want, struct kf_archive_recipient **out,
+		      struct kf_error *e);
+
 DEFINE_CLEANUP(struct kf_verified_offer *, kf_verified_offer_free);
 
 /* Reads and verifies it. Return: 0, and as kf_state_offer(). */

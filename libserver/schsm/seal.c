@@ -112,7 +112,7 @@ static int take_pair(const struct kf_keypair *pair, struct fleet_sealing *s)
 {
 	uint8_t spki[SPKI_MAX];
 	struct packer p = pack_begin(spki, sizeof(spki));
-	int r = dkek_type_of(pair->key, &s->key.type);
+	int r = pair->key ? dkek_type_of(pair->key, &s->key.type) : -EOPNOTSUPP;
 
 	if (r == 0)
 		r = key_spki(pair->key, &p);

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Batches: one cargo with many keys for one card, each into a container of its own. Cut off at any moment, the
-# same cargo goes on from the item that is missing, and what was finished is not done twice: the card's own
-# receipts prove all of it.
+# same cargo goes on from the item that is missing, and what was finished is not done twice: the receipts prove
+# all of it, also where there are more than a card keeps.
+#
+# Faces: tools/kept_receipts.c libserver/archive_file.c
 # shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh and bad.sh
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
@@ -115,6 +117,135 @@ an_occupied_container_stops_it_there_and_no_further() {
 	all_proved
 }
 
+# A list of 24: eight containers twice, each time by the name of what is there.
+long_list() {
+	: >server/long
+	for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		echo "$n sign server/2.pem" >>server/long
+	done
+	hash=$(openssl pkey -in server/2.pem -pubout -outform DER | sha256sum | cut -d' ' -f1)
+	for n in 0 1 2 3 4 5 6 7; do
+		echo "$n derive server/4.pem no-pin replaces=$hash" >>server/long
+	done
+}
+
+receipts_there() {
+	python "
+import os
+n = 0
+if os.path.exists('mail/receipt'): n = len(load('mail/receipt')['receipts'])
+open('run/there', 'w').write(str(n))" && cat run/there
+}
+
+# The card hangs behind item 18 and the client is killed: of these the card has forgotten the first two. What its file has is all there is.
+a_long_batch_loses_no_receipt_though_the_client_is_killed() {
+	rewind base
+	long_list
+	batch_offer
+	rm -f mail/cargo mail/receipt
+	server seal batch server/long --state server --offer mail/offer -o mail/cargo >mail/log
+	chmod 644 mail/cargo
+	echo "$stage_pin" >mail/long-pin
+	chmod 644 mail/long-pin
+	stage_unplug card
+	stage_reader card reader --misbehave hang=101
+	card reader wait >mail/log
+	# shellcheck disable=SC2016 # for the inner shell
+	as_background client sh -c 'exec keyferry --reader virtual:reader inject mail/cargo -o mail/receipt \
+		--timeout 60 --pin-fd 0 <mail/long-pin >mail/long-log 2>&1'
+	killed=$!
+	there=0
+	for _ in $(seq 300); do
+		there=$(receipts_there)
+		[ "$there" -lt 18 ] || break
+		sleep 0.1
+	done
+	kill -9 "$killed" || fail "it ended with $there receipts: $(cat mail/long-log)"
+	wait "$killed" 2>/dev/null || :
+	stage_unplug card 2>/dev/null || :
+	stage_reader card reader
+	card reader wait >mail/log
+	there=$(receipts_there)
+	echo "# killed with $there receipts on the disk"
+	[ "$there" -ge 18 ] || fail 'no receipts were kept on the way'
+	put 60 >mail/log
+	[ "$(grep -c ': installed before in container' mail/log)" -ge 18 ] || fail "$(cat mail/log)"
+	server receipt verify --state server mail/receipt >mail/proof || fail "$(cat mail/proof)"
+	grep -q 'proved:    24 of 24' mail/proof || fail "$(cat mail/proof)"
+}
+
+# Receipts of another cargo, or bent ones, are not taken for this one's.
+what_is_in_the_file_has_to_be_this_cargos() {
+	rewind base
+	new_batch
+	put >mail/log
+	edit mail/receipt mail/bent "d['receipts'][0]['receipt'] = d['receipts'][1]['receipt']"
+	chmod 644 mail/bent
+	cp mail/bent mail/receipt
+	put >mail/log
+	all_proved
+	cp mail/receipt mail/first
+	rewind base
+	new_batch
+	cp mail/first mail/receipt
+	put >mail/log
+	[ "$(grep -c ': installed in container' mail/log)" = 5 ] || fail "$(cat mail/log)"
+	all_proved
+	echo 'no receipt at all' >mail/receipt
+	put >mail/log
+	all_proved
+}
+
+# The first receipt cannot be kept: nothing is sent behind it.
+a_receipt_that_cannot_be_kept_stops_the_batch() {
+	rewind base
+	new_batch
+	as client mkdir -p mail/full
+	! card_with_pin "$stage_pin" inject mail/cargo -o mail/absent/receipt >mail/log 2>&1 || fail 'into nothing'
+	grep -q 'cannot write' mail/log || fail "$(cat mail/log)"
+	[ "$(card container list --json | grep -c '"container"')" = 1 ] || fail "$(card container list)"
+	put >mail/log
+	all_proved
+}
+
+each_key_of_a_batch_is_archived() {
+	rewind base
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout server/archive.key -out server/archive.pem -days 2 \
+		-subj /CN=archive -addext keyUsage=critical,keyEncipherment 2>/dev/null
+	openssl rand -out server/9.raw 32
+	printf '4 derive server/4.pem\n9 cipher server/9.raw\n' >server/mixed
+	as server mkdir -p server/kept
+	[ "$(id -u)" != 0 ] || chown "$uid_server:$uid_server" server/archive.* server/9.raw server/mixed
+	batch_offer
+	before
+	archived() {
+		server seal batch "$1" --state server --offer mail/offer -o mail/nothing --archive-cert server/archive.pem \
+			--archive-out "$2"
+	}
+	refused 1 'signatures deniable' . . -- archived server/list server/kept
+	refused 1 'cannot write server/absent/1.cms' . . -- archived server/mixed server/absent
+	unchanged
+	! server seal batch server/mixed --state server --offer mail/offer -o mail/nothing \
+		--archive-cert server/archive.pem 2>mail/log || fail 'an archive without a place'
+	grep -q 'belong together' mail/log || fail "$(cat mail/log)"
+	[ -z "$(ls server/kept)" ] || fail "left behind: $(ls server/kept)"
+	archived server/mixed server/kept >mail/log
+	mv mail/nothing mail/cargo
+	chmod 644 mail/cargo
+	put >mail/log
+	server receipt verify --state server mail/receipt >mail/proof || fail "$(cat mail/proof)"
+	grep -q 'proved:    2 of 2' mail/proof || fail "$(cat mail/proof)"
+	open_archive() { openssl cms -decrypt -inform DER -in "server/kept/$1.cms" -inkey server/archive.key; }
+	open_archive 1 >server/opened
+	grep -qx 'container: 4' server/opened || fail 'no container in the archive'
+	openssl pkey -in server/opened | cmp - server/4.pem
+	[ "$(open_archive 2 | tail -n 1)" = "$(od -An -v -tx1 server/9.raw | tr -d ' \n')" ] || fail 'another key'
+	batch_offer
+	before
+	refused 1 'server/kept/1.cms exists' . . -- archived server/mixed server/kept
+	unchanged
+}
+
 what_is_no_list_is_said() {
 	rewind base
 	batch_offer
@@ -145,10 +276,14 @@ what_is_no_list_is_said() {
 }
 to_nothing() { server seal batch "$1" --state server --offer mail/offer -o mail/nothing; }
 
-plan 4
+plan 8
 keep base
 rows many_keys_come_in_one_cargo
 rows cut_off_anywhere_it_goes_on_where_it_was
 rows an_occupied_container_stops_it_there_and_no_further
+rows a_long_batch_loses_no_receipt_though_the_client_is_killed
+rows what_is_in_the_file_has_to_be_this_cargos
+rows a_receipt_that_cannot_be_kept_stops_the_batch
+rows each_key_of_a_batch_is_archived
 rows what_is_no_list_is_said
 finish
