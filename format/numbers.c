@@ -241,7 +241,7 @@ bool function_is_about_pins(enum kf_function function)
 bool target_is_valid(uint32_t container)
 {
 	return container < APP_CONTAINERS || container == KF_CONTAINER_PINS ||
-	       container == KF_CONTAINER_BATCH;
+	       container == KF_CONTAINER_BATCH || container == KF_CONTAINER_SHARED;
 }
 
 const char *method_name(enum kf_method method)

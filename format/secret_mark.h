@@ -8,11 +8,11 @@
 #include "base/bytes.h"
 #include "format/item.h"
 
-#define SECRET_MARK_MAX 64		/* DER */
+#define SECRET_MARK_MAX 80		/* DER */
 
 /**
  * struct secret_mark - evidence of an item that brought a secret key
- * @key:	DER of the value that stands for the key's public half: its KeyMark; borrowed
+ * @key:	DER of the value that stands for the key's public half: its KeyMark, or SharedMark; borrowed
  * @proof:	CMAC over the key under K(receipt) of the item, format/seal.h
  */
 struct secret_mark {

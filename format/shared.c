@@ -24,14 +24,14 @@ static void make_label(char label[static LABEL_MAX], enum kf_method method, cons
 	(void)snprintf(label, LABEL_MAX, "keyferry/%s/%s", method_name(method), use);
 }
 
-int shared_key_derive(const struct secret *master, enum kf_method method, const char *serial,
-		      struct secret *out)
+int shared_key_derive(const struct secret *master, enum kf_method method, enum kf_origin origin,
+		      const char *serial, struct secret *out)
 {
 	char label[LABEL_MAX];
 	int r = secret_init(out, SHARED_KEY_SIZE);
 
 	assert(method_is_shared(method));
-	make_label(label, method, "key");
+	make_label(label, method, origin == KF_ORIGIN_INJECTED ? "injected-key" : "key");
 	if (r == 0)
 		r = kbkdf(master, label, BYTES(serial, strlen(serial)), out->p, SHARED_KEY_SIZE);
 	if (r < 0) {

@@ -20,12 +20,13 @@ enum {
 bool method_is_shared(enum kf_method method);
 
 /*
- * A card's key of @method, from the master. @out is SECRET_INIT.
+ * A card's key of @method, from the master: the one its maker loads (%KF_ORIGIN_FACTORY), or the one that is
+ * injected (%KF_ORIGIN_INJECTED) and was never the maker's. @out is SECRET_INIT.
  *
  * Return: 0, -EIO, -ENOMEM or secret_init()'s.
  */
-int shared_key_derive(const struct secret *master, enum kf_method method, const char *serial,
-		      struct secret *out);
+int shared_key_derive(const struct secret *master, enum kf_method method, enum kf_origin origin,
+		      const char *serial, struct secret *out);
 
 /* What a server gives to the maker of one card, and nobody else (docs/formats.md 9). */
 struct shared_keys {

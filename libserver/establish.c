@@ -10,6 +10,7 @@
 #include "format/ossl.h"
 #include "format/seal.h"
 #include "format/shared.h"
+#include "libserver/master.h"
 #include "libserver/random.h"
 
 enum { INPUT_MAX = 512 };
@@ -132,7 +133,8 @@ static int derive(struct kf_md_key *key, struct shared_facts *facts, struct agre
 {
 	_cleanup_(secret_deinit) struct secret shared = SECRET_INIT;
 	const struct kf_verified_offer *offer = key->offer;
-	int r = shared_key_derive(&key->server->master, offer->method, offer->statement.serial, &shared);
+	int r = master_derive(key->server, offer->method, offer->statement.origin,
+			      offer->statement.serial, &shared, NULL);
 
 	facts->method = offer->method;
 	facts->h = offer->h;

@@ -108,6 +108,19 @@ int master_make(const struct folder *top, struct kf_server *server, struct bytes
 	return r < 0 ? r : kf_server_set_master(server, master.p, master.n, e);
 }
 
+int master_derive(const struct kf_server *server, enum kf_method method, enum kf_origin origin,
+		  const char *serial, struct secret *out, struct kf_error *e)
+{
+	if (server->master_locked)
+		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
+				 "the master of shared keys is locked");
+	if (server->master.n == 0)
+		return error_why(e, -EACCES, "docs/card-application.md 6.2",
+				 "make shared keys before cards: keyferry server shared",
+				 "this server shares no keys with cards");
+	return shared_key_derive(&server->master, method, origin, serial, out);
+}
+
 static int write_keys(const char *path, const struct secret *text, struct kf_error *e)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -133,9 +146,9 @@ int master_share(const struct kf_server *server, const char *serial, const char 
 
 	memcpy(keys.serial, serial, strlen(serial));
 	if (r == 0)
-		r = shared_key_derive(&server->master, KF_METHOD_SHARED, serial, &keys.shared);
+		r = shared_key_derive(&server->master, KF_METHOD_SHARED, KF_ORIGIN_FACTORY, serial, &keys.shared);
 	if (r == 0)
-		r = shared_key_derive(&server->master, KF_METHOD_DERIVED, serial, &keys.derived);
+		r = shared_key_derive(&server->master, KF_METHOD_DERIVED, KF_ORIGIN_FACTORY, serial, &keys.derived);
 	if (r < 0)
 		return r;
 	shared_keys_write(&keys, &text);

@@ -20,3 +20,11 @@ int master_make(const struct folder *top, struct kf_server *server, struct bytes
 /* Writes the keys of one card to a new file. Return: 0, -EEXIST. */
 int master_share(const struct kf_server *server, const char *serial, const char *path,
 		 struct kf_error *e);
+
+/*
+ * The key of @method for the card @serial, as its maker has it or, by @origin, as it is injected. @out is SECRET_INIT.
+ *
+ * Return: 0, -EACCES @server has no master, -ENOKEY it is locked, -EIO, -ENOMEM.
+ */
+int master_derive(const struct kf_server *server, enum kf_method method, enum kf_origin origin,
+		  const char *serial, struct secret *out, struct kf_error *e);

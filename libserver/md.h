@@ -39,6 +39,8 @@ DEFINE_CLEANUP(struct kf_md_key *, kf_md_destroy_key);
  * -EACCES. */
 int md_check_pair(const struct kf_verified_offer *offer, const struct kf_keypair *pair,
 		  const struct spki_hash *holds, struct kf_error *e);
+/* Whether the offer is for SHARED keys. Return: 0, -EACCES. */
+int md_check_shared(const struct kf_verified_offer *offer, struct kf_error *e);
 /* Whether the offer takes orders about PINs. Return: 0, -EACCES. */
 int md_check_order(const struct kf_verified_offer *offer, struct kf_error *e);
 

@@ -9,6 +9,8 @@
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "format/seal.h"
+#include "format/shared_item.h"
+#include "libserver/master.h"
 #include "libserver/md.h"
 
 enum { BLOCK = 16 };
@@ -22,6 +24,10 @@ int md_check_pair(const struct kf_verified_offer *offer, const struct kf_keypair
 		return error_why(e, -EACCES, "docs/card-application.md 5.1",
 				 "make an offer for a container",
 				 "the offer is about PINs, and takes no key");
+	if (offer->statement.container == KF_CONTAINER_SHARED)
+		return error_why(e, -EACCES, "docs/card-application.md 5.1",
+				 "make an offer for a container",
+				 "the offer is for the keys the card shares with a server");
 	if (!kf_verified_offer_takes(offer, pair->type))
 		return error_why(e, -EOPNOTSUPP, "key types the card attested",
 				 "use a key of another type", "card %s takes no key of type %s",
@@ -57,18 +63,45 @@ int md_check_order(const struct kf_verified_offer *offer, struct kf_error *e)
 			 offer->statement.container);
 }
 
+int md_check_shared(const struct kf_verified_offer *offer, struct kf_error *e)
+{
+	if (offer->statement.container == KF_CONTAINER_SHARED)
+		return 0;
+	return error_why(e, -EACCES, "docs/card-application.md 5.1",
+			 "make an offer for them: keyferry offer --shared-keys",
+			 "the offer is not for the keys the card shares with a server");
+}
+
 /**
- * struct content - what an item is made of: a key, or an order about PINs; the other is NULL
+ * struct content - what an item is made of: a key, an order about PINs or a SHARED key; the others are NULL
+ * @shared, @mark: the latter is what the card will show of it
  */
 struct content {
 	const struct kf_keypair *pair;
 	const struct kf_pin_order *order;
+	const struct kf_shared_order *shared;
+	const struct secret *key;
+	uint8_t mark[KF_DIGEST_SIZE];
 };
+
+static void describe_shared(struct item_body *body, const struct kf_shared_order *shared)
+{
+	body->function = KF_FUNCTION_IMPORT_SECRET;
+	body->key_type = KF_KEY_AES_256;
+	body->purpose = KF_PURPOSE_SHARED;
+	body->replaces.present = shared->replaces != NULL;
+	if (shared->replaces)
+		memcpy(body->replaces.digest, shared->replaces, sizeof(body->replaces.digest));
+}
 
 static void describe_content(struct item_body *body, const struct content *content)
 {
 	const struct kf_keypair *pair = content->pair;
 
+	if (content->shared) {
+		describe_shared(body, content->shared);
+		return;
+	}
 	if (!pair) {
 		body->function = content->order->function;
 		body->pin = content->order->target;
@@ -104,8 +137,18 @@ static struct item_body body_for(const struct kf_md_key *key, const struct conte
 	return body;
 }
 
+static int encode_shared(const struct content *content, struct secret *plain)
+{
+	const struct shared_item item = { content->shared->method, secret_bytes(content->key) };
+	int r = secret_init(plain, SHARED_ITEM_SIZE);
+
+	return r < 0 ? r : shared_item_encode(&item, plain);
+}
+
 static int encode_content(const struct content *content, struct secret *plain)
 {
+	if (content->shared)
+		return encode_shared(content, plain);
 	return content->pair ? keypair_plain(content->pair, plain)
 			     : pin_order_encode(content->order, plain);
 }
@@ -120,7 +163,7 @@ static int encrypt_content(const struct item_keys *keys, const struct kf_md_key 
 	if (r == 0)
 		r = item_encrypt(keys, key->iv, &plain, out);
 	if (r == 0)
-		r = item_proof(keys, secret_bytes(&plain), proof);
+		r = item_proof(keys, secret_bytes(content->key ? content->key : &plain), proof);
 	return r;
 }
 
@@ -194,6 +237,8 @@ static int note_item(struct kf_md_key *key, const struct content *content,
 	};
 	if (content->pair)
 		memcpy(ticket->key, content->pair->hash, sizeof(ticket->key));
+	if (content->shared)
+		memcpy(ticket->key, content->mark, sizeof(ticket->key));
 	memcpy(ticket->proof, proof, sizeof(ticket->proof));
 	r = sha256(item, ticket->sha256);
 	if (r < 0)
@@ -206,7 +251,7 @@ static int note_item(struct kf_md_key *key, const struct content *content,
 	cargo->key_type = body->key_type;
 	cargo->purpose = body->purpose;
 	cargo->container = body->container;
-	cargo->pin = content->pair ? 0 : body->pin;
+	cargo->pin = content->order ? body->pin : 0;
 	memcpy(cargo->iv, body->iv, sizeof(cargo->iv));
 	key->cargo.n_items++;
 	key->ticket.n_items++;
@@ -279,4 +324,48 @@ int kf_md_encrypt_pin(struct kf_md_key *key, const struct kf_pin_order *order, u
 	if (r == 0)
 		r = seal_content(key, &(struct content){ .order = order }, item, len, e);
 	return error_what(e, r, "cannot seal the order about a PIN");
+}
+
+/* The hash of what the card will call it. */
+static int shared_mark_hash(const struct secret *key, enum kf_method method, uint8_t *out)
+{
+	uint8_t der[SHARED_MARK_DER_MAX];
+	struct packer p = pack_begin(der, sizeof(der));
+	struct shared_info info = { 0 };
+	int r = shared_info_describe(key, method, &info);
+
+	if (r < 0)
+		return r;
+	shared_mark_pack(&p, &info);
+	return sha256(pack_done(&p), out);
+}
+
+static int seal_shared(struct kf_md_key *handle, const struct kf_shared_order *order, uint8_t **item,
+		       size_t *len, struct kf_error *e)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	struct content content = { .shared = order, .key = &key };
+	int r = master_derive(handle->server, order->method, KF_ORIGIN_INJECTED,
+			      handle->offer->statement.serial, &key, e);
+
+	if (r == 0)
+		r = shared_mark_hash(&key, order->method, content.mark);
+	return r < 0 ? r : seal_content(handle, &content, item, len, e);
+}
+
+int kf_md_encrypt_shared(struct kf_md_key *key, enum kf_method method, const uint8_t *replaces,
+			 uint8_t **item, size_t *len, struct kf_error *e)
+{
+	const struct kf_shared_order order = { method, replaces };
+	int r = check_turn(key, e);
+
+	if (r == 0)
+		r = md_check_shared(key->offer, e);
+	if (r == 0 && !method_is_shared(method))
+		r = error_why(e, -EINVAL, "docs/card-application.md 1.1",
+			      "methods shared and derived have one each",
+			      "method %s works with no SHARED key", method_name(method));
+	if (r == 0)
+		r = seal_shared(key, &order, item, len, e);
+	return error_what(e, r, "cannot seal the SHARED key");
 }

@@ -9,6 +9,7 @@
 #include "format/hash.h"
 #include "format/keys.h"
 #include "libserver/json/offer.h"
+#include "libserver/master.h"
 
 #define RULE "SECURITY section 3, statement"
 #define ANEW "get a new offer from the card; if it happens again, distrust that machine"
@@ -101,8 +102,9 @@ static int check_shared(struct kf_verified_offer *offer, struct bytes info, stru
 
 	if (s->purpose != KF_PURPOSE_SHARED)
 		return refuse(e, RULE, ANEW, "the offered key is not a SHARED key");
-	if (s->origin != KF_ORIGIN_FACTORY)
-		return refuse(e, RULE, ANEW, "the SHARED key was not loaded by the card's maker");
+	if (s->origin != KF_ORIGIN_FACTORY && (s->origin != KF_ORIGIN_INJECTED || s->n_injectors == 0))
+		return refuse(e, RULE, ANEW, "the SHARED key came neither from the card's maker nor from a "
+			      "sender it knows");
 	r = sha256(info, digest);
 	if (r < 0)
 		return r;
@@ -192,14 +194,8 @@ static int check_mark(const struct kf_verified_offer *offer, const struct kf_ser
 	struct shared_info own;
 	int r;
 
-	if (server->master_locked)
-		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
-				 "the master of shared keys is locked");
-	if (server->master.n == 0)
-		return refuse(e, "docs/card-application.md 6.2",
-			      "make shared keys before cards: keyferry server shared",
-			      "this server shares no keys with cards");
-	r = shared_key_derive(&server->master, offer->shared.method, offer->statement.serial, &key);
+	r = master_derive(server, offer->shared.method, offer->statement.origin,
+			  offer->statement.serial, &key, e);
 	if (r == 0)
 		r = shared_info_describe(&key, offer->shared.method, &own);
 	if (r < 0)
@@ -246,6 +242,10 @@ static int choose_sender(struct kf_verified_offer *offer, const struct kf_server
 {
 	const struct statement *s = &offer->statement;
 
+	if (s->n_injectors == 0 && s->container == KF_CONTAINER_SHARED)
+		return refuse(e, "SHARED keys come from known senders alone, SECURITY section 4",
+			      "use a card personalised with this server's injector key",
+			      "the card knows no sender");
 	if (s->n_injectors == 0 && s->container == KF_CONTAINER_PINS)
 		return refuse(e, "PINs are set for known senders alone, SECURITY section 4",
 			      "use a card personalised with this server's injector key",
@@ -289,11 +289,12 @@ static int check_copies(const struct kf_verified_offer *offer, const struct offe
 
 /*
  * S1 comes about in the card alone by every method, so the grade is decided by what the card is; but a key
- * is no better than the one it came under, and what a maker loaded others had (SECURITY section 5).
+ * is no better than the one it came under, and what a maker loaded others had (SECURITY section 5). What was
+ * injected came under a key of the card's own, or the card says that it is the maker's.
  */
 static enum kf_grade compute_grade(const struct kf_verified_offer *offer)
 {
-	if (offer->statement.purpose == KF_PURPOSE_SHARED)
+	if (offer->statement.origin == KF_ORIGIN_FACTORY)
 		return KF_GRADE_C;
 	return offer->statement.level == KF_LEVEL_CHIP ? KF_GRADE_A : KF_GRADE_A_VIRTUAL;
 }

@@ -48,8 +48,8 @@ static int check_request(const struct kf_state *state, const struct kf_seal_requ
 	int r;
 
 	if (request->size != sizeof(*request) || !offer ||
-	    !request->pair + !request->pin_order + !request->n_pairs != 2 ||
-	    (request->recipient && request->pin_order) ||
+	    !request->pair + !request->pin_order + !request->n_pairs + !request->n_shared != 3 ||
+	    (request->recipient && (request->pin_order || request->n_shared)) ||
 	    !request->recipient != !request->archive_path)
 		return error_why(e, -EINVAL, "struct kf_seal_request",
 				 "set size, offer and a pair, a batch or an order about PINs; for keys "
@@ -62,6 +62,8 @@ static int check_request(const struct kf_state *state, const struct kf_seal_requ
 		return r;
 	if (request->n_pairs)
 		return check_batch(request, e);
+	if (request->n_shared)
+		return md_check_shared(offer, e);
 	return request->pair ? md_check_pair(offer, request->pair, &offer->statement.holds, e)
 			     : md_check_order(offer, e);
 }
@@ -128,9 +130,17 @@ static int keep_archives(struct sealing *sealing, struct kf_error *e)
 	return r;
 }
 
-static int seal_item(const struct kf_seal_request *request, const struct kf_keypair *pair,
-		     struct sealing *sealing, struct kf_error *e)
+/* What is to be in a cargo. */
+static size_t count_items(const struct kf_seal_request *request)
 {
+	return request->n_pairs ? request->n_pairs : request->n_shared ? request->n_shared : 1;
+}
+
+static int seal_item(const struct kf_seal_request *request, size_t i, struct sealing *sealing,
+		     struct kf_error *e)
+{
+	const struct kf_keypair *pair = request->n_pairs ? request->pairs[i] : request->pair;
+	const struct kf_shared_order *shared = request->n_shared ? &request->shared[i] : NULL;
 	_cleanup_(freep) uint8_t *item = NULL;
 	size_t len = 0;
 	int r;
@@ -140,6 +150,9 @@ static int seal_item(const struct kf_seal_request *request, const struct kf_keyp
 		r = kf_md_set_iv(sealing->key, NULL, 0, e);
 	if (r < 0)
 		return r;
+	if (shared)
+		return kf_md_encrypt_shared(sealing->key, shared->method, shared->replaces, &item, &len,
+					    e);
 	if (request->pin_order)
 		return kf_md_encrypt_pin(sealing->key, request->pin_order, &item, &len, e);
 	return kf_md_encrypt_data(sealing->key, key_type_function(pair->type), pair, &item, &len, e);
@@ -150,10 +163,8 @@ static int seal_items(const struct kf_seal_request *request, struct sealing *sea
 {
 	int r = 0;
 
-	if (!request->n_pairs)
-		return seal_item(request, request->pair, sealing, e);
-	for (size_t i = 0; r == 0 && i < request->n_pairs; i++)
-		r = seal_item(request, request->pairs[i], sealing, e);
+	for (size_t i = 0; r == 0 && i < count_items(request); i++)
+		r = seal_item(request, i, sealing, e);
 	return r;
 }
 
@@ -178,7 +189,7 @@ static int spend_and_seal(struct kf_state *state, const struct kf_seal_request *
 		r = keep_archives(sealing, e);
 	if (r == 0)
 		r = kf_md_import_session_key(state->server, request->offer, NULL, 0,
-					     request->n_pairs ? (unsigned int)request->n_pairs : 1,
+					     (unsigned int)count_items(request),
 					     &sealing->key, e);
 	if (r == 0)
 		r = seal_items(request, sealing, e);
@@ -191,7 +202,8 @@ static int spend_and_seal(struct kf_state *state, const struct kf_seal_request *
 
 static const char *what_fails(const struct kf_seal_request *request)
 {
-	return request->pin_order ? "cannot seal the order about a PIN" : "cannot seal the key";
+	return request->pin_order ? "cannot seal the order about a PIN" :
+	       request->n_shared ? "cannot seal the shared keys" : "cannot seal the key";
 }
 
 /* Whoever has no cargo and no nonce any more has to hear that trying again is of no use. */
@@ -222,6 +234,8 @@ static int seal(struct kf_state *state, const struct kf_seal_request *request,
 			      "the right card, not just a genuine one (SECURITY section 3)",
 			      "make a challenge for this card",
 			      "the offer is of another card than its challenge was made for");
+	if (r == 0 && request->n_shared)
+		r = state_need_master(state, e);
 	if (r == 0)
 		r = prepare_archives(request, sealing, e);
 	if (r == 0)

@@ -254,6 +254,15 @@ int kf_state_needs_passphrase(const char *dir, struct kf_error *e)
 	return encrypted;
 }
 
+int state_need_master(struct kf_state *state, struct kf_error *e)
+{
+	if (state->locked)
+		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
+				 "the master of shared keys is locked");
+	return state->server->master.n ? 0 : master_make(&state->top, state->server,
+							 secret_bytes(&state->passphrase), e);
+}
+
 int kf_state_share(struct kf_state *state, const char *serial, const char *path,
 		   struct kf_error *e)
 {
@@ -262,11 +271,8 @@ int kf_state_share(struct kf_state *state, const char *serial, const char *path,
 	if (!serial_is_valid(BYTES(serial, strlen(serial))))
 		r = error_why(e, -EINVAL, "docs/card-application.md 1",
 			      "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial", serial);
-	if (r == 0 && state->locked)
-		r = error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
-			      "the master of shared keys is locked");
-	if (r == 0 && state->server->master.n == 0)
-		r = master_make(&state->top, state->server, secret_bytes(&state->passphrase), e);
+	if (r == 0)
+		r = state_need_master(state, e);
 	if (r == 0)
 		r = master_share(state->server, serial, path, e);
 	return error_what(e, r, "cannot make the shared keys of card %s", serial);

@@ -33,3 +33,6 @@ struct kf_state {
 };
 
 DEFINE_CLEANUP(struct kf_state *, kf_state_close);
+
+/* Makes the master of SHARED keys, if there is none. Return: 0, -ENOKEY the state is locked, -errno. */
+int state_need_master(struct kf_state *state, struct kf_error *e);

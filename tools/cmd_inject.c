@@ -63,6 +63,11 @@ static json_t *tell_item(const struct ui *ui, const struct cargo_item *item, con
 				 outcome, "function", function_name(item->function), "pin",
 				 (json_int_t)item->pin);
 	}
+	if (item->container == KF_CONTAINER_SHARED) {
+		ui_say(ui, "item %u, a key shared with the server: %s", item->number, outcome);
+		return json_pack("{s:I,s:s,s:s}", "number", (json_int_t)item->number, "outcome", outcome,
+				 "purpose", purpose_name(item->purpose));
+	}
 	ui_say(ui, "item %u, %s %s: %s in container %u", item->number,
 	       key_type_name(item->key_type), purpose_name(item->purpose), outcome,
 	       item->container);

@@ -18,7 +18,7 @@ struct offer_args {
 	const char *challenge, *out, *type, *method_text;
 	enum kf_method method;
 	uint32_t container, exchange;
-	bool pins, batch;
+	bool pins, batch, shared_keys;
 };
 
 static int read_challenge(struct tool *tool, const char *path, struct challenge_file *out)
@@ -115,7 +115,8 @@ static int first_free(struct tool *tool, uint32_t *out)
 static int get_offer(struct tool *tool, const struct offer_args *a, enum kf_key_type type,
 		     const struct challenge_file *challenge, struct kf_signed_offer **out)
 {
-	uint32_t target = a->pins ? KF_CONTAINER_PINS : a->batch ? KF_CONTAINER_BATCH : a->container;
+	uint32_t target = a->pins ? KF_CONTAINER_PINS : a->batch ? KF_CONTAINER_BATCH :
+			  a->shared_keys ? KF_CONTAINER_SHARED : a->container;
 	int code = target == KF_CONTAINER_ANY ? first_free(tool, &target) : UI_OK, r;
 
 	if (code != UI_OK)
@@ -173,6 +174,7 @@ static int write_file(struct tool *tool, const struct offer_file *file, const ch
 static int done(struct tool *tool, const struct offer_file *file, const char *out)
 {
 	const char *what = file->container == KF_CONTAINER_PINS ? "pin " :
+			   file->container == KF_CONTAINER_SHARED ? "shared " :
 			   file->container == KF_CONTAINER_BATCH ? "batch LIST " : "";
 
 	if (strcmp(out, "-") == 0)
@@ -180,6 +182,9 @@ static int done(struct tool *tool, const struct offer_file *file, const char *ou
 	if (file->container == KF_CONTAINER_BATCH)
 		ui_say(&tool->ui, "Card %s offers to take a batch of keys by method %s.", file->serial,
 		       method_name(file->method));
+	else if (file->container == KF_CONTAINER_SHARED)
+		ui_say(&tool->ui, "Card %s offers to take the keys it shares with a server by method %s.",
+		       file->serial, method_name(file->method));
 	else if (file->container == KF_CONTAINER_PINS)
 		ui_say(&tool->ui, "Card %s offers to take an order about its PINs by method %s.",
 		       file->serial, method_name(file->method));
@@ -257,6 +262,8 @@ int cmd_offer(int argc, char **argv)
 		  "for an order about PINs instead of a key" },
 		{ "batch", 0, ARG_FLAG, &a.batch, NULL,
 		  "for several keys, into the containers that the server names" },
+		{ "shared-keys", 0, ARG_FLAG, &a.shared_keys, NULL,
+		  "for the keys that methods shared and derived work with" },
 		{ "exchange-type", 0, ARG_TEXT, &a.type, "TYPE",
 		  "of a fresh exchange key: rsa2048 rsa3072 rsa4096; p256 p384 x25519 (the card's "
 		  "choice)" },
@@ -276,8 +283,9 @@ int cmd_offer(int argc, char **argv)
 		return ui_usage(&tool.ui, "--challenge FILE -o FILE are needed");
 	if (a.method_text && method_from_name(a.method_text, &a.method) < 0)
 		return ui_usage(&tool.ui, "there is no method '%s'", a.method_text);
-	if (a.pins + a.batch + (a.container != KF_CONTAINER_ANY) > 1)
-		return ui_usage(&tool.ui, "--pins, --batch and --container exclude each other");
+	if (a.pins + a.batch + a.shared_keys + (a.container != KF_CONTAINER_ANY) > 1)
+		return ui_usage(&tool.ui, "--pins, --batch, --shared-keys and --container exclude each "
+				"other");
 	if (a.type && key_type_from_name(a.type, &type) < 0)
 		return ui_usage(&tool.ui, "there is no key type '%s'", a.type);
 	if (type != KF_KEY_NONE && a.method == KF_METHOD_NONE)

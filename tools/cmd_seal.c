@@ -221,14 +221,16 @@ int cmd_seal(int argc, char **argv)
 	};
 	const struct arg_tables tables = {
 		"Seal a private key for one card. keyferry seal batch seals several, keyferry seal pin an "
-		"order about a PIN; with --card schsm it wraps one for SmartCard-HSMs (keyferry seal --card schsm "
-		"--help).",
+		"order about a PIN, keyferry seal shared the keys that a card shares with this server; with "
+		"--card schsm it wraps one for SmartCard-HSMs (keyferry seal --card schsm --help).",
 		args, NULL };
 
 	if (argc > 1 && strcmp(argv[1], "pin") == 0)
 		return cmd_seal_pin(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "batch") == 0)
 		return cmd_seal_batch(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "shared") == 0)
+		return cmd_seal_shared(argc - 1, argv + 1);
 	if (is_for_a_fleet(argc, argv))
 		return cmd_seal_fleet(argc, argv);
 	if (!args_parse(&ui, &tables, argc, argv, &code))

@@ -16,6 +16,7 @@ int cmd_seal(int argc, char **argv);
 int cmd_seal_pin(int argc, char **argv);
 int cmd_seal_batch(int argc, char **argv);
 int cmd_seal_fleet(int argc, char **argv);
+int cmd_seal_shared(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 

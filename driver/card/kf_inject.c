@@ -135,14 +135,16 @@ static int offer_send(struct card *card, const struct kf_offer *offer, struct by
 	return conditions_mean_purpose(card, kf_call(card, &command, data));
 }
 
-/* An offer about PINs is for no container, and only for senders that the card knows. */
+/* An offer about PINs or SHARED keys is for no container, and only for senders that the card knows. */
 static int target_choose(struct card *card, uint32_t container, uint32_t *out)
 {
 	if (container == KF_CONTAINER_BATCH)
 		return 0;
-	if (container != KF_CONTAINER_PINS)
+	if (container != KF_CONTAINER_PINS && container != KF_CONTAINER_SHARED)
 		return kf_place_choose(card, container, out);
-	if (!(kf_of(card)->info.functions & 1u << KF_FUNCTION_CHANGE_AUTHENTICATOR))
+	if (!(kf_of(card)->info.functions &
+	      1u << (container == KF_CONTAINER_PINS ? KF_FUNCTION_CHANGE_AUTHENTICATOR
+						    : KF_FUNCTION_IMPORT_SECRET)))
 		return -EOPNOTSUPP;
 	return kf_of(card)->n_injectors ? 0 : card_say(card, -EREMOTEIO, KF_REASON_SENDER, 0);
 }
@@ -323,9 +325,12 @@ static bool container_fits(const struct kf_card *kf, const struct card_session *
 {
 	if (function_is_about_pins(body->function) != (body->container == KF_CONTAINER_PINS))
 		return false;
-	return (body->container < kf->info.n_containers || body->container == KF_CONTAINER_PINS) &&
+	if ((body->purpose == KF_PURPOSE_SHARED) != (body->container == KF_CONTAINER_SHARED))
+		return false;
+	return (body->container < kf->info.n_containers || body->container == KF_CONTAINER_PINS ||
+		body->container == KF_CONTAINER_SHARED) &&
 	       (session->container == KF_CONTAINER_ANY || body->container == session->container ||
-		(session->container == KF_CONTAINER_BATCH && body->container != KF_CONTAINER_PINS));
+		(session->container == KF_CONTAINER_BATCH && body->container < kf->info.n_containers));
 }
 
 static bool pin_fits(const struct item_body *body)
@@ -349,6 +354,8 @@ static bool purpose_fits(const struct item_body *body)
 {
 	if (function_is_about_pins(body->function))
 		return body->purpose == KF_PURPOSE_NONE;
+	if (body->container == KF_CONTAINER_SHARED)
+		return body->purpose == KF_PURPOSE_SHARED && body->key_type == KF_KEY_AES_256;
 	return key_type_suits(body->key_type, body->purpose);
 }
 
@@ -407,6 +414,8 @@ static int item_check_target(struct card *card, const struct item_body *body)
 
 	if (function_is_about_pins(body->function))
 		return body->replaces.present ? item_refused(card, KF_ITEM_REPLACES) : 0;
+	if (body->container == KF_CONTAINER_SHARED)
+		return 0;			/* nobody but the card knows which of them it has */
 	r = kf_place_get(card, body->container, &place);
 	if (r < 0)
 		return r;

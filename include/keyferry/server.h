@@ -350,6 +350,21 @@ int kf_md_encrypt_data(struct kf_md_key *key, enum kf_function function,
 int kf_md_encrypt_pin(struct kf_md_key *key, const struct kf_pin_order *order, uint8_t **item,
 		      size_t *len, struct kf_error *e);
 
+/**
+ * kf_md_encrypt_shared() - the card's key of a method, derived from the server's master
+ * @method:	%KF_METHOD_SHARED or %KF_METHOD_DERIVED
+ * @replaces:	mark of the key that it may replace, KF_DIGEST_SIZE bytes; NULL: the card has none
+ * @item:	as kf_md_encrypt_data()
+ *
+ * It is another key than the one that kf_state_share() gives to makers, so nobody else ever had it, and what
+ * comes under it is graded by the card alone.
+ *
+ * Return: 0, -EACCES the offer is not about SHARED keys (%KF_CONTAINER_SHARED), or there is no master; -ENOKEY it
+ * is locked; -EINVAL another method; and as above.
+ */
+int kf_md_encrypt_shared(struct kf_md_key *key, enum kf_method method, const uint8_t *replaces,
+			 uint8_t **item, size_t *len, struct kf_error *e);
+
 /* The cargo file (docs/formats.md 8.3) of all items. Return: 0, -EPROTO items are missing. */
 int kf_md_cargo(const struct kf_md_key *key, char **json, size_t *len, struct kf_error *e);
 
@@ -541,6 +556,14 @@ int kf_state_offer(struct kf_state *state, const char *card, int any_genuine, co
 		   size_t len, struct kf_verified_offer **out, struct kf_error *e);
 
 /**
+ * struct kf_shared_order - one SHARED key to load, as kf_md_encrypt_shared()
+ */
+struct kf_shared_order {
+	enum kf_method method;
+	const uint8_t *replaces;
+};
+
+/**
  * struct kf_seal_request - start from { .size = sizeof(struct kf_seal_request) }
  * @size:	of the struct the caller knows
  * @offer:	from kf_state_offer() of the same state
@@ -550,6 +573,7 @@ int kf_state_offer(struct kf_state *state, const char *card, int any_genuine, co
  * @archive_signing_key: as kf_archive_seal()
  * @pin_order:	in place of a key; never archived
  * @pairs:	a batch in place of one key: @n_pairs of them, each with its container
+ * @shared:	in place of keys: @n_shared SHARED keys. A state without a master gets one; never archived
  */
 struct kf_seal_request {
 	size_t size;
@@ -561,6 +585,8 @@ struct kf_seal_request {
 	const struct kf_pin_order *pin_order;
 	const struct kf_keypair *const *pairs;
 	size_t n_pairs;
+	const struct kf_shared_order *shared;
+	size_t n_shared;
 };
 
 /**

@@ -64,8 +64,9 @@ enum kf_purpose json_in_purpose(struct json_in *in, const char *name)
 
 	if (in->r == 0 && (purpose_from_name(text, &purpose) < 0 ||
 			   (purpose != KF_PURPOSE_SIGN && purpose != KF_PURPOSE_DECRYPT &&
-			    purpose != KF_PURPOSE_DERIVE && purpose != KF_PURPOSE_CIPHER)))
-		json_in_fail(in, name, "is not sign, decrypt, derive or cipher");
+			    purpose != KF_PURPOSE_DERIVE && purpose != KF_PURPOSE_CIPHER &&
+			    purpose != KF_PURPOSE_SHARED)))
+		json_in_fail(in, name, "is not sign, decrypt, derive, cipher or shared");
 	return purpose;
 }
 

@@ -146,6 +146,47 @@ a_key_under_a_shared_one_has_the_makers_grade() {
 	done
 }
 
+# mark METHOD: of the key that the card has for it, as it says in an offer
+mark() {
+	offer "mark-$1" "$1"
+	/usr/bin/python3 -IS -c '
+import base64, json, sys
+s = json.load(open(sys.argv[1]))["exchange_key"]
+print(base64.urlsafe_b64decode(s + "=" * (-len(s) % 4))[7:39].hex())' "mail/mark-$1.offer"
+}
+
+# The server's own, under a key of the card's own: nobody else ever had them, so the grade is the card's.
+shared_keys_are_loaded_by_a_signed_injection() {
+	server challenge --state server --device "$stage_serial" -o mail/share.challenge
+	client offer --challenge mail/share.challenge --shared-keys -o mail/share.offer
+	must_fail 1 'is for the keys the card shares' server seal --state server --offer mail/share.offer \
+		--key server/p256.pem -o mail/never
+	old_shared=$(mark shared) old_derived=$(mark derived)
+	# not over the maker's without a word
+	server seal shared --state server --offer mail/share.offer -o mail/share.cargo
+	must_fail 1 'purpose does not allow' with_pin inject mail/share.cargo -o mail/share.receipt
+	server challenge --state server --device "$stage_serial" -o mail/share.challenge
+	client offer --challenge mail/share.challenge --shared-keys -o mail/share.offer
+	server seal shared --state server --offer mail/share.offer -o mail/share.cargo \
+		--replace-shared "${old_shared##*
+}" --replace-derived "${old_derived##*
+}" >mail/said
+	grep -q '^grade:     A-virtual,' mail/said
+	with_pin inject mail/share.cargo -o mail/share.receipt >mail/said
+	[ "$(grep -c 'a key shared with the server: installed' mail/said)" = 2 ]
+	server receipt verify --state server mail/share.receipt >mail/said
+	grep -qx 'proved:    2 of 2' mail/said
+	for method in derived shared; do
+		for type in p256 aes256; do
+			voyage "loaded-$method-$type" "$method" "$type"
+			grep -qx 'grade:     A-virtual' mail/said || fail "$(cat mail/said)"
+		done
+	done
+	offer plain ecdh
+	must_fail 1 'is not for the keys' server seal shared --state server --offer mail/plain.offer -o mail/never
+	[ ! -e mail/never ]
+}
+
 a_new_state_takes_no_shared_keys() {
 	as server mkdir -m 700 server/new
 	server server init --state server/new
@@ -426,7 +467,7 @@ stage_up --level extended
 server server methods --state server --set ecdh,rsa,derived,shared >mail/said
 make_keys >mail/keys.log 2>&1 || stage_fail "cannot make the keys"
 
-plan 22
+plan 23
 t every_key_type_arrives_by_rsa
 t every_key_type_arrives_by_ecdh
 t every_key_type_arrives_by_derived
@@ -449,4 +490,5 @@ t a_receipt_without_the_cards_confirmation_proves_nothing
 t every_method_works_at_level_short
 t every_method_works_at_level_tpdu_t0_and_with_rsa4096
 t every_method_works_at_level_tpdu_t1_and_with_rsa4096
+t shared_keys_are_loaded_by_a_signed_injection
 finish

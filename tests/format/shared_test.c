@@ -45,7 +45,7 @@ FIXTURE_SETUP(shared)
 	for (uint8_t i = 0; i < SHARED_KEY_SIZE; i++)
 		self->master.p[i] = i;
 	self->master.n = SHARED_KEY_SIZE;
-	ASSERT_EQ(0, shared_key_derive(&self->master, variant->method, "KF-1", &self->key));
+	ASSERT_EQ(0, shared_key_derive(&self->master, variant->method, KF_ORIGIN_FACTORY, "KF-1", &self->key));
 	memset(self->h, 0x11, sizeof(self->h));
 	memset(self->sid, 0x22, sizeof(self->sid));
 	memset(self->server, 0x33, sizeof(self->server));
@@ -91,9 +91,9 @@ TEST_F(shared, no_two_cards_and_no_two_methods_have_one_key)
 	_cleanup_(secret_deinit) struct secret other = SECRET_INIT, cross = SECRET_INIT;
 	enum kf_method method = variant->method == KF_METHOD_SHARED ? KF_METHOD_DERIVED : KF_METHOD_SHARED;
 
-	ASSERT_EQ(0, shared_key_derive(&self->master, variant->method, "KF-2", &other));
+	ASSERT_EQ(0, shared_key_derive(&self->master, variant->method, KF_ORIGIN_FACTORY, "KF-2", &other));
 	EXPECT_FALSE(secret_equal(&self->key, &other));
-	ASSERT_EQ(0, shared_key_derive(&self->master, method, "KF-1", &cross));
+	ASSERT_EQ(0, shared_key_derive(&self->master, method, KF_ORIGIN_FACTORY, "KF-1", &cross));
 	EXPECT_FALSE(secret_equal(&self->key, &cross));
 }
 

@@ -202,7 +202,7 @@ static struct secret shared_key(const struct fakecard *card, const char *serial)
 	ASSERT_EQ(0, secret_init(&master, SHARED_KEY_SIZE));
 	memset(master.p, card->master, SHARED_KEY_SIZE);
 	master.n = SHARED_KEY_SIZE;
-	ASSERT_EQ(0, shared_key_derive(&master, card->shared, serial, &key));
+	ASSERT_EQ(0, shared_key_derive(&master, card->shared, KF_ORIGIN_FACTORY, serial, &key));
 	return key;
 }
 

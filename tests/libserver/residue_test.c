@@ -403,7 +403,7 @@ static void fill_shared(struct needles *needles, const char *arg)
 	ASSERT_EQ(0, secret_init(&master, SHARED_KEY_SIZE));
 	memset(master.p, VOYAGE_MASTER, SHARED_KEY_SIZE);
 	master.n = SHARED_KEY_SIZE;
-	ASSERT_EQ(0, shared_key_derive(&master, voyage_shared, arg, &key));
+	ASSERT_EQ(0, shared_key_derive(&master, voyage_shared, KF_ORIGIN_FACTORY, arg, &key));
 	add_secret(needles, secret_bytes(&key));
 }
 

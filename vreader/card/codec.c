@@ -13,8 +13,9 @@
 #include "format/shared.h"
 
 enum {
-	CODEC_VERSION = 5,		/* 1 knew no KEKs, 2 only method rsa, 4 no PINs or batches; otherwise the same */
+	CODEC_VERSION = 6,		/* 1 knew no KEKs, 2 only method rsa, 4 no PINs or batches; otherwise the same */
 	CODEC_SHARED = 4,		/* since then SHARED keys stand at the end */
+	CODEC_ORIGIN = 6,		/* and where each comes from; before, the maker */
 	PRESENT = 1,
 };
 
@@ -123,6 +124,8 @@ int state_encode(const struct state *state, struct packer *out)
 	pack_be(out, state->counter, 8);
 	for (size_t i = 0; i < STATE_SHARED; i++)
 		put_field(out, blob_bytes(state->shared[i]));
+	for (size_t i = 0; i < STATE_SHARED; i++)
+		pack_u8(out, state->shared[i] ? (uint8_t)state->shared_origin[i] : 0);
 	return pack_end(out);
 }
 
@@ -355,6 +358,21 @@ static int take_shared(struct unpacker *u, struct state *state)
 	return r;
 }
 
+static void take_origins(struct unpacker *u, uint16_t version, struct state *state)
+{
+	for (size_t i = 0; i < STATE_SHARED; i++) {
+		enum kf_origin origin = version < CODEC_ORIGIN ? KF_ORIGIN_FACTORY
+							       : (enum kf_origin)unpack_u8(u);
+
+		if (!state->shared[i])
+			origin = version < CODEC_ORIGIN ? KF_ORIGIN_NONE : origin;
+		if (state->shared[i] ? origin != KF_ORIGIN_FACTORY && origin != KF_ORIGIN_INJECTED
+				     : origin != KF_ORIGIN_NONE)
+			unpack_fail(u);
+		state->shared_origin[i] = origin;
+	}
+}
+
 static int take_state(struct unpacker *u, uint16_t version, struct state *state)
 {
 	uint64_t counter;
@@ -376,6 +394,8 @@ static int take_state(struct unpacker *u, uint16_t version, struct state *state)
 	state->counter = (uint32_t)counter;
 	if (r == 0 && version >= CODEC_SHARED)
 		r = take_shared(u, state);
+	if (r == 0)
+		take_origins(u, version, state);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include "format/seal.h"
 #include "format/secret_mark.h"
 #include "format/shared.h"
+#include "format/shared_item.h"
 #include "vreader/card/command.h"
 #include "vreader/card/offer.h"
 #include "vreader/card/session.h"
@@ -49,9 +50,25 @@ static bool mac_is_right(const struct item_keys *keys, const struct item *item)
 	return bytes_equal_ct(BYTES_OF(mac), item->mac);
 }
 
+/* An item that loads a SHARED key, which is in no container. */
+static bool is_about_shared(const struct item_body *b)
+{
+	return b->container == KF_CONTAINER_SHARED;
+}
+
+/* Step 5, what is about a SHARED key; nor does that [SECURITY section 4]. */
+static bool shared_fields_are_right(const struct item_body *b)
+{
+	return b->function == KF_FUNCTION_IMPORT_SECRET && b->key_type == KF_KEY_AES_256 &&
+	       b->purpose == KF_PURPOSE_SHARED && b->pin == 0 && !b->policy.pin_needed &&
+	       b->policy.not_after == 0 && b->sender.present;
+}
+
 /* Step 5, what is about a key. */
 static bool key_fields_are_right(const struct item_body *b)
 {
+	if (is_about_shared(b))
+		return shared_fields_are_right(b);
 	return b->container < APP_CONTAINERS &&
 	       b->pin == (b->policy.pin_needed ? KF_PIN_USER : 0) &&
 	       key_type_function(b->key_type) == b->function &&
@@ -113,11 +130,14 @@ static bool sender_is_right(const struct state *state, const struct item *item)
  * struct opened - what was in an item: a key, or an order about PINs
  * @plain:	@order borrows from it
  * @proof:	of a secret key, for the receipt
+ * @shared:	a SHARED key, likewise borrowed; @info has its mark
  */
 struct opened {
 	struct secret plain;
 	struct card_key *key;
 	struct pin_item order;
+	struct shared_item shared;
+	struct shared_info info;
 	uint8_t proof[ITEM_MAC_SIZE];
 };
 
@@ -146,6 +166,20 @@ static int open_secret(const struct item_keys *keys, const struct item_body *b, 
 	return r < 0 ? r : item_proof(keys, secret_bytes(&out->plain), out->proof);
 }
 
+static int open_shared(const struct item_keys *keys, struct opened *out)
+{
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	int r = shared_item_decode(secret_bytes(&out->plain), &out->shared);
+
+	if (r == 0)
+		r = secret_init(&key, SHARED_KEY_SIZE);
+	if (r == 0)
+		r = secret_set(&key, out->shared.key);
+	if (r == 0)
+		r = shared_info_describe(&key, out->shared.method, &out->info);
+	return r < 0 ? r : item_proof(keys, out->shared.key, out->proof);
+}
+
 static int open_order(const struct item_body *b, struct opened *out)
 {
 	bool sets = b->function == KF_FUNCTION_CHANGE_AUTHENTICATOR;
@@ -170,6 +204,8 @@ static int open_plain(const struct item_keys *keys, const struct item_body *b, s
 		return r;
 	if (function_is_about_pins(b->function))
 		return open_order(b, out);
+	if (is_about_shared(b))
+		return open_shared(keys, out);
 	return b->function == KF_FUNCTION_IMPORT_SECRET ? open_secret(keys, b, out)
 							: open_key(b, out);
 }
@@ -207,11 +243,35 @@ static bool may_replace(const struct container *container, const struct spki_has
 	       memcmp(replaces->digest, card_key_hash(container->key), KF_DIGEST_SIZE) == 0;
 }
 
+/* Step 7. What a SHARED key is replaced by has to know it by its mark. Return: 0, or the status word. */
+static int may_share(const struct state *state, const struct spki_hash *replaces,
+		     const struct opened *opened)
+{
+	const struct blob *held = state_shared(state, opened->shared.method);
+	_cleanup_(secret_deinit) struct secret key = SECRET_INIT;
+	struct shared_info info = { 0 };
+	int r;
+
+	if (!held)
+		return replaces->present ? SW_CONDITIONS : 0;
+	r = secret_init(&key, SHARED_KEY_SIZE);
+	if (r == 0)
+		r = secret_set(&key, blob_bytes(held));
+	if (r == 0)
+		r = shared_info_describe(&key, opened->shared.method, &info);
+	if (r < 0)
+		return r;
+	return replaces->present && memcmp(replaces->digest, info.mark, sizeof(info.mark)) == 0
+		       ? 0 : SW_CONDITIONS;
+}
+
 /* Step 7. Return: 0, or the status word; an order about PINs has spent a try of a PIN then. */
 static int may_be_done(struct card *card, const struct item_body *b, const struct opened *opened)
 {
 	if (function_is_about_pins(b->function))
 		return pin_order_prove(card, &opened->order);
+	if (is_about_shared(b))
+		return may_share(card->state, &b->replaces, opened);
 	return may_replace(&card->state->containers[b->container], &b->replaces) ? 0
 										  : SW_CONDITIONS;
 }
@@ -219,21 +279,22 @@ static int may_be_done(struct card *card, const struct item_body *b, const struc
 /* --- step 8 --- */
 
 /* What came under a maker's key is no better kept than that one, whoever signed it. */
-static enum kf_origin origin_of(const struct item_body *b)
+static enum kf_origin origin_of(const struct state *state, const struct item_body *b)
 {
-	if (method_is_shared(b->method))
+	if (method_is_shared(b->method) && state_shared_origin(state, b->method) == KF_ORIGIN_FACTORY)
 		return KF_ORIGIN_FACTORY;
 	return b->sender.present ? KF_ORIGIN_INJECTED : KF_ORIGIN_INJECTED_OPEN;
 }
 
-static void install_key(struct container *container, struct card_key *key, const struct item_body *b)
+static void install_key(struct container *container, struct card_key *key, enum kf_origin origin,
+			const struct item_body *b)
 {
 	container->key = card_key_unref(container->key);
 	container->cert = blob_unref(container->cert);
 	*container = (struct container){
 		.key = card_key_ref(key),
 		.purpose = b->purpose,
-		.origin = origin_of(b),
+		.origin = origin,
 		.policy = b->policy.pin_needed ? STATE_POLICY_PIN : 0,
 		.not_after = b->policy.not_after,
 	};
@@ -256,7 +317,12 @@ static int do_item(struct state *next, const struct item_body *b, const struct o
 {
 	if (function_is_about_pins(b->function))
 		return pin_order_apply(next, b->pin, &opened->order);
-	install_key(&next->containers[b->container], opened->key, b);
+	if (is_about_shared(b)) {
+		state_forget_shared(next, opened->shared.method, b->sid);
+		return state_set_shared(next, opened->shared.method, opened->shared.key,
+					origin_of(next, b));
+	}
+	install_key(&next->containers[b->container], opened->key, origin_of(next, b), b);
 	return 0;
 }
 
@@ -267,6 +333,8 @@ static void after_item(struct card *card, const struct item_body *b)
 		card->pin_verified = true;
 	else if (b->function == KF_FUNCTION_CHANGE_AUTHENTICATOR)
 		card->pin_verified &= b->pin != KF_PIN_USER;
+	else if (is_about_shared(b))
+		session_forget_gone(card);	/* of offers by the key that was */
 	else
 		card_forget_selection(card, b->container);
 	if (b->number == b->count)
@@ -345,11 +413,15 @@ static struct bytes evidence_of(const struct state *next, const struct item_body
 	const struct pin *pin = b->pin == KF_PIN_PUK ? &next->puk : &next->pin;
 
 	struct secret_mark secret = { .key = BYTES_NONE };
+	uint8_t der[SHARED_MARK_DER_MAX];
+	struct packer key = pack_begin(der, sizeof(der));
 
 	if (b->function == KF_FUNCTION_IMPORT_KEYPAIR)
 		return card_key_spki(opened->key);
 	if (b->function == KF_FUNCTION_IMPORT_SECRET) {
-		secret.key = card_key_spki(opened->key);
+		if (is_about_shared(b))
+			shared_mark_pack(&key, &opened->info);
+		secret.key = is_about_shared(b) ? pack_done(&key) : card_key_spki(opened->key);
 		memcpy(secret.proof, opened->proof, sizeof(secret.proof));
 		secret_mark_pack(buf, &secret);
 		return pack_done(buf);

@@ -94,10 +94,10 @@ static bool is_no_container(uint8_t number)
 	return number >= APP_CONTAINERS;
 }
 
-/* PINs are set for senders the card knows, and a container must not hold what nothing replaces. */
+/* PINs and SHARED keys are set for senders the card knows [SECURITY section 4], and a container must not hold what nothing replaces. */
 static bool target_may_be_offered(const struct state *state, uint8_t target)
 {
-	if (target == KF_CONTAINER_PINS)
+	if (target == KF_CONTAINER_PINS || target == KF_CONTAINER_SHARED)
 		return state->n_injectors != 0;
 	if (target == KF_CONTAINER_BATCH)
 		return true;		/* each item is judged by what its container holds then */
@@ -173,7 +173,7 @@ static int fill_statement(struct statement *s, const struct state *state,
 	};
 	if (method_is_shared((enum kf_method)offer->method)) {
 		s->purpose = KF_PURPOSE_SHARED;
-		s->origin = KF_ORIGIN_FACTORY;
+		s->origin = state_shared_origin(state, (enum kf_method)offer->method);
 	}
 	memcpy(s->serial, state->serial, sizeof(s->serial));
 	memcpy(s->exchange, card_key_hash(offer->key), sizeof(s->exchange));

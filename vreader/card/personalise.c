@@ -141,9 +141,10 @@ static int take_shared(struct state *state, const struct shared_keys *keys,
 	if (strcmp(keys->serial, state->serial) != 0)
 		return refuse(why, -EINVAL, "the shared keys are those of card %s; have the server make "
 			      "some for %s (keyferry server shared)", keys->serial, state->serial);
-	r = state_set_shared(state, KF_METHOD_SHARED, secret_bytes(&keys->shared));
+	r = state_set_shared(state, KF_METHOD_SHARED, secret_bytes(&keys->shared), KF_ORIGIN_FACTORY);
 	if (r == 0)
-		r = state_set_shared(state, KF_METHOD_DERIVED, secret_bytes(&keys->derived));
+		r = state_set_shared(state, KF_METHOD_DERIVED, secret_bytes(&keys->derived),
+				     KF_ORIGIN_FACTORY);
 	return r < 0 ? refuse(why, r, "no room for the shared keys: %s", strerror(-r)) : 0;
 }
 

@@ -119,7 +119,24 @@ const struct blob *state_shared(const struct state *state, enum kf_method method
 	return state->shared[shared_at(method)];
 }
 
-int state_set_shared(struct state *state, enum kf_method method, struct bytes key)
+enum kf_origin state_shared_origin(const struct state *state, enum kf_method method)
+{
+	return state->shared_origin[shared_at(method)];
+}
+
+void state_forget_shared(struct state *state, enum kf_method method,
+			 const uint8_t sid[static KF_SID_SIZE])
+{
+	for (size_t i = state->n_offers; i > 0; i--) {
+		struct offer *offer = &state->offers[i - 1];
+
+		if (offer->method == (uint8_t)method && memcmp(offer->sid, sid, KF_SID_SIZE) != 0)
+			state_forget_offer(state, offer);
+	}
+}
+
+int state_set_shared(struct state *state, enum kf_method method, struct bytes key,
+		     enum kf_origin origin)
 {
 	struct blob **at = &state->shared[shared_at(method)];
 	struct blob *blob;
@@ -131,6 +148,7 @@ int state_set_shared(struct state *state, enum kf_method method, struct bytes ke
 		return r;
 	(void)blob_unref(*at);
 	*at = blob;
+	state->shared_origin[shared_at(method)] = origin;
 	return 0;
 }
 

@@ -70,7 +70,7 @@ struct container {
  * @hash:	H, SHA-256 of the statement
  * @key:	the EXCHANGE key; shared with its container if it is a standing one
  * @standing:	that container, or %STATE_NO_CONTAINER: the key lives and dies with the offer
- * @target:	container the items go to, %KF_CONTAINER_BATCH or %KF_CONTAINER_PINS
+ * @target:	container the items go to, %KF_CONTAINER_BATCH, %KF_CONTAINER_PINS or %KF_CONTAINER_SHARED
  * @tries:	left
  * @method:	enum kf_method, the only one the items may use
  * @opened:	of a method that confirms: the server has, once, and @opening is the SHA-256 of how;
@@ -114,6 +114,7 @@ struct state {
 	size_t n_injectors;
 	struct pin pin, puk;
 	struct blob *shared[STATE_SHARED];	/* SHARED keys, by state_shared(); no container */
+	enum kf_origin shared_origin[STATE_SHARED];
 	struct container containers[APP_CONTAINERS];
 	struct offer offers[APP_PENDING_MAX];
 	size_t n_offers;
@@ -138,8 +139,14 @@ void state_empty_container(struct state *state, unsigned int index);
 
 /* The SHARED key of @method; NULL: the card was given none. */
 const struct blob *state_shared(const struct state *state, enum kf_method method);
+/* Where it comes from: the maker, or an item. */
+enum kf_origin state_shared_origin(const struct state *state, enum kf_method method);
 /* Return: 0, -ENOMEM, or what locking memory failed with. */
-int state_set_shared(struct state *state, enum kf_method method, struct bytes key);
+int state_set_shared(struct state *state, enum kf_method method, struct bytes key,
+		     enum kf_origin origin);
+/* Pending offers by the SHARED key of @method, but not that of @sid: the key is another from now on. */
+void state_forget_shared(struct state *state, enum kf_method method,
+			 const uint8_t sid[static KF_SID_SIZE]);
 
 /* The container of the KEK that is called @name, in any case; %STATE_NO_CONTAINER if none is. */
 unsigned int state_find_kek(const struct state *state, struct bytes name);

@@ -112,7 +112,7 @@ TEST_F(full, a_card_of_an_older_version_is_read)
 	for (size_t i = 0; i < STATE_SHARED; i++)
 		self->tray.card->state->shared[i] = blob_unref(self->tray.card->state->shared[i]);
 	(void)memory_of(&self->tray);
-	self->tray.blob_len -= STATE_SHARED * 2;	/* two empty fields at the end */
+	self->tray.blob_len -= STATE_SHARED * 3;	/* two empty fields at the end, two origins */
 	self->tray.blob[5] = 1;
 	EXPECT_EQ(0, state_decode(blob(self), &state));
 	state = state_free(state);
@@ -120,6 +120,19 @@ TEST_F(full, a_card_of_an_older_version_is_read)
 	EXPECT_EQ(0, state_decode(blob(self), &state));
 	self->tray.blob[5] = 0;
 	EXPECT_EQ(-EPROTONOSUPPORT, state_decode(blob(self), &(struct state *){ NULL }));
+}
+
+/* Until version 5 only makers had loaded SHARED keys, and nobody wrote that down. */
+TEST_F(full, a_shared_key_of_an_older_version_is_the_makers)
+{
+	_cleanup_(state_freep) struct state *state = NULL;
+
+	self->tray.blob_len -= STATE_SHARED;
+	self->tray.blob[5] = 5;
+	ASSERT_EQ(0, state_decode(blob(self), &state));
+	EXPECT_EQ(KF_ORIGIN_FACTORY, state_shared_origin(state, KF_METHOD_DERIVED));
+	self->tray.blob[5] = 6;
+	EXPECT_EQ(-EBADMSG, state_decode(blob(self), &(struct state *){ NULL }));
 }
 
 TEST_F(full, every_truncation_is_refused)
@@ -204,6 +217,7 @@ static void short_shared(struct state *state)
 	ASSERT_EQ(0, blob_new(BYTES("short", 5), &state->shared[0]));
 }
 
+static void shared_by_somebody(struct state *state) { state->shared_origin[0] = KF_ORIGIN_INJECTED_OPEN; }
 static void six_tries(struct state *state) { state->offers[0].tries = APP_TRIES + 1; }
 static void four_pin_tries(struct state *state) { state->pin.tries = APP_PIN_TRIES + 1; }
 static void no_such_target(struct state *state) { state->offers[0].target = APP_CONTAINERS; }
@@ -231,7 +245,7 @@ TEST_F(full, what_no_card_could_have_become_is_refused)
 {
 	static void (*const spoils[])(struct state *state) = {
 		no_device_cert, no_receipt, no_origin, curve_to_receive, curve_exchange, next_zero,
-		next_behind_count, other_method, rsa_to_agree, short_shared, six_tries, four_pin_tries, no_such_target,
+		next_behind_count, other_method, rsa_to_agree, short_shared, shared_by_somebody, six_tries, four_pin_tries, no_such_target,
 		empty_standing, other_policy, nameless, badly_named, no_hash, unwraps_nothing,
 		unwraps_des, makes_keks, aes_signs, rsa_ciphers,
 	};
@@ -242,7 +256,7 @@ TEST_F(full, what_no_card_could_have_become_is_refused)
 			TEST_FAIL("row %zu decodes", i);
 	}
 	/* a counter of more than 32 bits */
-	self->tray.blob[self->tray.blob_len - STATE_SHARED * (2 + SHARED_KEY_SIZE) - 5] = 1;
+	self->tray.blob[self->tray.blob_len - STATE_SHARED * (3 + SHARED_KEY_SIZE) - 5] = 1;
 	EXPECT_EQ(-EBADMSG, state_decode(blob(self), &(struct state *){ NULL }));
 }
 

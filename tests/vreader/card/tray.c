@@ -233,7 +233,7 @@ static struct secret shared_of(uint8_t master, enum kf_method method)
 	ASSERT_EQ(0, secret_init(&m, SHARED_KEY_SIZE));
 	memset(m.p, master, SHARED_KEY_SIZE);
 	m.n = SHARED_KEY_SIZE;
-	ASSERT_EQ(0, shared_key_derive(&m, method, TRAY_SERIAL, &key));
+	ASSERT_EQ(0, shared_key_derive(&m, method, KF_ORIGIN_FACTORY, TRAY_SERIAL, &key));
 	return key;
 }
 
@@ -244,7 +244,8 @@ void tray_share(struct tray *tray)
 	for (size_t i = 0; i < 2; i++) {
 		_cleanup_(secret_deinit) struct secret key = shared_of(TRAY_MASTER, methods[i]);
 
-		ASSERT_EQ(0, state_set_shared(tray->card->state, methods[i], secret_bytes(&key)));
+		ASSERT_EQ(0, state_set_shared(tray->card->state, methods[i], secret_bytes(&key),
+					      KF_ORIGIN_FACTORY));
 	}
 	tray_store(tray, tray->card->state);
 }
