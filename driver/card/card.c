@@ -210,7 +210,7 @@ int card_raw(struct card *card, struct bytes command, struct packer *response)
 	struct apdu apdu;
 	int r;
 
-	if (apdu_parse(command, &apdu, NULL) < 0 || !apdu_is_legal(&apdu))
+	if (apdu_parse(command, &apdu, NULL) < 0 || !apdu_is_legal(&apdu, card->io->protocol == 0))
 		return -EINVAL;
 	if (apdu.ins == INS_SELECT_FILE || apdu.ins == INS_MANAGE_CHANNEL)
 		card->elsewhere = true;

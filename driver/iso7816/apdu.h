@@ -49,12 +49,15 @@ void apdu_pack(struct packer *p, const struct apdu *apdu);
 int apdu_parse(struct bytes raw, struct apdu *out, bool *extended);
 
 /*
- * CLA 0xFF is a reader's pseudo APDU, INS 6X and 9X look like status bytes: a command from a client
- * with one of them never reaches a card.
+ * CLA 0xFF is a reader's pseudo APDU and never reaches a card. INS 6X and 9X look like status bytes where
+ * one follows the other on the wire, so @t0 never carries them; cards of T=1 have such commands
+ * (SmartCard-HSM signs by 68), though the standard has none.
  */
-static inline bool apdu_is_legal(const struct apdu *apdu)
+static inline bool apdu_is_legal(const struct apdu *apdu, bool t0)
 {
-	return apdu->cla != 0xff && (apdu->ins & 0xf0) != 0x60 && (apdu->ins & 0xf0) != 0x90;
+	if (apdu->cla == 0xff)
+		return false;
+	return !t0 || ((apdu->ins & 0xf0) != 0x60 && (apdu->ins & 0xf0) != 0x90);
 }
 
 /*

@@ -157,6 +157,7 @@ int card_io_new_with(const struct card_io_ops *ops, struct card_io **out)
 	if (!io->command || !io->response)
 		return -ENOMEM;
 	io->ops = ops;
+	io->protocol = 1;
 	io->extended = io->link_extended = io->chaining = true;
 	io->max_command = APDU_COMMAND_MAX;
 	*out = take_ptr(io);
@@ -233,7 +234,7 @@ int card_transmit(struct card_io *io, struct bytes command, uint8_t *response, s
 	io->ran = false;
 	if (apdu_parse(command, &apdu, &extended) < 0)
 		return -EINVAL;
-	if (!apdu_is_legal(&apdu) || command.n > io->max_command ||
+	if (!apdu_is_legal(&apdu, io->protocol == 0) || command.n > io->max_command ||
 	    (extended && !io->link_extended))
 		return -EOPNOTSUPP;
 	r = check_current(io);

@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	t0_card_init(&card, buf, sizeof(buf));
 	(void)t0_card_tpdu(&card, answer);
-	if (u.bad || apdu_parse(command, &apdu, NULL) < 0 || !apdu_is_legal(&apdu) ||
+	if (u.bad || apdu_parse(command, &apdu, NULL) < 0 || !apdu_is_legal(&apdu, true) ||
 	    apdu.ins == 0xc2)
 		return 0;
 	t0_card_init(&card, buf, sizeof(buf));

@@ -85,11 +85,13 @@ TEST(fields_over_their_limit_are_not_packed)
 
 TEST(k2_z10_pseudo_classes_and_status_like_instructions_stay_here)
 {
-	EXPECT_TRUE(apdu_is_legal(&(struct apdu){ .cla = 0x00, .ins = 0xa4 }));
-	EXPECT_TRUE(apdu_is_legal(&(struct apdu){ .cla = 0xfe, .ins = 0x88 }));
-	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .cla = 0xff, .ins = 0xa4 }));
-	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .ins = 0x60 }));
-	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .ins = 0x9f }));
+	EXPECT_TRUE(apdu_is_legal(&(struct apdu){ .cla = 0x00, .ins = 0xa4 }, true));
+	EXPECT_TRUE(apdu_is_legal(&(struct apdu){ .cla = 0xfe, .ins = 0x88 }, true));
+	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .cla = 0xff, .ins = 0xa4 }, true));
+	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .cla = 0xff, .ins = 0xa4 }, false));
+	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .ins = 0x60 }, true));
+	EXPECT_TRUE(apdu_is_legal(&(struct apdu){ .cla = 0x80, .ins = 0x68 }, false));
+	EXPECT_FALSE(apdu_is_legal(&(struct apdu){ .ins = 0x9f }, true));
 }
 
 TEST(z6_a_response_without_a_status_word_is_refused)
