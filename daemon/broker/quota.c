@@ -130,10 +130,13 @@ enum kf_reason quota_reason(enum quota_kind kind)
 	return reasons[kind];
 }
 
-int quota_pin_try(struct user *user, uint64_t now, uint32_t *wait_s)
+int quota_pin_try(struct user *user, uint64_t now, uint32_t elsewhere, uint32_t *wait_s)
 {
+	uint32_t open;
+
 	pin_forgive(user, now);
-	if (user->pin_spent >= QUOTA_PIN_TRIES) {
+	open = elsewhere < user->pin_spent ? elsewhere : user->pin_spent;
+	if (user->pin_spent - open >= QUOTA_PIN_TRIES) {
 		*wait_s = (uint32_t)((REFILL_NS - (now - user->pin_at_ns) + 999999999u) / 1000000000u);
 		return -EDQUOT;
 	}

@@ -57,9 +57,10 @@ enum kf_reason quota_reason(enum quota_kind kind);
 
 /*
  * A PIN try is charged before the card sees it, so that pipelined tries count, and given back
- * unless the card says it was wrong.
+ * unless the card says it was wrong. @elsewhere of those charged are under way at other readers: they are
+ * not taken for wrong yet, else nobody could serve a fleet of cards at once.
  *
  * Return: 0, or -EDQUOT with the seconds to wait in @wait_s.
  */
-int quota_pin_try(struct user *user, uint64_t now, uint32_t *wait_s);
+int quota_pin_try(struct user *user, uint64_t now, uint32_t elsewhere, uint32_t *wait_s);
 void quota_pin_back(struct user *user);

@@ -80,6 +80,28 @@ static int pin_parts_valid(const struct packet *request)
 	}
 }
 
+/*
+ * Tries of this uid under way at other readers; 0 if there is one at this reader, too. So each card gets
+ * one at a time beyond what the budget has, and every one that turns out wrong is spent all the same.
+ */
+static uint32_t tries_elsewhere(const struct call *call)
+{
+	const struct client *client;
+	const struct job *job;
+	uint32_t n = 0;
+
+	list_each(client, &call->broker->clients, link) {
+		if (client->user != call->client->user)
+			continue;
+		list_each(job, &client->jobs, in_client) {
+			if (job->pin_charged && job->reader == call->context->reader)
+				return 0;
+			n += job->pin_charged;
+		}
+	}
+	return n;
+}
+
 /* One that carries a PIN or PUK is charged to the uid's budget until it turns out right. */
 static int charged_turn(struct call *call)
 {
@@ -89,7 +111,7 @@ static int charged_turn(struct call *call)
 
 	if (!context_has_card(call->context))
 		return no_card(call);
-	if (quota_pin_try(client->user, now_ns(), &call->detail) < 0) {
+	if (quota_pin_try(client->user, now_ns(), tries_elsewhere(call), &call->detail) < 0) {
 		call->reason = KF_REASON_QUOTA_PIN;
 		log_provoked(&call->broker->log, "client=%u uid=%u: PIN refused, too many wrong ones",
 			     client->number, client->uid);

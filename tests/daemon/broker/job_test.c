@@ -158,13 +158,13 @@ TEST_F(job, a_pin_never_tried_gives_its_try_back_and_one_under_way_does_not)
 	struct job *job = make(self, 7, 0);
 	uint32_t wait_s;
 
-	ASSERT_EQ(0, quota_pin_try(user, now_ns(), &wait_s));
+	ASSERT_EQ(0, quota_pin_try(user, now_ns(), 0, &wait_s));
 	job->pin_charged = true;
 	job_orphan(job);			/* not even queued: it goes */
 	EXPECT_EQ(0u, user->pin_spent);
 
 	job = make(self, 8, 0);
-	ASSERT_EQ(0, quota_pin_try(user, now_ns(), &wait_s));
+	ASSERT_EQ(0, quota_pin_try(user, now_ns(), 0, &wait_s));
 	job->pin_charged = true;
 	job->state = JOB_TAKEN;
 	self->rig.reader->running = job;

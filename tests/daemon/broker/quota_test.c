@@ -47,11 +47,11 @@ TEST_F(quota, wrong_pins_run_out_and_are_forgiven_one_a_minute)
 	uint32_t wait = 0;
 
 	for (int i = 0; i < QUOTA_PIN_TRIES; i++)
-		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, &wait));
-	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, MINUTE, &wait));
+		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, 0, &wait));
+	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, MINUTE, 0, &wait));
 	EXPECT_EQ(60u, wait);
-	EXPECT_EQ(0, quota_pin_try(self->user, 2 * MINUTE, &wait));
-	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, 2 * MINUTE, &wait));
+	EXPECT_EQ(0, quota_pin_try(self->user, 2 * MINUTE, 0, &wait));
+	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, 2 * MINUTE, 0, &wait));
 }
 
 TEST_F(quota, a_right_pin_costs_nothing)
@@ -59,9 +59,22 @@ TEST_F(quota, a_right_pin_costs_nothing)
 	uint32_t wait = 0;
 
 	for (int i = 0; i < 100; i++) {
-		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, &wait));
+		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, 0, &wait));
 		quota_pin_back(self->user);
 	}
+}
+
+/* Twenty cards, each with one PIN under way; and when they were all wrong they are all spent. */
+TEST_F(quota, tries_under_way_elsewhere_are_not_wrong_yet)
+{
+	uint32_t wait = 0;
+
+	for (uint32_t i = 0; i < 20; i++)
+		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, i, &wait));
+	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, MINUTE, 0, &wait));
+	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, 16 * MINUTE, 0, &wait));
+	EXPECT_EQ(0, quota_pin_try(self->user, 17 * MINUTE, 0, &wait));
+	EXPECT_EQ(-EDQUOT, quota_pin_try(self->user, 17 * MINUTE, 0, &wait));
 }
 
 TEST_F(quota, reconnecting_forgives_nothing)
@@ -70,11 +83,11 @@ TEST_F(quota, reconnecting_forgives_nothing)
 	uint32_t wait;
 
 	for (int i = 0; i < QUOTA_PIN_TRIES; i++)
-		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, &wait));
+		ASSERT_EQ(0, quota_pin_try(self->user, MINUTE, 0, &wait));
 	ASSERT_EQ(0, quota_user(&self->quota, 2000, MINUTE, &again));
 	ASSERT_EQ(0, quota_user(&self->quota, 1000, MINUTE, &again));
 	EXPECT_EQ(self->user, again);
-	EXPECT_EQ(-EDQUOT, quota_pin_try(again, MINUTE, &wait));
+	EXPECT_EQ(-EDQUOT, quota_pin_try(again, MINUTE, 0, &wait));
 }
 
 TEST_F(quota, users_are_forgotten_when_nothing_is_to_be_remembered)
