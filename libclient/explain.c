@@ -41,6 +41,8 @@ static const struct explanation by_reason[] = {
 	{ KF_REASON_PIN_LAST_TRY, "one try is left, and this could spend it", POLICY,
 	  "make sure the PIN is right, then allow the last try (--allow-last-try)" },
 	{ KF_REASON_PIN_NEEDED, "the PIN has not been given", CARD, "give the PIN first" },
+	{ KF_REASON_PIN_TRANSPORT, "it is a transport PIN, which opens nothing", CARD,
+	  "change it first (keyferry card pin change)" },
 	{ KF_REASON_PIN_LOST, "the PIN was given, but another program has used the card since",
 	  "a PIN serves one client only", "give the PIN again, or hold a transaction meanwhile" },
 	{ KF_REASON_TXN_OTHER, "another program holds the card", BROKER,

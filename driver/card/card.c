@@ -152,8 +152,10 @@ int card_call(struct card *card, const struct card_command *command, struct byte
 	if (r < 0)
 		return r;
 	meaning = sw_meaning(answer.sw);
+	if (command->also != 0 && answer.sw == command->also)
+		meaning = (struct sw_meaning){ .error = 0 };
 	card->said = (struct card_said){
-		.sw = meaning.error < 0 ? answer.sw : 0,
+		.sw = answer.sw != APDU_OK ? answer.sw : 0,
 		.reason = meaning.reason,
 		.detail = meaning.detail,
 	};

@@ -213,6 +213,7 @@ struct card_command {
 	uint8_t cla, ins, p1, p2;
 	struct bytes data;
 	bool answers;		/* response data is expected */
+	uint16_t also;		/* a status word that is as good as 9000 here; 0: none */
 };
 
 /* A card that was just powered; nobody knows it yet. Return: 0, -ENOMEM. */
@@ -237,7 +238,7 @@ void card_begin_raw(struct card *card, struct deadline deadline);
 void card_forget(struct card *card);
 
 /*
- * Sends one command. On 9000 the answer's data is borrowed in @data, good until the next call.
+ * Sends one command. On 9000, and on @also, which is then in card->said.sw, the answer's data is borrowed in @data, good until the next call.
  * Return: 0; what sw_meaning() says of any other word, with card->said filled; or a transport
  * error, after which the card is lost.
  */

@@ -7,6 +7,7 @@
 
 const struct card_driver *const card_drivers[] = {
 	&kf_card_driver,
+	&schsm_card_driver,
 	NULL,
 };
 

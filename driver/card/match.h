@@ -7,6 +7,7 @@
 #include "driver/card/card.h"
 
 extern const struct card_driver kf_card_driver;
+extern const struct card_driver schsm_card_driver;
 
 /* All of this build, NULL at the end. */
 extern const struct card_driver *const card_drivers[];

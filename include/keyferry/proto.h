@@ -138,6 +138,7 @@ enum kf_reason {
 					 * together; detail: kf_blob_field */
 	KF_REASON_BLOB_REFUSED = 47,	/* EREMOTEIO: the card does not take the blob */
 	KF_REASON_DKEK = 48,		/* ENOENT, EPROTO, EEXIST: about the DKEK; detail: kf_dkek_state */
+	KF_REASON_PIN_TRANSPORT = 49,	/* EPERM: it is a transport PIN, and opens nothing until changed */
 	KF_REASON_PIN_LEAST = 39,	/* EREMOTEIO: fewer tries are left than the sender of a sealed PIN
 					 * asks for */
 };
@@ -644,6 +645,8 @@ static_assert(sizeof(struct kf_context_close) == 8, "kf_context_close");
 #define KF_CARD_RECEIPTS	0x2u	/* signs receipts */
 #define KF_CARD_ATTESTS		0x4u	/* signs statements */
 #define KF_CARD_SESSIONS_STAY	0x8u	/* session objects survive KF_DRV_DROP and SELECT */
+#define KF_CARD_CVC		0x10u	/* KF_DEVICE_CERT answers card-verifiable certificates */
+#define KF_CARD_DKEK		0x20u	/* wraps and unwraps keys under a DKEK */
 
 /**
  * struct kf_card_info - what the card is and can
@@ -723,7 +726,8 @@ static_assert(sizeof(struct kf_card_info) == 272, "kf_card_info");
 /**
  * struct kf_device_cert - the DEVICE key's certificate
  * @context:	[in] handle
- * @chain:	[out] DER certificates back to back, the device's own first
+ * @chain:	[out] DER certificates back to back, the device's own first: X.509, with %KF_CARD_CVC those of
+ *		BSI TR-03110
  */
 struct kf_device_cert {
 	__u64 context;
@@ -899,7 +903,8 @@ static_assert(sizeof(struct kf_container_entry) == 56, "kf_container_entry");
  * @context:	[in] handle
  * @n_containers: [out] rows
  * @reserved:	0
- * @containers:	[out] struct kf_container_entry, back to back, in order of their numbers
+ * @containers:	[out] struct kf_container_entry, back to back, in order of their numbers. A card with
+ *		room for hundreds leaves out the empty ones
  */
 struct kf_container_list {
 	__u64 context;

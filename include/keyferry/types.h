@@ -45,6 +45,7 @@ enum kf_key_type {		/* also bit numbers in kf_card_info.key_types */
 	KF_KEY_3DES_112 = 11,
 	KF_KEY_3DES_168 = 12,
 	KF_KEY_EC_P256K = 13,		/* secp256k1 */
+	KF_KEY_OTHER = 31,		/* a key pair that others made, on a curve or of a size not named here */
 };
 
 enum kf_purpose {		/* one for the life of a key (SECURITY section 2); also bit numbers */

@@ -76,10 +76,14 @@ TEST_F(kf, a_card_says_whether_it_knows_keks)
 	EXPECT_EQ(0u, info.unwrap_types);
 }
 
+/* The next application that is asked for is a SmartCard-HSM's. */
+#define OTHER	"00A40400 00000B E82B0601040181C31F0201 0000"
+
 TEST_F(kf, another_card_is_nobodys)
 {
 	script_blank(&self->s);
 	script_expect(&self->s, SELECT, "6A82");
+	script_expect(&self->s, OTHER, "6A82");
 	EXPECT_EQ(0, card_identify(self->s.card, card_drivers));
 	EXPECT_NULL(self->s.card->driver);
 	EXPECT_FALSE(self->s.card->lost);
@@ -89,6 +93,7 @@ TEST_F(kf, a_card_that_answers_select_with_another_name_is_nobodys)
 {
 	script_blank(&self->s);
 	script_expect(&self->s, SELECT, "6F0C 840A F06B657966657272 7902 9000");
+	script_expect(&self->s, OTHER, "6A82");
 	EXPECT_EQ(0, card_identify(self->s.card, card_drivers));
 	EXPECT_NULL(self->s.card->driver);
 }
