@@ -8,6 +8,10 @@
 int cmd_reader(int argc, char **argv);
 int cmd_card(int argc, char **argv);
 int cmd_card_pin(int argc, char **argv);
+int cmd_card_init(int argc, char **argv);
+int cmd_dkek(int argc, char **argv);
+int cmd_dkek_wrap(int argc, char **argv);
+int cmd_dkek_unwrap(int argc, char **argv);
 int cmd_container(int argc, char **argv);
 int cmd_container_cert(int argc, char **argv);
 int cmd_key(int argc, char **argv);
@@ -40,6 +44,7 @@ int inject_fleet(struct tool *tool, struct bytes text, const struct fleet_how *h
 	{ "card", "what a card is and can; its PIN", cmd_card }, \
 	{ "container", "keys and certificates in a card", cmd_container }, \
 	{ "key", "sign, decrypt, derive", cmd_key }, \
+	{ "dkek", "what a fleet of SmartCard-HSMs shares, and keys under it", cmd_dkek }, \
 	{ "offer", "have the card offer to take a sealed key", cmd_offer }, \
 	{ "inject", "carry a sealed key into the card", cmd_inject }, \
 	{ "relay", "run a server's protected APDUs on the card", cmd_relay }, \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tools/cmd_card.c - keyferry card show; card pin is in cmd_card_pin.c. */
+/* tools/cmd_card.c - keyferry card show; card pin is in cmd_card_pin.c, card init in cmd_card_init.c. */
 #include "format/numbers.h"
 #include "tools/client_cmds.h"
 #include "tools/tool.h"
@@ -203,7 +203,8 @@ int cmd_card(int argc, char **argv)
 	static const struct cmd cmds[] = {
 		{ "show", "what the card is and can", cmd_show },
 		{ "pin", "verify, change, unblock the PIN", cmd_card_pin },
+		{ "init", "erase a SmartCard-HSM and set its PINs", cmd_card_init },
 	};
 
-	return cmd_dispatch("keyferry card", cmds, 2, argc, argv);
+	return cmd_dispatch("keyferry card", cmds, 3, argc, argv);
 }
