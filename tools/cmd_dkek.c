@@ -113,8 +113,10 @@ static int open_share_file(struct tool *tool, const struct import_args *a, struc
 		r = ui_secret_ask("Password of the share: ", &password, &e);
 	if (r < 0)
 		return tool_fail_with(tool, &e);
-	r = dkek_share_open(file, BYTES(password.p, password.n),
-			    (struct dkek_progress){ tell_progress, tool }, share);
+	r = secret_init(share, KF_DKEK_SHARE_SIZE);
+	if (r == 0)
+		r = dkek_share_open(file, BYTES(password.p, password.n),
+				    (struct dkek_progress){ tell_progress, tool }, share);
 	if (r == 0)
 		return UI_OK;
 	return r == -EKEYREJECTED ?

@@ -8,6 +8,7 @@
 #					$stage_maker=1: the maker's root stays in maker/,
 #					$stage_readers: names of further sockets in run/ to watch,
 #				$stage_rights: the client's, if not those to do with keys
+#				$stage_app=schsm: a SmartCard-HSM, as it comes from its maker, and no server
 #	as ROLE COMMAND...		ROLE is service, client or server
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
@@ -132,6 +133,26 @@ stage_fail() {
 	exit 1
 }
 
+stage_prepare() {
+	[ "${stage_app:-keyferry}" = keyferry ] || {
+		as service keyferry-vreader personalise --app "$stage_app" --state card --serial "$stage_serial"
+		return
+	}
+	as server keyferry server init --state server &&
+		cp server/injector.pub.pem mail/ &&
+		chmod 644 mail/injector.pub.pem &&
+		{ [ -z "${stage_share:-}" ] || stage_share; } &&
+		as service keyferry-vreader personalise --state card \
+			--serial "$stage_serial" --injector mail/injector.pub.pem \
+			--pin "$stage_pin" --puk "$stage_puk" \
+			${stage_share:+--shared-key run/card.keys} \
+			${stage_maker:+--maker maker} &&
+		cp card/card.pem card/root.pem mail/ &&
+		chmod 644 mail/*.pem &&
+		as server keyferry server enroll --state server --cert mail/card.pem \
+			--root mail/root.pem --allow-virtual
+}
+
 stage_up() {
 	stage=$(mktemp -d "${TMPDIR:-/tmp}/keyferry-stage-XXXXXX")
 	trap stage_down EXIT
@@ -150,21 +171,7 @@ stage_up() {
 	fi
 	chmod 700 card server client ${stage_maker:+maker}
 	chmod 1777 mail
-	{
-		as server keyferry server init --state server &&
-			cp server/injector.pub.pem mail/ &&
-			chmod 644 mail/injector.pub.pem &&
-			{ [ -z "${stage_share:-}" ] || stage_share; } &&
-			as service keyferry-vreader personalise --state card \
-				--serial "$stage_serial" --injector mail/injector.pub.pem \
-				--pin "$stage_pin" --puk "$stage_puk" \
-				${stage_share:+--shared-key run/card.keys} \
-				${stage_maker:+--maker maker} &&
-			cp card/card.pem card/root.pem mail/ &&
-			chmod 644 mail/*.pem &&
-			as server keyferry server enroll --state server --cert mail/card.pem \
-				--root mail/root.pem --allow-virtual
-	} >mail/prepare.log 2>&1 || stage_fail "cannot prepare"
+	stage_prepare >mail/prepare.log 2>&1 || stage_fail "cannot prepare"
 	stage_reader card reader "$@"
 	stage_service || stage_fail "the service never came up"
 	as client keyferry reader wait --reader virtual:reader >mail/show.log 2>&1 ||

@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# One SmartCard-HSM, now in pcscd's reader with OpenSC, now in keyferry's: each finds the keys and
+# certificates that the other made, by the same numbers, and takes the other's wrapped keys.
+# shellcheck disable=SC2317 # reached through t
+. "${KF_SRC:=$(pwd)}/tests/ktap.sh"
+. "$KF_SRC/tests/pcsc.sh"
+pcsc_enter "$0" "${1:-}" sc-hsm-tool pkcs11-tool pkcs15-tool openssl
+
+bin=$(realpath "${KF_BUILD:-build}/bin")
+dir=$(mktemp -d)
+service=
+# The reader's process id is in a file, because a test is a subshell.
+# shellcheck disable=SC2086 # a list of process ids
+trap 'kill $pcscd $service $(cat "$dir/reader.pid") 2>/dev/null; rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+: >reader.pid
+so_pin=3537363231383830
+pin=648219
+
+hsm() { timeout 120 sc-hsm-tool -r 0 "$@" </dev/null; }
+user() { timeout 120 pkcs11-tool --slot 0 --login --pin "$pin" "$@" </dev/null; }
+kf() { "$bin/keyferry" "$@" --socket "$dir/broker.sock" --reader virtual:kf; }
+kf_pin() { echo "$pin" | kf "$@" --pin-fd 0; }
+
+out_of_the_reader() {
+	[ -s reader.pid ] || return 0
+	kill "$(cat reader.pid)"
+	while kill -0 "$(cat reader.pid)" 2>/dev/null; do sleep 0.05; done
+}
+to_opensc() {
+	out_of_the_reader
+	"$bin/keyferry-vreader" run --state card --vpcd 127.0.0.1:35963 2>>reader.err &
+	echo $! >reader.pid
+	pcsc_says 0 Yes
+}
+to_keyferry() {
+	out_of_the_reader
+	rm -f kf.sock
+	"$bin/keyferry-vreader" run --state card --listen kf.sock 2>>reader.err &
+	echo $! >reader.pid
+	kf reader wait --timeout 20 >wait.log
+}
+
+pcsc_start pcscd.log
+"$bin/keyferry-vreader" personalise --app schsm --state card --serial A1 >/dev/null
+"$bin/keyferryd" --socket "$dir/broker.sock" --virtual "$dir/kf.sock" \
+	--grant "$(id -u):look,use,inject,create,delete,init,kek,wrap" 2>service.log &
+service=$!
+
+what_opensc_made_we_find() {
+	to_opensc
+	hsm --initialize --so-pin "$so_pin" --pin "$pin" --dkek-shares 1 --label fleet
+	hsm --create-dkek-share share.pbe --password secret1
+	hsm --import-dkek-share share.pbe --password secret1
+	user --keypairgen --key-type rsa:2048 --id 10 --label rsa
+	user --keypairgen --key-type EC:prime256v1 --id 11 --label ec
+	user --keypairgen --key-type EC:brainpoolP256r1 --id 13 --label brainpool
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout any \
+		-outform der -out cert.der 2>/dev/null
+	pkcs15-tool -r 0 --read-public-key 10 -o rsa.pem
+	pkcs15-tool -r 0 --read-public-key 11 -o ec.pem
+	hsm --wrap-key rsa.wrapped --key-reference 1 --pin "$pin"
+	hsm | grep 'DKEK key check value' >kcv
+	to_keyferry
+	kf card show >shown
+	grep -q fleet shown
+	kf container list >listed
+	cat listed
+	grep -Eq '^ *1 +rsa2048 +sign +generated' listed
+	grep -Eq '^ *2 +p256 +sign +generated' listed
+	grep -Eq '^ *3 +unknown +sign +generated' listed
+	for key in 1:rsa 2:ec; do
+		kf container show "${key%:*}" --pubkey -o ours.pem
+		openssl pkey -pubin -in "${key#*:}.pem" -outform der -out theirs.der
+		openssl pkey -pubin -in ours.pem -outform der | cmp - theirs.der
+	done
+	kf dkek status >state
+	grep -q "$(sed 's/.*: *//; s/://g' kcv)" state || fail "$(cat kcv state)"
+}
+
+what_opensc_wrapped_we_unwrap() {
+	refused=0
+	kf_pin dkek unwrap rsa.wrapped 2>said || refused=$?
+	[ "$refused" = 1 ]
+	grep -q 'wrapped out again' said
+	kf_pin dkek unwrap rsa.wrapped --container 9 --allow-rewrap
+	kf container show 9 >shown
+	grep -q rsa2048 shown
+	kf container show 9 --pubkey -o ours.pem
+	openssl pkey -pubin -in ours.pem -outform der | cmp - "$(openssl pkey -pubin -in rsa.pem -outform der -out rsa.der; echo rsa.der)"
+	echo "what is signed" >message
+	kf_pin key sign --container 9 -i message -o sig
+	openssl dgst -sha256 -verify rsa.pem -signature sig message
+	# The share file that OpenSC made opens here, too: no share is outstanding, so it is told that.
+	refused=0
+	printf secret1 | kf dkek import share.pbe --password-fd 0 2>said || refused=$?
+	[ "$refused" = 1 ]
+	grep -q 'no share is outstanding' said || fail "$(cat said)"
+	printf secret2 | kf dkek import share.pbe --password-fd 0 2>said || :
+	grep -q 'password is not' said || fail "$(cat said)"
+}
+
+what_we_made_opensc_finds() {
+	kf_pin container create --container 20 --type p256 --usage sign >made
+	kf container show 20 --pubkey -o made.pem
+	kf_pin container cert store -c 2 -i cert.der
+	kf_pin dkek wrap 9 -o blob
+	to_opensc
+	pkcs15-tool -r 0 -k >keys
+	cat keys
+	grep -q 'key 20' keys
+	id=$(sed -n '/\[key 20\]/,$ s/^[[:space:]]*ID *: *//p' keys)
+	pkcs15-tool -r 0 --read-public-key "$id" -o theirs.pem
+	openssl pkey -pubin -in theirs.pem -outform der -out theirs.der
+	openssl pkey -pubin -in made.pem -outform der | cmp - theirs.der
+	user --sign --id "$id" -m ECDSA-SHA256 --signature-format openssl -i message -o sig
+	openssl dgst -sha256 -verify made.pem -signature sig message
+	pkcs15-tool -r 0 --read-certificate 11 -o back.pem
+	openssl x509 -in back.pem -outform der | cmp - cert.der
+	grep -q 'Key ref *: 9' keys
+}
+
+plan 3
+t what_opensc_made_we_find
+t what_opensc_wrapped_we_unwrap
+t what_we_made_opensc_finds
+finish
