@@ -718,6 +718,39 @@ int kf_state_fleet_seal(struct kf_state *state, const struct kf_fleet_seal *requ
 			size_t *len, struct kf_error *e);
 
 /**
+ * struct kf_fleet_adopt - start from { .size = sizeof(struct kf_fleet_adopt) }
+ * @size:	of the struct the caller knows
+ * @blob:	a key pair that a SmartCard-HSM has wrapped, of @blob_len bytes; it stays closed
+ * @cert:	what says which public key that is, of @cert_len bytes, DER: X.509, a card-verifiable
+ *		certificate, or a request for one with or without a device's signature round it
+ * @purpose:	%KF_PURPOSE_NONE: signing, if the blob's list allows it, else whatever it does allow
+ * @container, @allow_rewrap, @serial, @label: as struct kf_fleet_seal
+ */
+struct kf_fleet_adopt {
+	size_t size;
+	const void *blob;
+	size_t blob_len;
+	const void *cert;
+	size_t cert_len;
+	enum kf_purpose purpose;
+	unsigned int container;
+	int allow_rewrap;
+	const char *serial;
+	const char *label;
+};
+
+/**
+ * kf_state_fleet_adopt() - make a cargo of a key that somebody else has wrapped
+ * @cargo:	the cargo file; its ticket is kept (durable) before
+ *
+ * Needs no DKEK, and believes nothing: only an answer by the key whose public half @cert names is taken for a
+ * receipt. Return: 0; -EACCES the list lets the key be wrapped again; -EBADMSG blob or @cert; -EINVAL,
+ * -EOPNOTSUPP an AES key, which only who has it can prove.
+ */
+int kf_state_fleet_adopt(struct kf_state *state, const struct kf_fleet_adopt *request, char **cargo,
+			 size_t *len, struct kf_error *e);
+
+/**
  * kf_state_fleet_receipt() - whether the key answered the challenge of its cargo
  * @out:	what is proved, to kf_fleet_proof_free()
  *

@@ -14,8 +14,8 @@
 #include "libserver/random.h"
 #include "libserver/schsm/fleet.h"
 #include "libserver/schsm/proof.h"
+#include "libserver/schsm/seal.h"
 #include "libserver/state.h"
-#include "libserver/tickets.h"
 
 #include <sys/stat.h>
 #include <time.h>
@@ -77,13 +77,12 @@ static int check_dkek(const struct kf_fleet *fleet, struct kf_error *e)
 	return 0;
 }
 
-/* [card dossier 2.6]: without a list, or with 92 in it, the owner of the DKEK takes it out again. */
-static int check_list(const struct kf_fleet_seal *want, struct bytes list, struct kf_error *e)
+int fleet_check_list(struct bytes list, bool allow_rewrap, struct kf_error *e)
 {
 	if (list.n > DKEK_ALGORITHMS_MAX)
 		return error_why(e, -EINVAL, "docs/formats.md 15", "name fewer",
 				 "%zu algorithms are more than a blob holds", list.n);
-	if (!want->allow_rewrap && allowed_has(list, ALLOW_WRAP))
+	if (!allow_rewrap && allowed_has(list, ALLOW_WRAP))
 		return error_why(e, -EACCES, RULE, "leave the list to the purpose, or insist with "
 				 "--allow-rewrap", "the card would let the key be wrapped out again: %s",
 				 list.n ? "WRAP (92) is on its list" : "its list is empty");
@@ -244,16 +243,6 @@ static int keep_archive(const struct kf_fleet_seal *want, struct fleet_sealing *
 	return r < 0 ? archive_failed(want->archive_path, r, e) : 0;
 }
 
-static int keep_ticket(const struct kf_state *state, const struct fleet_ticket *ticket,
-		       struct kf_error *e)
-{
-	_cleanup_(freep) char *text = NULL;
-	size_t len = 0;
-	int r = fleet_ticket_write(ticket, &text, &len, e);
-
-	return r < 0 ? r : tickets_keep(&state->tickets, ticket->sid, BYTES(text, len), e);
-}
-
 static struct bytes list_of(const struct kf_fleet_seal *want, const struct fleet_ticket *ticket)
 {
 	if (want->algorithms)
@@ -270,7 +259,7 @@ static int prepare(const struct kf_fleet_seal *want, struct fleet_sealing *s, st
 		return r;
 	list = list_of(want, &s->ticket);
 	s->ticket.operation = proof_choose(s->ticket.key_type, list);
-	r = check_list(want, list, e);
+	r = fleet_check_list(list, want->allow_rewrap, e);
 	if (r == 0)
 		r = random_public(s->ticket.sid, sizeof(s->ticket.sid), e);
 	if (r == 0)
@@ -293,7 +282,7 @@ static int seal(struct kf_state *state, const struct kf_fleet_seal *want, struct
 	fill_cargo(want, s);
 	r = keep_archive(want, s, e);
 	if (r == 0)
-		r = keep_ticket(state, &s->ticket, e);
+		r = fleet_ticket_keep(state, &s->ticket, e);
 	if (r == 0)
 		r = fleet_cargo_write(&s->cargo, cargo, len, e);
 	if (r < 0 && s->archive_fd >= 0)

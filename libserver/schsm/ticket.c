@@ -5,6 +5,7 @@
 #include "format/keys.h"
 #include "format/schsm/dkek_blob.h"
 #include "libserver/json/names.h"
+#include "libserver/tickets.h"
 
 #define TICKET_FORMAT "keyferry-dkek-ticket"
 
@@ -65,6 +66,16 @@ int fleet_ticket_write(const struct fleet_ticket *ticket, char **text, size_t *l
 		json_out(&object, "answer_sha256", json_out_digest(ticket->expected));
 	json_out(&object, "sealed", json_out_time(ticket->sealed));
 	return json_out_end(object, text, len, e);
+}
+
+int fleet_ticket_keep(const struct kf_state *state, const struct fleet_ticket *ticket,
+		      struct kf_error *e)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	int r = fleet_ticket_write(ticket, &text, &len, e);
+
+	return r < 0 ? r : tickets_keep(&state->tickets, ticket->sid, BYTES(text, len), e);
 }
 
 void fleet_ticket_deinit(struct fleet_ticket *ticket)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "libserver/json/fleet.h"
+#include "libserver/state.h"
 
 /**
  * struct fleet_ticket - one cargo
@@ -36,4 +37,7 @@ struct fleet_ticket {
 int fleet_ticket_parse(struct bytes text, struct fleet_ticket *out, struct kf_error *e);
 int fleet_ticket_write(const struct fleet_ticket *ticket, char **text, size_t *len,
 		       struct kf_error *e);
+/* Durable, before there is a cargo. */
+int fleet_ticket_keep(const struct kf_state *state, const struct fleet_ticket *ticket,
+		      struct kf_error *e);
 void fleet_ticket_deinit(struct fleet_ticket *ticket);

@@ -3,13 +3,14 @@
  * A key wrapped for a fleet, opened as a card opens it, and the answers by which it is believed.
  *
  * Faces: libserver/schsm/fleet.c libserver/schsm/ticket.c libserver/schsm/challenge.c
- * Faces: libserver/schsm/answer.c libserver/schsm/receipt.c libserver/json/fleet.c
+ * Faces: libserver/schsm/answer.c libserver/schsm/receipt.c libserver/json/fleet.c libserver/schsm/adopt.c
  */
 #include "base/cleanup.h"
 #include "format/aes.h"
 #include "format/ossl.h"
 #include "format/schsm/allowed.h"
 #include "format/schsm/curve.h"
+#include "format/schsm/cvc.h"
 #include "format/schsm/dkek_blob.h"
 #include "keyferry/server.h"
 #include "libserver/json/fleet.h"
@@ -405,4 +406,118 @@ TEST_F(fleet, a_cargo_that_contradicts_its_blob_is_refused)
 	EXPECT_EQ(-EBADMSG, fleet_cargo_check(&self->cargo, &self->e));
 	self->cargo.blob.n++;
 	EXPECT_EQ(0, fleet_cargo_check(&self->cargo, &self->e));
+}
+
+/* --- what a card has wrapped --- */
+
+/* The request for a certificate that lies beside a key, signed by it. */
+static struct bytes request_of(EVP_PKEY *key, uint8_t *buf, size_t cap)
+{
+	struct cvc_key_store store;
+	struct cvc_own_key own = { .key = key };
+	struct cvc fields = { .chr = BYTES("DETEST00001", 11) };
+	struct packer p = pack_begin(buf, cap);
+
+	ASSERT_EQ(0, cvc_key_describe(key, CVC_NO_ALGORITHM, &store, &fields.key));
+	own.algorithm = fields.key.algorithm;
+	ASSERT_EQ(0, cvc_build(&fields, cvc_sign_with(&own), &p));
+	return pack_done(&p);
+}
+
+static struct bytes wrapped_by_card(struct fixture_fleet *self, struct bytes list, uint8_t *buf, size_t cap)
+{
+	static const uint8_t random[DKEK_RANDOM_SIZE] = { 1 };
+	struct dkek_key key = DKEK_KEY_INIT;		/* borrows */
+	struct packer p = pack_begin(buf, cap);
+
+	key.pair = self->key;
+	ASSERT_EQ(0, dkek_type_of(self->key, &key.type));
+	ASSERT_EQ(0, dkek_blob_make(&self->dkek, &key, list, random, &p));
+	return pack_done(&p);
+}
+
+static int adopt(struct fixture_fleet *self, const struct kf_fleet_adopt *want)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t len = 0;
+	int r = kf_state_fleet_adopt(self->state, want, &text, &len, &self->e);
+
+	if (r < 0)
+		return r;
+	fleet_cargo_deinit(&self->cargo);
+	self->cargo = FLEET_CARGO_INIT;
+	ASSERT_EQ(0, fleet_cargo_parse(BYTES(text, len), &self->cargo, &self->e));
+	ASSERT_EQ(0, fleet_cargo_check(&self->cargo, &self->e));
+	return dkek_blob_open(&self->dkek, blob_bytes(&self->cargo.blob), &self->opened);
+}
+
+TEST_F(fleet, a_key_that_a_card_wrapped_becomes_a_cargo_and_proves_itself)
+{
+	static const uint8_t list[] = { 0x70 };
+	uint8_t blob[DKEK_BLOB_MAX], cert[CVC_MAX], buf[FLEET_ANSWER_MAX];
+	struct bytes wrapped, beside, answer;
+
+	take_pair(self, "EC", 0, "P-256");
+	wrapped = wrapped_by_card(self, BYTES_OF(list), blob, sizeof(blob));
+	beside = request_of(self->key, cert, sizeof(cert));
+
+	const struct kf_fleet_adopt want = {
+		.size = sizeof(want), .blob = wrapped.p, .blob_len = wrapped.n, .cert = beside.p,
+		.cert_len = beside.n, .container = 9, .label = "wrapped",
+	};
+
+	ASSERT_EQ(0, adopt(self, &want));
+	EXPECT_EQ(KF_GRADE_U, self->cargo.grade);
+	EXPECT_EQ(KF_PURPOSE_SIGN, self->cargo.purpose);
+	EXPECT_BYTES_EQ(beside, blob_bytes(&self->cargo.certificate));
+	answer = sign(self, buf, 0);
+	EXPECT_EQ(0, bring(self, answer));
+	buf[answer.n - 1] ^= 1;
+	EXPECT_EQ(-EACCES, bring(self, answer));
+}
+
+TEST_F(fleet, what_a_card_wrapped_is_judged_like_what_we_wrap)
+{
+	static const uint8_t list[] = { 0x70 };
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	uint8_t blob[DKEK_BLOB_MAX], cert[CVC_MAX];
+	struct kf_fleet_adopt want = { .size = sizeof(want), .container = 9 };
+	struct bytes part;
+
+	EXPECT_EQ(-EINVAL, adopt(self, &want));
+	take_pair(self, "EC", 0, "P-256");
+	part = request_of(self->key, cert, sizeof(cert));
+	want.cert = part.p;
+	want.cert_len = part.n;
+	part = wrapped_by_card(self, BYTES_NONE, blob, sizeof(blob));
+	want.blob = part.p;
+	want.blob_len = part.n;
+	EXPECT_EQ(-EACCES, adopt(self, &want));		/* no list */
+	want.allow_rewrap = 1;
+	EXPECT_EQ(0, adopt(self, &want));
+	want.allow_rewrap = 0;
+	part = wrapped_by_card(self, BYTES_OF(list), blob, sizeof(blob));
+	want.blob_len = part.n - 1;
+	EXPECT_EQ(-EBADMSG, adopt(self, &want));
+	want.blob_len = part.n;
+	want.cert_len--;
+	EXPECT_EQ(-EBADMSG, adopt(self, &want));
+	part = request_of(rsa, cert, sizeof(cert));		/* of another kind of key */
+	want.cert_len = part.n;
+	EXPECT_EQ(-EBADMSG, adopt(self, &want));
+	want.container = 0;
+	EXPECT_EQ(-EINVAL, adopt(self, &want));
+}
+
+TEST_F(fleet, an_aes_key_that_a_card_wrapped_cannot_be_proved)
+{
+	static const uint8_t aes[16] = { 1 };
+	struct kf_fleet_adopt want = { .size = sizeof(want), .container = 9, .cert = "x", .cert_len = 1 };
+
+	self->want.secret = aes;
+	self->want.secret_len = sizeof(aes);
+	ASSERT_EQ(0, seal(self));
+	want.blob = self->cargo.blob.p;
+	want.blob_len = self->cargo.blob.n;
+	EXPECT_EQ(-EOPNOTSUPP, adopt(self, &want));
 }
