@@ -305,7 +305,7 @@ TEST_F(hostile, nothing_is_served_before_hello)
 			TEST_FAIL("%s before hello: %d", shape->name, r);
 		n++;
 	}
-	EXPECT_EQ(47, n);
+	EXPECT_EQ(53, n);
 	((struct kf_hello *)packet_body(&hello))->version = 2;
 	((struct kf_hello *)packet_body(&hello))->max_packet = KF_PACKET_MAX;
 	EXPECT_EQ(-EINVAL, raw_ask(fd, &hello, &self->reply));
@@ -356,7 +356,7 @@ TEST_F_TIMEOUT(hostile, unknown_numbers_and_foreign_lengths_are_refused_by_name,
 					       0, &self->reply));
 		n_unknown++;
 	}
-	EXPECT_EQ(256 - 48, n_unknown);
+	EXPECT_EQ(256 - 54, n_unknown);
 	EXPECT_EQ(-ENOTTY, odd_request(fd, _IOWR('L', 3, struct kf_events), 8, 0, &self->reply));
 	EXPECT_EQ(-E2BIG, odd_request(fd, longer, 4000, 1, &self->reply));
 	EXPECT_EQ(0, odd_request(fd, longer, 4000, 0, &self->reply));

@@ -293,7 +293,7 @@ TEST(values_are_held_to_their_range)
 	EXPECT_TRUE(cargo_with("", "serial", json_string("123456789012345678901234567890123")));
 	EXPECT_TRUE(cargo_with("items", "number", json_integer(2)));
 	EXPECT_TRUE(cargo_with("items", "purpose", json_string("exchange")));
-	EXPECT_TRUE(cargo_with("items", "key_type", json_string("aes256")));
+	EXPECT_TRUE(cargo_with("items", "key_type", json_string("x25519")));
 	EXPECT_TRUE(cargo_with("items", "chaining_mode", json_string("ChainingModeECB")));
 	EXPECT_FALSE(cargo_with("", "sender", json_null()));
 	EXPECT_FALSE(cargo_with("", "grade", json_string("C")));
