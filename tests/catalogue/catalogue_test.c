@@ -188,8 +188,9 @@ static void ifsd_255(struct scripted *s) { set_le32(s, 28, 255); }
 static void ifsd_3062(struct scripted *s) { set_le32(s, 28, 3062); }
 
 ROW(d9_no_ifsd_is_32, T1_CARD, .shape = ifsd_0, .at_once = true, .heard = "62 61 6f 6f ",
-    .unheard = "6f 6f 6f 6f 6f 6f ",	/* two SELECTs, two APDUs, one asked for again: it is not told */
-    .steps = { HEAR("01 6f", "01 80 06000000 00 ss 00 00 00 00 00 02 6a82 ea") })
+    .unheard = "6f 6f 6f 6f 6f ",	/* two SELECTs, two APDUs: it is not told */
+    .steps = { HEAR("01 6f", "01 80 06000000 00 ss 00 00 00 00 00 02 6a82 ea"),
+	       HEAR("01 6f", "01 80 06000000 00 ss 00 00 00 00 40 02 6a82 aa") })
 ROW(d9_an_ifsd_of_255_is_254, T1_CARD, .shape = ifsd_255, .at_once = true,
     .steps = { HEAR("01 6f 05000000 00 05 00 0000 00c101fe3e", IFSD_ANSWER("fe1e")) })
 ROW(d9_an_ifsd_of_3062_is_254, T1_CARD, .shape = ifsd_3062, .at_once = true,
