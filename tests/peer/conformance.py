@@ -133,8 +133,9 @@ KEK_TYPES, KEK_HASHES = bytes([1, 2, 3, 4, 5, 6, 8, 9, 10, 13]), bytes([1, 2, 3,
 
 
 def without_keks(info):
-    """E1 may go on after 8E: 8F and 90, all of section 7 or nothing of it; 91; 92, more functions than 01."""
-    info = info.removesuffix(tlv(0x92, b"\1\2\3\4"))
+    """E1 may go on after 8E: 8F and 90, all of section 7 or nothing of it; 91; 92, more functions than 01: with AES keys or without."""
+    for functions in b"\1\2\3\4", b"\1\2\3":
+        info = info.removesuffix(tlv(0x92, functions))
     keks = tlv(0x8F, KEK_TYPES) + tlv(0x90, KEK_HASHES)
     kinds = tlv(0x91, bytes([1, 2, 3, 4, 5, 7]))
     info = info.removesuffix(kinds)
