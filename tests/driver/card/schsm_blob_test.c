@@ -60,8 +60,6 @@ TEST_F(blob, one_that_fits_goes_in_the_command_and_is_described)
 /* Short-APDU readers carry no more, and chaining is none of this card's. */
 TEST_F(blob, over_a_short_reader_it_goes_by_the_scratch_file)
 {
-	schsm_script_files(&self->s, "CC00");
-	self->s.n--;
 	script_expect(&self->s, "80580000 00", "CC00 9000");
 	script_expect(&self->s, "80520000 00", READY "9000");
 	schsm_script_write(&self->s, 0x2f10, self->given.blob, 0x9000);

@@ -60,10 +60,8 @@ TEST_F(schsm, facts_come_from_the_fcp)
 TEST_F(schsm, another_card_is_not_ours_and_one_that_cannot_be_read_is_an_error)
 {
 	script_blank(&self->s);
+	/* By AID alone: the ATR of this transport is none of the family's. */
 	script_expect(&self->s, SCHSM_SELECT, "6A82");
-	script_expect(&self->s, SCHSM_SELECT, "6A82");
-	/* By ATR once, by AID once; the ATR of this transport is none of the family's. */
-	self->s.n--;
 	EXPECT_EQ(0, card_identify(self->s.card, ours));
 	EXPECT_NULL(self->s.card->driver);
 	script_close(&self->s);
@@ -198,8 +196,6 @@ TEST_F(schsm, the_device_certificate_names_the_card_and_proves_its_keys)
 	script_blank(&self->s);
 	script_expect(&self->s, SCHSM_SELECT, SCHSM_FCP);
 	schsm_script_file(&self->s, SCHSM_DEVICE_CERT, cert.p, cert.n);
-	script_expect(&self->s, "00B12F02 000004 5402" "0000" "0000", "6282");
-	self->s.n--;		/* where the file ends depends on its length */
 	{
 		uint8_t want[] = { 0, 0xb1, 0x2f, 2, 0, 0, 4, 0x54, 2, (uint8_t)(cert.n >> 8), (uint8_t)cert.n, 0, 0 };
 
