@@ -7,29 +7,18 @@
 #include "format/kid.h"
 #include "format/ossl.h"
 #include "format/shared.h"
+#include "vreader/card/blank.h"
 #include "vreader/card/card.h"
 #include "vreader/card/kek.h"
 #include "vreader/card/maker.h"
 
 #include <openssl/err.h>
-#include <stdarg.h>
 
 enum {
 	NEW_PIN_DIGITS = 8,
 	NEW_PUK_DIGITS = 12,
 	PEM_MAX = 8192,
 };
-
-__attribute__((format(printf, 3, 4)))
-static int refuse(char why[static VCARD_WHY_MAX], int r, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(why, VCARD_WHY_MAX, format, args);
-	va_end(args);
-	return r;
-}
 
 /* --- what is wanted --- */
 
@@ -38,7 +27,7 @@ static int take_serial(struct state *state, const char *serial, char why[static 
 	struct bytes b = BYTES(serial, strlen(serial));
 
 	if (!serial_is_valid(b))
-		return refuse(why, -EINVAL, "the serial has to be 1 to 32 characters out of "
+		return blank_refuse(why, -EINVAL, "the serial has to be 1 to 32 characters out of "
 			      "A-Z a-z 0-9 . - (docs/card-application.md 1)");
 	memcpy(state->serial, b.p, b.n);
 	return 0;
@@ -53,14 +42,14 @@ static int take_injectors(struct state *state, const struct vcard_personalisatio
 		int r;
 
 		if (spki_parse(want->injectors[i], &key, &type) < 0 || type != KF_KEY_EC_P256)
-			return refuse(why, -EINVAL, "injector key %zu is not a P-256 public key; "
+			return blank_refuse(why, -EINVAL, "injector key %zu is not a P-256 public key; "
 				      "make it with `openssl ecparam -name prime256v1`", i + 1);
 		r = state_add_injector(state, want->injectors[i]);
 		if (r == -ENOSPC)
-			return refuse(why, -EINVAL, "a card takes %d injector keys at most, not %zu",
+			return blank_refuse(why, -EINVAL, "a card takes %d injector keys at most, not %zu",
 				      APP_INJECTORS_MAX, want->n_injectors);
 		if (r < 0)
-			return refuse(why, r, "injector key %zu: %s", i + 1, strerror(-r));
+			return blank_refuse(why, r, "injector key %zu: %s", i + 1, strerror(-r));
 	}
 	return 0;
 }
@@ -112,20 +101,20 @@ static int take_keks(struct state *state, const struct vcard_personalisation *wa
 		int r;
 
 		if (i == APP_CONTAINERS)
-			return refuse(why, -EINVAL, "a card has %d containers for KEKs and all other "
+			return blank_refuse(why, -EINVAL, "a card has %d containers for KEKs and all other "
 				      "keys, not %zu", APP_CONTAINERS, want->n_keks);
 		if (!kid_is_valid(name) || !hash_name((enum kf_hash)want->keks[i].hash))
-			return refuse(why, -EINVAL, "KEK %zu: a name has 1 to 255 characters out of "
+			return blank_refuse(why, -EINVAL, "KEK %zu: a name has 1 to 255 characters out of "
 				      "A-Z a-z 0-9 - . _ ~ : / @ %% (docs/card-application.md 7)", i + 1);
 		if (state_find_kek(state, name) != STATE_NO_CONTAINER)
-			return refuse(why, -EINVAL, "KEK %zu is called like another, whatever the "
+			return blank_refuse(why, -EINVAL, "KEK %zu is called like another, whatever the "
 				      "case of its letters; give it a name of its own", i + 1);
 		r = put_kek(&state->containers[APP_CONTAINERS - 1 - i], &want->keks[i]);
 		if (r == -EBADMSG)
-			return refuse(why, -EINVAL, "KEK %zu is not an RSA key of 2048, 3072 or 4096 "
+			return blank_refuse(why, -EINVAL, "KEK %zu is not an RSA key of 2048, 3072 or 4096 "
 				      "bits that is whole; make one with `openssl genrsa`", i + 1);
 		if (r < 0)
-			return refuse(why, r, "KEK %zu: %s", i + 1, strerror(-r));
+			return blank_refuse(why, r, "KEK %zu: %s", i + 1, strerror(-r));
 	}
 	return 0;
 }
@@ -139,13 +128,13 @@ static int take_shared(struct state *state, const struct shared_keys *keys,
 	if (!keys)
 		return 0;
 	if (strcmp(keys->serial, state->serial) != 0)
-		return refuse(why, -EINVAL, "the shared keys are those of card %s; have the server make "
+		return blank_refuse(why, -EINVAL, "the shared keys are those of card %s; have the server make "
 			      "some for %s (keyferry server shared)", keys->serial, state->serial);
 	r = state_set_shared(state, KF_METHOD_SHARED, secret_bytes(&keys->shared), KF_ORIGIN_FACTORY);
 	if (r == 0)
 		r = state_set_shared(state, KF_METHOD_DERIVED, secret_bytes(&keys->derived),
 				     KF_ORIGIN_FACTORY);
-	return r < 0 ? refuse(why, r, "no room for the shared keys: %s", strerror(-r)) : 0;
+	return r < 0 ? blank_refuse(why, r, "no room for the shared keys: %s", strerror(-r)) : 0;
 }
 
 /* Digits without bias: 250 is the largest multiple of ten in a byte. */
@@ -189,10 +178,10 @@ static int take_pins(struct state *state, const struct vcard_personalisation *wa
 	if (r == 0)
 		r = take_pin(&state->puk, want->puk, want->new_puk, NEW_PUK_DIGITS);
 	if (r == -EINVAL)
-		return refuse(why, r, "PIN and PUK have to be %d to %d bytes long", APP_PIN_MIN,
+		return blank_refuse(why, r, "PIN and PUK have to be %d to %d bytes long", APP_PIN_MIN,
 			      APP_PIN_MAX);
 	if (r < 0)
-		return refuse(why, r, "no PIN could be made: %s", strerror(-r));
+		return blank_refuse(why, r, "no PIN could be made: %s", strerror(-r));
 	return 0;
 }
 
@@ -203,10 +192,10 @@ static int open_maker(const char *dir, struct maker **out, char why[static VCARD
 	int r = dir ? maker_open(dir, out) : maker_new(out);
 
 	if (r == -EBADMSG)
-		return refuse(why, r, "root.key and root.pem in %s are not a CA key and its "
+		return blank_refuse(why, r, "root.key and root.pem in %s are not a CA key and its "
 			      "certificate; name another --maker directory", dir);
 	if (r < 0)
-		return refuse(why, r, "the maker root in %s cannot be opened: %s",
+		return blank_refuse(why, r, "the maker root in %s cannot be opened: %s",
 			      dir ? dir : "memory", strerror(-r));
 	return 0;
 }
@@ -265,26 +254,6 @@ static int write_state(struct store *store, const struct state *state)
 	return store_commit(store, pack_done(&p));
 }
 
-/* Before anything is made: two cards in one directory would be one too many. */
-static int open_blank(const char *dir, struct store **out, char why[static VCARD_WHY_MAX])
-{
-	_cleanup_(store_freep) struct store *store = NULL;
-	_cleanup_(secret_deinit) struct secret old = SECRET_INIT;
-	int r = store_open(dir, STORE_CREATE, NULL, &store);
-
-	if (r == -EACCES)
-		return refuse(why, r, "%s has to belong to this user and be closed to all others; "
-			      "chmod 700 it", dir);
-	if (r < 0)
-		return refuse(why, r, "the directory %s cannot be used: %s", dir, strerror(-r));
-	r = store_load(store, &old);
-	if (r != -ENOENT)
-		return refuse(why, -EEXIST, "there is a card in %s already; name another directory",
-			      dir);
-	*out = take_ptr(store);
-	return 0;
-}
-
 int card_personalise(const struct vcard_personalisation *want, char why[static VCARD_WHY_MAX])
 {
 	_cleanup_(state_freep) struct state *state = NULL;
@@ -293,7 +262,7 @@ int card_personalise(const struct vcard_personalisation *want, char why[static V
 	int r = state_new(&state);
 
 	if (r < 0)
-		return refuse(why, r, "out of memory");
+		return blank_refuse(why, r, "out of memory");
 	r = take_serial(state, want->serial, why);
 	if (r == 0)
 		r = take_injectors(state, want, why);
@@ -304,7 +273,7 @@ int card_personalise(const struct vcard_personalisation *want, char why[static V
 	if (r == 0)
 		r = take_pins(state, want, why);
 	if (r == 0)
-		r = open_blank(want->state_dir, &store, why);
+		r = blank_open(want->state_dir, &store, why);
 	if (r == 0)
 		r = open_maker(want->maker_dir, &maker, why);
 	if (r < 0)
@@ -316,7 +285,7 @@ int card_personalise(const struct vcard_personalisation *want, char why[static V
 		r = write_state(store, state);
 	ERR_clear_error();
 	if (r < 0)
-		return refuse(why, r, "the card in %s could not be written: %s", want->state_dir,
+		return blank_refuse(why, r, "the card in %s could not be written: %s", want->state_dir,
 			      strerror(-r));
 	return 0;
 }

@@ -4,56 +4,26 @@
  * nothing of an owner's. PINs and key domains come with INITIALIZE, as on the real card.
  */
 #include "format/ossl.h"
+#include "vreader/card/blank.h"
 #include "vreader/schsm/hsm.h"
 #include "vreader/schsm/issuer.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-
-__attribute__((format(printf, 3, 4)))
-static int refuse(char why[static VCARD_WHY_MAX], int r, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(why, VCARD_WHY_MAX, format, args);
-	va_end(args);
-	return r;
-}
 
 static int check(const struct vcard_personalisation *want, char why[static VCARD_WHY_MAX])
 {
 	struct bytes serial = BYTES(want->serial, strlen(want->serial));
 
 	if (!serial_is_valid(serial) || serial.n > ISSUER_SERIAL_MAX)
-		return refuse(why, -EINVAL, "the serial has to be 1 to %d characters out of A-Z a-z 0-9 . - "
+		return blank_refuse(why, -EINVAL, "the serial has to be 1 to %d characters out of A-Z a-z 0-9 . - "
 			      "for the application schsm, whose names have no room for more",
 			      ISSUER_SERIAL_MAX);
 	if (want->pin || want->puk)
-		return refuse(why, -EINVAL, "the application schsm has no PINs before INITIALIZE; leave out "
+		return blank_refuse(why, -EINVAL, "the application schsm has no PINs before INITIALIZE; leave out "
 			      "--pin and --puk, and run `sc-hsm-tool --initialize`");
 	if (want->n_injectors != 0 || want->n_keks != 0 || want->shared)
-		return refuse(why, -EINVAL, "--injector, --kek and --shared-key are for keyferry's own "
+		return blank_refuse(why, -EINVAL, "--injector, --kek and --shared-key are for keyferry's own "
 			      "application, not for schsm");
-	return 0;
-}
-
-/* Before anything is made: two cards in one directory would be one too many. */
-static int open_blank(const char *dir, struct store **out, char why[static VCARD_WHY_MAX])
-{
-	_cleanup_(store_freep) struct store *store = NULL;
-	_cleanup_(secret_deinit) struct secret old = SECRET_INIT;
-	int r = store_open(dir, STORE_CREATE, NULL, &store);
-
-	if (r == -EACCES)
-		return refuse(why, r, "%s has to belong to this user and be closed to all others; "
-			      "chmod 700 it", dir);
-	if (r < 0)
-		return refuse(why, r, "the directory %s cannot be used: %s", dir, strerror(-r));
-	r = store_load(store, &old);
-	if (r != -ENOENT)
-		return refuse(why, -EEXIST, "there is a card in %s already; name another directory", dir);
-	*out = take_ptr(store);
 	return 0;
 }
 
@@ -62,10 +32,10 @@ static int open_issuer(const char *dir, struct issuer **out, char why[static VCA
 	int r = dir ? issuer_open(dir, out) : issuer_new(out);
 
 	if (r == -EBADMSG)
-		return refuse(why, r, "the files schsm-* in %s are not keys and their certificates; name "
+		return blank_refuse(why, r, "the files schsm-* in %s are not keys and their certificates; name "
 			      "another --maker directory", dir);
 	if (r < 0)
-		return refuse(why, r, "the maker in %s cannot be opened: %s", dir ? dir : "memory",
+		return blank_refuse(why, r, "the maker in %s cannot be opened: %s", dir ? dir : "memory",
 			      strerror(-r));
 	return 0;
 }
@@ -123,7 +93,7 @@ int hsm_personalise(const struct vcard_personalisation *want, char why[static VC
 	int r = check(want, why);
 
 	if (r == 0)
-		r = open_blank(want->state_dir, &store, why);
+		r = blank_open(want->state_dir, &store, why);
 	if (r == 0)
 		r = open_issuer(want->maker_dir, &issuer, why);
 	if (r < 0)
@@ -131,7 +101,7 @@ int hsm_personalise(const struct vcard_personalisation *want, char why[static VC
 	r = make(want, store, issuer);
 	ERR_clear_error();
 	if (r < 0)
-		return refuse(why, r, "the card in %s could not be written: %s", want->state_dir,
+		return blank_refuse(why, r, "the card in %s could not be written: %s", want->state_dir,
 			      strerror(-r));
 	return 0;
 }

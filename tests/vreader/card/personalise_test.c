@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces: vreader/card/maker.c vreader/card/keyfile.c vreader/card/card.c
+ * Faces: vreader/card/maker.c vreader/card/keyfile.c vreader/card/blank.c vreader/card/card.c
  *
  * Cards in real directories, from the maker's hands to the first command.
  */
