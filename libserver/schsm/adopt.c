@@ -56,16 +56,7 @@ static int check_fields(const struct kf_fleet_adopt *want, struct kf_error *e)
 	if (want->size != sizeof(*want) || !want->blob || !want->cert)
 		return error_why(e, -EINVAL, "struct kf_fleet_adopt", "set size, blob and cert",
 				 "the request is incomplete");
-	if (want->container == 0 || want->container > FLEET_CARD_MAX)
-		return error_why(e, -EINVAL, "key ids of a SmartCard-HSM", "name 1 to 253",
-				 "no key can be in container %u", want->container);
-	if (want->label && (!want->label[0] || strlen(want->label) > FLEET_LABEL_MAX))
-		return error_why(e, -EINVAL, "labels", "name 1 to 64 bytes", "the label does not fit");
-	if (want->serial && !serial_is_valid(BYTES(want->serial, strlen(want->serial))))
-		return error_why(e, -EINVAL, "docs/card-application.md 1",
-				 "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial",
-				 want->serial);
-	return 0;
+	return fleet_check_place(want->container, want->label, want->serial, e);
 }
 
 static int check_blob(const struct kf_fleet_adopt *want, struct dkek_blob *blob, struct kf_error *e)

@@ -48,6 +48,19 @@ static void fleet_sealing_deinit(struct fleet_sealing *s)
 
 /* --- what is asked for --- */
 
+int fleet_check_place(uint32_t container, const char *label, const char *serial, struct kf_error *e)
+{
+	if (container == 0 || container > FLEET_CARD_MAX)
+		return error_why(e, -EINVAL, "key ids of a SmartCard-HSM", "name 1 to 253",
+				 "no key can be in container %u", container);
+	if (label && (!label[0] || strlen(label) > FLEET_LABEL_MAX))
+		return error_why(e, -EINVAL, "labels", "name 1 to 64 bytes", "the label does not fit");
+	if (serial && !serial_is_valid(BYTES(serial, strlen(serial))))
+		return error_why(e, -EINVAL, "docs/card-application.md 1",
+				 "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial", serial);
+	return 0;
+}
+
 static int check_fields(const struct kf_fleet_seal *want, struct kf_error *e)
 {
 	if (want->size != sizeof(*want) || !want->fleet || !want->pair == !want->secret ||
@@ -55,16 +68,7 @@ static int check_fields(const struct kf_fleet_seal *want, struct kf_error *e)
 		return error_why(e, -EINVAL, "struct kf_fleet_seal",
 				 "set size, fleet and a pair or a secret; for a pair recipient and "
 				 "path together", "the request is incomplete");
-	if (want->container == 0 || want->container > FLEET_CARD_MAX)
-		return error_why(e, -EINVAL, "key ids of a SmartCard-HSM", "name 1 to 253",
-				 "no key can be in container %u", want->container);
-	if (want->label && (!want->label[0] || strlen(want->label) > FLEET_LABEL_MAX))
-		return error_why(e, -EINVAL, "labels", "name 1 to 64 bytes", "the label does not fit");
-	if (want->serial && !serial_is_valid(BYTES(want->serial, strlen(want->serial))))
-		return error_why(e, -EINVAL, "docs/card-application.md 1",
-				 "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial",
-				 want->serial);
-	return 0;
+	return fleet_check_place(want->container, want->label, want->serial, e);
 }
 
 static int check_dkek(const struct kf_fleet *fleet, struct kf_error *e)
