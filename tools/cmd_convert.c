@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "format/numbers.h"
+#include "format/schsm/prkd.h"
 #include "format/schsm/wrapped_file.h"
 #include "libserver/json/fleet.h"
 #include "tools/args.h"
@@ -30,16 +31,14 @@ static int report(const struct ui *ui, const struct convert *want, const char *w
 
 static int write_file(const struct convert *want, const struct fleet_cargo *cargo, struct kf_error *e)
 {
-	uint8_t prkd[256], buf[WRAPPED_FILE_MAX];
-	struct packer p = pack_begin(prkd, sizeof(prkd)), out = pack_begin(buf, sizeof(buf));
-	const struct wrapped_key key = {
-		.type = cargo->key_type, .purpose = cargo->purpose, .label = cargo->label,
-		.id = (uint8_t)cargo->container,
-	};
+	uint8_t description[PRKD_MAX], buf[WRAPPED_FILE_MAX];
+	struct packer p = pack_begin(description, sizeof(description)), out = pack_begin(buf, sizeof(buf));
+	const struct prkd prkd = prkd_of(cargo->key_type, cargo->purpose, cargo->label,
+					 (uint8_t)cargo->container);
 	struct wrapped_file file = {
 		.blob = blob_bytes(&cargo->blob), .cert = blob_bytes(&cargo->certificate),
 	};
-	int r = wrapped_prkd_pack(&key, &p);
+	int r = prkd_pack(&prkd, &p);
 
 	file.prkd = pack_done(&p);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "format/numbers.h"
 #include "format/schsm/dkek_blob.h"
 #include "format/schsm/prkd.h"
+#include "format/schsm/wrapped_file.h"
 #include "tools/client_cmds.h"
 #include "tools/tool.h"
 
@@ -97,21 +98,14 @@ struct unwrap_args {
 	struct kf_unwrap_spec spec;
 };
 
-/* SEQUENCE { OCTET STRING blob, PrKD, certificate }, the last two as they lay on the card. */
-static bool take_file(struct bytes file, struct unwrap_args *a)
+static bool take_file(struct bytes der, struct unwrap_args *a)
 {
-	struct unpacker whole = unpack_begin(file), u = der_enter(&whole, DER_SEQUENCE);
+	struct wrapped_file file;
 
-	a->blob = der_take(&u, DER_OCTETS);
-	if (!u.bad && u.left != 0 && u.p[0] != 0x00) {
-		struct bytes prkd = der_take_whole(&u, u.p[0]);
-
-		if (prkd_parse(prkd, &a->prkd) < 0)
-			return false;
-	}
-	if (u.bad || unpack_end(&whole) < 0)
+	if (wrapped_file_parse(der, &file) < 0 || (file.prkd.n != 0 && prkd_parse(file.prkd, &a->prkd) < 0))
 		return false;
-	a->cert = BYTES(u.p, u.left);
+	a->blob = file.blob;
+	a->cert = file.cert;
 	return true;
 }
 

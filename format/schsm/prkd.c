@@ -6,6 +6,7 @@
 #include "format/schsm/prkd.h"
 
 #include "format/der.h"
+#include "format/numbers.h"
 
 enum { DER_BITS = 0x03, DER_TYPE_ATTRIBUTES = 0xa1 };
 
@@ -123,6 +124,22 @@ int prkd_parse(struct bytes der, struct prkd *out)
 		return -EBADMSG;
 	*out = prkd;
 	return 0;
+}
+
+struct prkd prkd_of(enum kf_key_type type, enum kf_purpose purpose, const char *label, uint8_t id)
+{
+	struct prkd prkd = {
+		.kind = key_type_is_rsa(type) ? PRKD_RSA : key_type_is_ec(type) ? PRKD_EC : PRKD_AES,
+		.usage = purpose == KF_PURPOSE_SIGN    ? PRKD_SIGN :
+			 purpose == KF_PURPOSE_DECRYPT ? PRKD_DECRYPT :
+			 purpose == KF_PURPOSE_DERIVE  ? PRKD_DERIVE : PRKD_ENCRYPT | PRKD_DECRYPT,
+		.bits = key_type_bits(type),
+		.id = { id },
+		.id_len = 1,
+	};
+
+	memcpy(prkd.label, label, strnlen(label, KF_KEY_LABEL_MAX));
+	return prkd;
 }
 
 static void put_bits(struct packer *p, uint16_t v)

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "keyferry/proto.h"
+#include "keyferry/types.h"
 
 #define PRKD_MAX 256
 
@@ -43,6 +43,11 @@ struct prkd {
 	uint8_t id_len;
 };
 
+/*
+ * How a key of one purpose is described where it did not come to be on the card; @label has at most
+ * %KF_KEY_LABEL_MAX bytes.
+ */
+struct prkd prkd_of(enum kf_key_type type, enum kf_purpose purpose, const char *label, uint8_t id);
 /*
  * Lenient, as foreign programs write it: what we do not look for is passed over, in any order inside
  * its part. Return: 0, -EBADMSG.

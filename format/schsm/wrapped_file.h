@@ -27,17 +27,3 @@ int wrapped_file_pack(const struct wrapped_file *file, struct packer *out);
 
 /* How the key is called in @prkd; empty: it does not say, or says what nobody could show. */
 struct bytes wrapped_prkd_label(struct bytes prkd);
-
-/**
- * struct wrapped_key - what a description says of a key [PKCS#15 6.3, 6.5]
- * @id:		by which programs find it
- */
-struct wrapped_key {
-	enum kf_key_type type;
-	enum kf_purpose purpose;
-	const char *label;
-	uint8_t id;
-};
-
-/* Writes a description. Return: 0, -EMSGSIZE. */
-int wrapped_prkd_pack(const struct wrapped_key *key, struct packer *out);

@@ -1572,8 +1572,6 @@ static_assert(sizeof(struct kf_relay_end) == 16, "kf_relay_end");
 #define KF_DKEK_CHECK_SIZE	8	/* first bytes of SHA-256(DKEK) */
 #define KF_DKEK_SHARES_MAX	255
 #define KF_SO_PIN_SIZE		8	/* bytes, given as these or as 16 hexadecimal digits */
-#define KF_KEY_ID_MAX		32	/* [PKCS#15 CommonObjectAttributes, iD], PKCS#11's CKA_ID */
-#define KF_KEY_LABEL_MAX	64	/* bytes of UTF-8, as in PKCS#11's CKA_LABEL */
 
 #define KF_INIT_UNBLOCKS	0x2u	/* the SO-PIN may set a new user PIN later on */
 #define KF_INIT_TRANSPORT	0x4u	/* the user PIN is a transport PIN: it has to be changed first */

@@ -23,6 +23,8 @@ extern "C" {
 #define KF_KID_MAX		255	/* name of a key-encryption key */
 #define KF_CHECK_VALUE_SIZE	3	/* of a secret key, CKA_CHECK_VALUE [PKCS#11] */
 #define KF_BLOB_MAX		4096	/* one wrapped key; RSA-4096 under RSA-4096 is 2.9 kB */
+#define KF_KEY_ID_MAX		32	/* [PKCS#15 CommonObjectAttributes, iD], PKCS#11's CKA_ID */
+#define KF_KEY_LABEL_MAX	64	/* bytes of UTF-8, as in PKCS#11's CKA_LABEL */
 #define KF_GCM_IV_SIZE		12
 #define KF_GCM_TAG_SIZE		16
 #define KF_CIPHER_MAX		4096	/* text of one AES operation */

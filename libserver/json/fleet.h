@@ -11,7 +11,7 @@
 
 enum {
 	FLEET_CARD_MAX = 253,		/* containers; 0 is the device key */
-	FLEET_LABEL_MAX = 64,		/* bytes of UTF-8 */
+	FLEET_LABEL_MAX = KF_KEY_LABEL_MAX,
 	FLEET_KCV_SIZE = 8,
 	FLEET_ANSWER_MAX = 512,		/* a signature, or what a challenge decrypts to */
 };

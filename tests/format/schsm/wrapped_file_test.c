@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "format/schsm/prkd.h"
 #include "format/schsm/wrapped_file.h"
 #include "tests/format/mutate.h"
 #include "tests/format/schsm/hex.h"
@@ -53,14 +54,16 @@ TEST(what_is_no_such_file_is_refused)
 TEST(descriptions_are_as_programs_read_them)
 {
 	static const struct {
-		struct wrapped_key key;
+		enum kf_key_type type;
+		enum kf_purpose purpose;
+		uint8_t id;
 		const char *der;
 	} rows[] = {
-		{ { KF_KEY_RSA_2048, KF_PURPOSE_SIGN, "k", 5 },
+		{ KF_KEY_RSA_2048, KF_PURPOSE_SIGN, 5,
 		  "301E30030C016B300B0401050302052003020780A10A30083002040002020800" },
-		{ { KF_KEY_EC_P256, KF_PURPOSE_DERIVE, "k", 6 },
+		{ KF_KEY_EC_P256, KF_PURPOSE_DERIVE, 6,
 		  "A01F30030C016B300C040106030307008003020780A10A30083002040002020100" },
-		{ { KF_KEY_AES_256, KF_PURPOSE_CIPHER, "k", 7 },
+		{ KF_KEY_AES_256, KF_PURPOSE_CIPHER, 7,
 		  "A81E30030C016B300B040107030206C003020780A10A30083002040002020100" },
 	};
 	uint8_t buf[256];
@@ -68,7 +71,9 @@ TEST(descriptions_are_as_programs_read_them)
 	for (size_t i = 0; i < 3; i++) {
 		struct packer p = pack_begin(buf, sizeof(buf));
 
-		ASSERT_EQ(0, wrapped_prkd_pack(&rows[i].key, &p));
+		const struct prkd key = prkd_of(rows[i].type, rows[i].purpose, "k", rows[i].id);
+
+		ASSERT_EQ(0, prkd_pack(&key, &p));
 		EXPECT_HEX(rows[i].der, pack_done(&p));
 		EXPECT_BYTES_EQ(BYTES("k", 1), wrapped_prkd_label(pack_done(&p)));
 	}
