@@ -40,6 +40,23 @@ static int check_batch(const struct kf_seal_request *request, struct kf_error *e
 	return 0;
 }
 
+/* What is to be in a cargo. */
+static size_t count_items(const struct kf_seal_request *request)
+{
+	return request->n_pairs ? request->n_pairs : request->n_shared ? request->n_shared : 1;
+}
+
+/* Before anything is made or spent: a table of archives is as long as the longest cargo. */
+static int check_count(const struct kf_seal_request *request, struct kf_error *e)
+{
+	size_t n = count_items(request);
+
+	if (n > KF_ITEMS_MAX || n > request->offer->statement.limit_items)
+		return error_why(e, -EINVAL, "the limits that the card attested", "seal in several voyages",
+				 "%zu items are more than a cargo holds", n);
+	return 0;
+}
+
 static int check_request(const struct kf_state *state, const struct kf_seal_request *request,
 			 struct kf_error *e)
 {
@@ -57,7 +74,9 @@ static int check_request(const struct kf_state *state, const struct kf_seal_requ
 	if (request->pair && request->archive_path && lstat(request->archive_path, &st) == 0)
 		return error_why(e, -EEXIST, "archives are never overwritten",
 				 "name another file", "%s exists", request->archive_path);
-	r = offer_check_method(offer, state->server, e);
+	r = check_count(request, e);
+	if (r == 0)
+		r = offer_check_method(offer, state->server, e);
 	if (r < 0)
 		return r;
 	if (request->n_pairs)
@@ -128,12 +147,6 @@ static int keep_archives(struct sealing *sealing, struct kf_error *e)
 	for (size_t i = 0; r == 0 && i < sealing->n_archives; i++)
 		r = archive_file_keep(&sealing->archives[i], e);
 	return r;
-}
-
-/* What is to be in a cargo. */
-static size_t count_items(const struct kf_seal_request *request)
-{
-	return request->n_pairs ? request->n_pairs : request->n_shared ? request->n_shared : 1;
 }
 
 static int seal_item(const struct kf_seal_request *request, size_t i, struct sealing *sealing,
