@@ -139,8 +139,6 @@ static int sign(struct fleet_injection *run, struct kf_blob **out)
 	uint8_t digest[KF_DIGEST_SIZE];
 	int r;
 
-	if (cargo->input.n != PROOF_CHALLENGE_SIZE)
-		return -EINVAL;
 	r = proof_digest(cargo->sid, cargo->input.p, blob_bytes(&cargo->blob), digest);
 	return r < 0 ? r : kf_sign(run->tool->context, cargo->container, padding, KF_HASH_SHA256,
 				   digest, sizeof(digest), out);
@@ -180,9 +178,21 @@ static int indeterminate(struct fleet_injection *run, int r)
 	if (run->cargo.operation == PROOF_NONE)
 		(void)error_why(&e, r, "a key that may do nothing that proves it, SECURITY section 5",
 				"use it, and see", "the card was not asked for a proof");
-	error_text_set(e.what, "indeterminate: the card took the key, which has not answered");
+	error_text_set(e.what, "indeterminate: the key in the card has not answered");
 	(void)tool_fail_with(run->tool, &e);
 	return UI_NOT_PROVED;
+}
+
+/* A signature says what it is for; of anything else the server hears a hash. */
+static int take_answer(const struct fleet_injection *run, struct bytes proof, struct blob *out)
+{
+	uint8_t sent[KF_DIGEST_SIZE];
+	int r;
+
+	if (proof_is_signature(run->cargo.operation))
+		return blob_set(out, proof);
+	r = proof_answer(run->cargo.sid, proof, sent);
+	return r < 0 ? r : blob_set(out, BYTES_OF(sent));
 }
 
 static int save(struct fleet_injection *run, const struct kf_blob *proof)
@@ -191,7 +201,7 @@ static int save(struct fleet_injection *run, const struct kf_blob *proof)
 	_cleanup_(freep) char *text = NULL;
 	struct kf_error e = KF_ERROR_INIT;
 	size_t n = 0;
-	int r = blob_set(&receipt.answer, BYTES(kf_blob_data(proof), kf_blob_size(proof)));
+	int r = take_answer(run, BYTES(kf_blob_data(proof), kf_blob_size(proof)), &receipt.answer);
 
 	memcpy(receipt.serial, run->serial, sizeof(receipt.serial));
 	memcpy(receipt.sid, run->cargo.sid, sizeof(receipt.sid));

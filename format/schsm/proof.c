@@ -4,11 +4,13 @@
  * proof is one of anything else, nor the other way round [SECURITY section 3].
  */
 #include "format/schsm/proof.h"
+#include "base/secret.h"
 #include "format/hash.h"
 #include "format/numbers.h"
 #include "format/schsm/allowed.h"
 
-#define PROOF_CONTEXT "keyferry/dkek-proof/v1"	/* with its NUL */
+#define PROOF_CONTEXT "keyferry/dkek-proof/v1"		/* with its NUL */
+#define ANSWER_CONTEXT "keyferry/dkek-answer/v1"	/* likewise */
 
 static const char *const operation_names[] = {
 	[PROOF_NONE] = "none",
@@ -75,4 +77,19 @@ int proof_digest(const uint8_t sid[static KF_SID_SIZE],
 	pack_bytes(&p, BYTES(challenge, PROOF_CHALLENGE_SIZE));
 	pack_bytes(&p, BYTES_OF(hash));
 	return r < 0 ? r : sha256(pack_done(&p), out);
+}
+
+int proof_answer(const uint8_t sid[static KF_SID_SIZE], struct bytes answer,
+		 uint8_t out[static KF_DIGEST_SIZE])
+{
+	uint8_t text[sizeof(ANSWER_CONTEXT) + KF_SID_SIZE + PROOF_ANSWER_MAX];
+	struct packer p = pack_begin(text, sizeof(text));
+	int r;
+
+	pack_bytes(&p, BYTES(ANSWER_CONTEXT, sizeof(ANSWER_CONTEXT)));
+	pack_bytes(&p, BYTES(sid, KF_SID_SIZE));
+	pack_bytes(&p, answer);
+	r = pack_end(&p) < 0 ? -EINVAL : sha256(pack_done(&p), out);
+	wipe(text, sizeof(text));
+	return r;
 }

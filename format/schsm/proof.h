@@ -9,7 +9,10 @@
 #include "base/bytes.h"
 #include "keyferry/types.h"
 
-enum { PROOF_CHALLENGE_SIZE = 32 };
+enum {
+	PROOF_CHALLENGE_SIZE = 32,
+	PROOF_ANSWER_MAX = 72,		/* x of P-521 is 66 bytes */
+};
 
 enum proof_operation {
 	PROOF_NONE = 0,			/* the card lets the key do nothing that proves it */
@@ -40,4 +43,11 @@ int proof_operation_from_name(const char *name, enum proof_operation *out);
  */
 int proof_digest(const uint8_t sid[static KF_SID_SIZE],
 		 const uint8_t challenge[static PROOF_CHALLENGE_SIZE], struct bytes blob,
+		 uint8_t out[static KF_DIGEST_SIZE]);
+
+/*
+ * What is sent for an @answer that is no signature: a hash for this cargo alone. Nobody signs a cargo, and
+ * the bare answer to a forged one would be what a key of the user's decrypts or agrees on. Return: 0, -EINVAL too long to be one, -EIO.
+ */
+int proof_answer(const uint8_t sid[static KF_SID_SIZE], struct bytes answer,
 		 uint8_t out[static KF_DIGEST_SIZE]);

@@ -38,7 +38,7 @@ static int agree(EVP_PKEY *own, EVP_PKEY *peer, struct secret *x)
 	ossl_begin();
 	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
 	if (!ctx || EVP_PKEY_derive_init(ctx) != 1 ||
-	    EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) != 1 || EVP_PKEY_derive(ctx, x->p, &n) != 1)
+	    EVP_PKEY_derive_set_peer_ex(ctx, peer, 1) != 1 || EVP_PKEY_derive(ctx, x->p, &n) != 1)
 		return ossl_end(-EIO);
 	x->n = n;
 	return 0;
@@ -107,11 +107,15 @@ int fleet_challenge(struct fleet_ticket *ticket, const struct dkek_key *key, str
 		    struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret answer = SECRET_INIT;
+	uint8_t sent[KF_DIGEST_SIZE];
 	int r = secret_init(&answer, FLEET_ANSWER_MAX);
 
 	if (r == 0)
-		r = random_public(ticket->challenge, sizeof(ticket->challenge), e);
+		r = random_secret(ticket->challenge, sizeof(ticket->challenge), e);
 	if (r == 0)
 		r = challenge(ticket, key, &answer, input);
-	return r < 0 || answer.n == 0 ? r : sha256(secret_bytes(&answer), ticket->expected);
+	if (r < 0 || answer.n == 0)
+		return r;
+	r = proof_answer(ticket->sid, secret_bytes(&answer), sent);
+	return r < 0 ? r : sha256(BYTES_OF(sent), ticket->expected);
 }

@@ -80,6 +80,7 @@ int fleet_ticket_keep(const struct kf_state *state, const struct fleet_ticket *t
 
 void fleet_ticket_deinit(struct fleet_ticket *ticket)
 {
+	wipe(ticket->challenge, sizeof(ticket->challenge));
 	blob_deinit(&ticket->blob);
 	blob_deinit(&ticket->spki);
 }

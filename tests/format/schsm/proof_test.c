@@ -69,3 +69,14 @@ TEST(what_is_signed_is_as_written_down)
 	ASSERT_EQ(0, proof_digest(sid, challenge, BYTES("blob", 4), digest));
 	EXPECT_HEX("D4DD12181FB7B7C600EDDA7B31220CD8239D91A3B41EAE019AD11DECCCCD4D10", BYTES_OF(digest));
 }
+
+/* By openssl dgst -sha256 over the text of docs/formats.md 15. */
+TEST(an_answer_is_sent_as_a_hash_for_one_cargo)
+{
+	static const uint8_t sid[KF_SID_SIZE] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+	uint8_t out[KF_DIGEST_SIZE], longer[PROOF_ANSWER_MAX + 1] = { 0 };
+
+	ASSERT_EQ(0, proof_answer(sid, BYTES("answer", 6), out));
+	EXPECT_HEX("425F6553EA52D6E0C462A4CEC0485029916D3AB64349F2E9AC39AE7CF02C070E", BYTES_OF(out));
+	EXPECT_EQ(-EINVAL, proof_answer(sid, BYTES_OF(longer), out));
+}
