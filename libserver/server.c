@@ -85,6 +85,7 @@ int kf_server_set_master(struct kf_server *server, const void *master, size_t le
 		return error_what(e, r, "cannot take the master of shared keys");
 	secret_deinit(&server->master);
 	server->master = secret_take(&copy);
+	server->master_locked = false;
 	return 0;
 }
 

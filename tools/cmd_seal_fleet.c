@@ -269,6 +269,8 @@ static int check_texts(const struct ui *ui, struct seal_fleet *want)
 		return ui_usage(ui, "--ops wants two lower-case hexadecimal digits each, like 30,40, or any");
 	if (!want->archive_cert != !want->archive_out)
 		return ui_usage(ui, "--archive-cert and --archive-out belong together");
+	if (want->aes && want->archive_cert)
+		return ui_usage(ui, "--archive-cert keeps key pairs, not what --raw gives");
 	if (want->archive_root && !want->archive_cert)
 		return ui_usage(ui, "--archive-root belongs to --archive-cert");
 	return UI_OK;

@@ -15,8 +15,9 @@ static const uint8_t fixed_x[] = {
 /* Digits compare as they stand: YYMMDD, of this century. */
 static bool is_good_on(const struct cvc *cvc, struct bytes today)
 {
-	return today.n != CVC_DATE_SIZE || (memcmp(cvc->from.p, today.p, CVC_DATE_SIZE) <= 0 &&
-					    memcmp(today.p, cvc->to.p, CVC_DATE_SIZE) <= 0);
+	return today.n == 0 || (today.n == CVC_DATE_SIZE &&
+				memcmp(cvc->from.p, today.p, CVC_DATE_SIZE) <= 0 &&
+				memcmp(today.p, cvc->to.p, CVC_DATE_SIZE) <= 0);
 }
 
 static int refused(int r)

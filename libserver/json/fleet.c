@@ -68,7 +68,21 @@ enum proof_operation fleet_take_operation(struct json_in *in)
 	return operation;
 }
 
-/* For people: no control characters, as what is shown of the card has none. */
+bool fleet_label_is_valid(const char *text)
+{
+	size_t n = strnlen(text, FLEET_LABEL_MAX + 1);
+	json_t *utf8;
+
+	if (n == 0 || n > FLEET_LABEL_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			return false;
+	utf8 = json_stringn(text, n);
+	json_decref(utf8);
+	return utf8 != NULL;
+}
+
 static void take_label(struct json_in *in, char out[static FLEET_LABEL_MAX + 1])
 {
 	const char *text;
@@ -77,12 +91,8 @@ static void take_label(struct json_in *in, char out[static FLEET_LABEL_MAX + 1])
 	if (!json_in_has(in, "label"))
 		return;
 	text = json_in_text(in, "label");
-	if (text[0] == '\0' || strlen(text) > FLEET_LABEL_MAX)
-		json_in_fail(in, "label", "is not 1 to 64 bytes");
-	for (size_t i = 0; in->r == 0 && text[i]; i++) {
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			json_in_fail(in, "label", "has control characters");
-	}
+	if (in->r == 0 && !fleet_label_is_valid(text))
+		json_in_fail(in, "label", "is not 1 to 64 bytes of UTF-8 without control characters");
 	if (in->r == 0)
 		memcpy(out, text, strlen(text));
 }
@@ -160,6 +170,24 @@ static bool types_agree(enum dkek_type blob, enum kf_key_type type)
 	return false;
 }
 
+/* A point and what RSA decrypts are judged by the card. */
+static bool input_fits(const struct fleet_cargo *cargo)
+{
+	switch (cargo->operation) {
+	case PROOF_NONE:
+	case PROOF_DECRYPT:
+	case PROOF_AGREE:
+		return true;
+	case PROOF_SIGN_PKCS1:
+	case PROOF_SIGN_PSS:
+	case PROOF_SIGN_ECDSA:
+	case PROOF_CBC_ENCRYPT:
+	case PROOF_CBC_DECRYPT:
+		return cargo->input.n == PROOF_CHALLENGE_SIZE;
+	}
+	return false;
+}
+
 int fleet_cargo_check(const struct fleet_cargo *cargo, struct kf_error *e)
 {
 	static const char next[] = "get the cargo again from the server";
@@ -174,6 +202,8 @@ int fleet_cargo_check(const struct fleet_cargo *cargo, struct kf_error *e)
 		name = "key_type";
 	else if (cargo->operation != proof_choose(cargo->key_type, blob.algorithms))
 		name = "operation";
+	else if (!input_fits(cargo))
+		return error_why(e, -EBADMSG, "docs/formats.md 15", next, "its challenge has not 32 bytes");
 	return !name ? 0 : error_why(e, -EBADMSG, "JSON copies equal the blob (docs/formats.md 15)",
 				     next, "its \"%s\" is not what the blob says", name);
 }

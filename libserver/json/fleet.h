@@ -48,6 +48,9 @@ struct fleet_cargo {
 /* Fills @out, which is FLEET_CARGO_INIT. Return: 0, -EBADMSG, -ENOMEM. */
 int fleet_cargo_parse(struct bytes text, struct fleet_cargo *out, struct kf_error *e);
 int fleet_cargo_write(const struct fleet_cargo *cargo, char **text, size_t *len, struct kf_error *e);
+/* For people: UTF-8, 1 to %FLEET_LABEL_MAX bytes, no control characters, as what is shown of the card has none. */
+bool fleet_label_is_valid(const char *text);
+
 /* That it says of the blob what the blob says of itself. Return: 0, -EBADMSG. */
 int fleet_cargo_check(const struct fleet_cargo *cargo, struct kf_error *e);
 void fleet_cargo_deinit(struct fleet_cargo *cargo);

@@ -56,6 +56,8 @@ static int check_fields(const struct kf_fleet_adopt *want, struct kf_error *e)
 	if (want->size != sizeof(*want) || !want->blob || !want->cert)
 		return error_why(e, -EINVAL, "struct kf_fleet_adopt", "set size, blob and cert",
 				 "the request is incomplete");
+	if (fleet_check_certificate(want->cert_len, e) < 0)
+		return -EINVAL;
 	return fleet_check_place(want->container, want->label, want->serial, e);
 }
 

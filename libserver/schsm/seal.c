@@ -5,45 +5,42 @@
  * of the fleet, and nothing can call it back (SECURITY section 8).
  */
 #include "base/error.h"
-#include "base/io.h"
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "format/schsm/allowed.h"
 #include "format/schsm/dkek_blob.h"
 #include "libserver/archive.h"
+#include "libserver/archive_file.h"
 #include "libserver/random.h"
 #include "libserver/schsm/fleet.h"
 #include "libserver/schsm/proof.h"
 #include "libserver/schsm/seal.h"
 #include "libserver/state.h"
 
-#include <sys/stat.h>
 #include <time.h>
 
 #define RULE "DKEK blobs, SECURITY section 8"
 
 /**
  * struct fleet_sealing - what a seal has in hand between its steps
- * @archive_fd:	its file; or -1
+ * @archive:	if one is wanted
  */
 struct fleet_sealing {
 	struct dkek_key key;
 	struct fleet_ticket ticket;
 	struct fleet_cargo cargo;
-	struct blob archive;
-	int archive_fd;
+	struct archive_file archive;
 };
 
 #define FLEET_SEALING_INIT \
-	((struct fleet_sealing){ .key = DKEK_KEY_INIT, .archive_fd = -1 })
+	((struct fleet_sealing){ .key = DKEK_KEY_INIT, .archive = ARCHIVE_FILE_INIT })
 
 static void fleet_sealing_deinit(struct fleet_sealing *s)
 {
 	dkek_key_deinit(&s->key);
 	fleet_ticket_deinit(&s->ticket);
 	fleet_cargo_deinit(&s->cargo);
-	blob_deinit(&s->archive);
-	s->archive_fd = fd_close(s->archive_fd);
+	archive_file_deinit(&s->archive);
 }
 
 /* --- what is asked for --- */
@@ -53,8 +50,10 @@ int fleet_check_place(uint32_t container, const char *label, const char *serial,
 	if (container == 0 || container > FLEET_CARD_MAX)
 		return error_why(e, -EINVAL, "key ids of a SmartCard-HSM", "name 1 to 253",
 				 "no key can be in container %u", container);
-	if (label && (!label[0] || strlen(label) > FLEET_LABEL_MAX))
-		return error_why(e, -EINVAL, "labels", "name 1 to 64 bytes", "the label does not fit");
+	if (label && !fleet_label_is_valid(label))
+		return error_why(e, -EINVAL, "docs/formats.md 15",
+				 "name 1 to 64 bytes of UTF-8 without control characters",
+				 "the label does not fit");
 	if (serial && !serial_is_valid(BYTES(serial, strlen(serial))))
 		return error_why(e, -EINVAL, "docs/card-application.md 1",
 				 "a serial is 1 to 32 of A-Z a-z 0-9 . -", "%s is no serial", serial);
@@ -69,6 +68,14 @@ static int check_fields(const struct kf_fleet_seal *want, struct kf_error *e)
 				 "set size, fleet and a pair or a secret; for a pair recipient and "
 				 "path together", "the request is incomplete");
 	return fleet_check_place(want->container, want->label, want->serial, e);
+}
+
+int fleet_check_certificate(size_t n, struct kf_error *e)
+{
+	if (n > KF_CERT_MAX)
+		return error_why(e, -EINVAL, "certificates on a card have 4096 bytes at most", "give a shorter one",
+				 "the certificate has %zu bytes", n);
+	return 0;
 }
 
 static int check_dkek(const struct kf_fleet *fleet, struct kf_error *e)
@@ -93,16 +100,6 @@ int fleet_check_list(struct bytes list, bool allow_rewrap, struct kf_error *e)
 	return 0;
 }
 
-static int check_exists(const char *path, struct kf_error *e)
-{
-	struct stat st;
-
-	if (path && lstat(path, &st) == 0)
-		return error_why(e, -EEXIST, "archives are never overwritten", "name another file",
-				 "%s exists", path);
-	return 0;
-}
-
 /* --- key and blob --- */
 
 static enum kf_key_type secret_type(size_t len)
@@ -111,12 +108,16 @@ static enum kf_key_type secret_type(size_t len)
 	       len == 32 ? KF_KEY_AES_256 : KF_KEY_NONE;
 }
 
-static int take_pair(const struct kf_keypair *pair, struct fleet_sealing *s)
+static int take_pair(const struct kf_keypair *pair, struct fleet_sealing *s, struct kf_error *e)
 {
 	uint8_t spki[SPKI_MAX];
 	struct packer p = pack_begin(spki, sizeof(spki));
-	int r = pair->key ? dkek_type_of(pair->key, &s->key.type) : -EOPNOTSUPP;
+	int r;
 
+	if (!pair->key)
+		return error_why(e, -EOPNOTSUPP, "struct kf_fleet_seal", "give its bytes as secret",
+				 "the pair is an AES key");
+	r = dkek_type_of(pair->key, &s->key.type);
 	if (r == 0)
 		r = key_spki(pair->key, &p);
 	if (r < 0)
@@ -134,7 +135,7 @@ static int take_key(const struct kf_fleet_seal *want, struct fleet_sealing *s, s
 	int r;
 
 	if (want->pair)
-		return take_pair(want->pair, s);
+		return take_pair(want->pair, s, e);
 	s->ticket.key_type = secret_type(want->secret_len);
 	s->ticket.purpose = KF_PURPOSE_CIPHER;
 	if (s->ticket.key_type == KF_KEY_NONE)
@@ -156,6 +157,9 @@ static int make_blob(const struct kf_fleet_seal *want, struct bytes list, struct
 	if (r == 0)
 		r = dkek_blob_make(&want->fleet->dkek, &s->key, list, random, &p);
 	wipe(random, sizeof(random));
+	if (r == -EINVAL)
+		return error_why(e, r, "the layout of such a blob, docs/formats.md 15",
+				 "make another key; primes of one length", "the key does not fit into a blob");
 	if (r == 0)
 		r = blob_set(&s->ticket.blob, pack_done(&p));
 	return r < 0 ? r : blob_set(&s->cargo.blob, pack_done(&p));
@@ -177,7 +181,8 @@ static int take_certificate(const struct kf_fleet_seal *want, struct fleet_seali
 		return ossl_end(error_why(e, -EACCES, "a certificate beside a key is of that key",
 					  "give the key's own certificate",
 					  "the certificate is of another key"));
-	return cert_der(cert, &s->cargo.certificate);
+	r = cert_der(cert, &s->cargo.certificate);
+	return r < 0 ? r : fleet_check_certificate(s->cargo.certificate.n, e);
 }
 
 /* --- files --- */
@@ -214,13 +219,6 @@ static void fill_cargo(const struct kf_fleet_seal *want, struct fleet_sealing *s
 		(void)snprintf(cargo->label, sizeof(cargo->label), "%s", want->label);
 }
 
-static int archive_failed(const char *path, int r, struct kf_error *e)
-{
-	return error_why(e, r, "the archive is durable before a cargo exists",
-			 "check the folder and its free space", "cannot write %s: %s", path,
-			 strerror(-r));
-}
-
 static int keep_archive(const struct kf_fleet_seal *want, struct fleet_sealing *s,
 			struct kf_error *e)
 {
@@ -232,19 +230,10 @@ static int keep_archive(const struct kf_fleet_seal *want, struct fleet_sealing *
 	if (!want->recipient)
 		return 0;
 	r = archive_seal(want->recipient, &label, want->pair, want->archive_signing_key,
-			 &s->archive.p, &s->archive.n, e);
-	if (r < 0)
-		return r;
-	s->archive_fd = open(want->archive_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			     0600);
-	if (s->archive_fd < 0)
-		return archive_failed(want->archive_path, -errno, e);
-	r = io_write(s->archive_fd, blob_bytes(&s->archive));
-	if (r == 0 && fsync(s->archive_fd) < 0)
-		r = -errno;
+			 &s->archive.cms.p, &s->archive.cms.n, e);
 	if (r == 0)
-		r = io_sync_parent(want->archive_path);
-	return r < 0 ? archive_failed(want->archive_path, r, e) : 0;
+		r = archive_file_create(&s->archive, want->archive_path, e);
+	return r < 0 ? r : archive_file_keep(&s->archive, e);
 }
 
 static struct bytes list_of(const struct kf_fleet_seal *want, const struct fleet_ticket *ticket)
@@ -289,8 +278,8 @@ static int seal(struct kf_state *state, const struct kf_fleet_seal *want, struct
 		r = fleet_ticket_keep(state, &s->ticket, e);
 	if (r == 0)
 		r = fleet_cargo_write(&s->cargo, cargo, len, e);
-	if (r < 0 && s->archive_fd >= 0)
-		(void)unlink(want->archive_path);
+	if (r < 0)
+		archive_file_drop(&s->archive);
 	return r;
 }
 
@@ -302,8 +291,6 @@ int kf_state_fleet_seal(struct kf_state *state, const struct kf_fleet_seal *want
 
 	if (r == 0)
 		r = check_dkek(want->fleet, e);
-	if (r == 0)
-		r = check_exists(want->archive_path, e);
 	if (r == 0)
 		r = seal(state, want, &s, cargo, len, e);
 	return error_what(e, r, "cannot wrap the key");

@@ -13,5 +13,8 @@
  */
 int fleet_check_list(struct bytes list, bool allow_rewrap, struct kf_error *e);
 
+/* Return: 0, -EINVAL: no card keeps one that long. */
+int fleet_check_certificate(size_t n, struct kf_error *e);
+
 /* Where a key goes and what it is called there; @label and @serial may be NULL. Return: 0, -EINVAL. */
 int fleet_check_place(uint32_t container, const char *label, const char *serial, struct kf_error *e);
