@@ -38,7 +38,6 @@ enum {
 	SCHSM_RSA_PKCS1 = 0x30,
 	SCHSM_RSA_PSS = 0x40,
 	SCHSM_ECDSA = 0x70,
-	SCHSM_RSA_RAW_DECRYPT = 0x21,
 	SCHSM_RSA_PKCS1_DECRYPT = 0x22,
 	SCHSM_RSA_OAEP_DECRYPT = 0x23,
 	SCHSM_ECDH = 0x80,
@@ -96,7 +95,7 @@ int schsm_file_delete(struct card *card, uint16_t fid);
 
 /**
  * struct schsm_files - what ENUMERATE OBJECTS says, by kind
- * @has:	bit by low byte: key, description, certificate
+ * @key, @prkd, @cert: bit by low byte
  */
 struct schsm_files {
 	uint8_t key[32], prkd[32], cert[32];
@@ -129,8 +128,8 @@ int schsm_device_parse(struct bytes file, struct schsm *out);
 
 /**
  * struct schsm_place - one occupied container
- * @described:	there is a description, in @prkd
- * @certified:	a file lies beside the key
+ * @prkd:	its description; kind 0: there is none
+ * @public:	what lies beside the key
  */
 struct schsm_place {
 	struct kf_container_entry entry;

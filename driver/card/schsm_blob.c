@@ -42,7 +42,8 @@ int schsm_blob_wrap(struct card *card, uint32_t container, struct packer *out)
 		return card_say(card, r, KF_REASON_DKEK, KF_DKEK_NONE);
 	if (r < 0)
 		return r;
-	if (dkek.state == KF_DKEK_INCOMPLETE)
+	/* Of several domains the key's is the one its blob came by, and the card alone knows it. */
+	if (dkek.state == KF_DKEK_INCOMPLETE && schsm_domains(card) == 1)
 		return card_say(card, -EPROTO, KF_REASON_DKEK, dkek.state);
 	r = schsm_judge_use(card, schsm_call(card, &wrap, &answer));
 	if (r < 0)

@@ -147,7 +147,8 @@ int schsm_place_describe(struct card *card, uint32_t container, const struct prk
 
 	if (r == 0)
 		r = schsm_file_write(card, schsm_fid(SCHSM_PRKD, container), pack_done(&p));
-	if (r == 0 && cert.n != 0)
+	/* Without one whatever was left there goes: it would be taken for this key's. */
+	if (r == 0)
 		r = schsm_file_write(card, schsm_fid(SCHSM_CERT, container), cert);
 	if (r == 0 || card->lost)
 		return r;
@@ -327,27 +328,51 @@ int schsm_container_create(struct card *card, struct kf_container_create *want, 
 
 /* --- certificates --- */
 
-int schsm_cert_store(struct card *card, uint32_t container, struct bytes cert)
+/* What is known of the key at @container by what lies there is of @key, too. */
+static int is_of_the_key(struct card *card, const struct schsm_files *files, uint32_t container,
+			 const EVP_PKEY *key)
 {
-	struct schsm_public public = { 0 };
-	struct schsm_files files;
-	int r = schsm_kid_check(container);
+	struct schsm_place place;
+	int r = schsm_place_read(card, files, container, &place);
 
-	if (r == 0 && cert.n > SCHSM_FILE_MAX)
-		return card_say(card, -EINVAL, KF_REASON_NONE, SCHSM_FILE_MAX);
-	if (r == 0 && cert.n != 0) {
-		r = schsm_public_parse(schsm_of(card), cert, &public);
-		schsm_public_deinit(&public);
-		if (r == -EBADMSG)
-			r = -EINVAL;
-	}
-	if (r == 0)
-		r = schsm_files_read(card, &files);
+	if (r < 0)
+		return r;
+	if (place.public.key && EVP_PKEY_eq(place.public.key, key) != 1)
+		r = -EINVAL;
+	schsm_place_deinit(&place);
+	return r;
+}
+
+static int store_checked(struct card *card, uint32_t container, struct bytes cert, const EVP_PKEY *key)
+{
+	struct schsm_files files;
+	int r = schsm_files_read(card, &files);
+
 	if (r < 0)
 		return r;
 	if (!schsm_has(files.key, container))
 		return -ENOENT;
-	return schsm_file_write(card, schsm_fid(SCHSM_CERT, container), cert);
+	if (key)
+		r = is_of_the_key(card, &files, container, key);
+	return r < 0 ? r : schsm_file_write(card, schsm_fid(SCHSM_CERT, container), cert);
+}
+
+/* Type, origin and the hash of what a container holds come from this file: it has to be of the key. */
+int schsm_cert_store(struct card *card, uint32_t container, struct bytes cert)
+{
+	struct schsm_public public = { 0 };
+	int r = schsm_kid_check(container);
+
+	if (r == 0 && cert.n > SCHSM_FILE_MAX)
+		return card_say(card, -EINVAL, KF_REASON_NONE, SCHSM_FILE_MAX);
+	if (r == 0 && cert.n != 0)
+		r = schsm_public_parse(schsm_of(card), cert, &public);
+	if (r == -EBADMSG)
+		r = -EINVAL;
+	if (r == 0)
+		r = store_checked(card, container, cert, public.key);
+	schsm_public_deinit(&public);
+	return r;
 }
 
 int schsm_cert_read(struct card *card, uint32_t container, struct packer *cert)

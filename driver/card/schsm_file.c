@@ -19,17 +19,20 @@ enum { PIECE_LONG = 900, PIECE_SHORT = 240 };
 static size_t object_size(struct bytes b)
 {
 	struct unpacker u = unpack_begin(b);
-	uint8_t first = unpack_u8(&u), n;
+	uint8_t first = unpack_u8(&u);
+	size_t n;
 
 	if ((first & 0x1f) == 0x1f)
 		while (unpack_u8(&u) & 0x80)
 			;
 	n = unpack_u8(&u);
 	if (n == 0x81)
-		return unpack_u8(&u) + (b.n - u.left);
-	if (n == 0x82)
-		return unpack_be16(&u) + (b.n - u.left);
-	return u.bad || n > 0x82 || n == 0x80 ? 0 : n + (b.n - u.left);
+		n = unpack_u8(&u);
+	else if (n == 0x82)
+		n = unpack_be16(&u);
+	else if (n >= 0x80)
+		return 0;
+	return u.bad ? 0 : n + (b.n - u.left);
 }
 
 /* One piece. Return: 0 with nothing in it at the end. */

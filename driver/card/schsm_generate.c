@@ -20,9 +20,7 @@ struct bytes schsm_algorithms(enum kf_key_type type, enum kf_purpose purpose)
 	static const uint8_t rsa_sign[] = {
 		SCHSM_RSA_PKCS1, 0x31, 0x33, 0x34, 0x35, SCHSM_RSA_PSS, 0x41, 0x43, 0x44, 0x45,
 	};
-	static const uint8_t rsa_decrypt[] = {
-		SCHSM_RSA_RAW_DECRYPT, SCHSM_RSA_PKCS1_DECRYPT, SCHSM_RSA_OAEP_DECRYPT,
-	};
+	static const uint8_t rsa_decrypt[] = { SCHSM_RSA_PKCS1_DECRYPT, SCHSM_RSA_OAEP_DECRYPT };
 	static const uint8_t ec_sign[] = { SCHSM_ECDSA, 0x71, 0x73, 0x74, 0x75 };
 	static const uint8_t ec_derive[] = { SCHSM_ECDH };
 	static const uint8_t aes[] = { SCHSM_CBC_ENCRYPT, SCHSM_CBC_DECRYPT, SCHSM_CMAC };

@@ -57,10 +57,10 @@ what_opensc_made_we_find() {
 	user --keypairgen --key-type rsa:2048 --id 10 --label rsa
 	user --keypairgen --key-type EC:prime256v1 --id 11 --label ec
 	user --keypairgen --key-type EC:brainpoolP256r1 --id 13 --label brainpool
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout any \
-		-outform der -out cert.der 2>/dev/null
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out any
 	pkcs15-tool -r 0 --read-public-key 10 -o rsa.pem
 	pkcs15-tool -r 0 --read-public-key 11 -o ec.pem
+	openssl x509 -new -subj /CN=x -key any -force_pubkey ec.pem -outform der -out cert.der
 	hsm --wrap-key rsa.wrapped --key-reference 1 --pin "$pin"
 	hsm | grep 'DKEK key check value' >kcv
 	to_keyferry

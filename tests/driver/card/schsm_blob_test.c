@@ -53,6 +53,7 @@ TEST_F(blob, one_that_fits_goes_in_the_command_and_is_described)
 	schsm_script_dkek(&self->s, 0, READY, 0x9000);
 	script_expect(&self->s, UNWRAP, "9000");
 	expect_described(self, 0xc401, 0x9000);
+	schsm_script_delete(&self->s, 0xce01, 0x9000);	/* what was left of another key */
 	EXPECT_EQ(0, unwrap(self));
 	EXPECT_EQ(1u, self->want.container);
 }
@@ -65,6 +66,7 @@ TEST_F(blob, over_a_short_reader_it_goes_by_the_scratch_file)
 	schsm_script_write(&self->s, 0x2f10, self->given.blob, 0x9000);
 	script_expect(&self->s, "80740193", "9000");
 	expect_described(self, 0xc401, 0x9000);
+	schsm_script_delete(&self->s, 0xce01, 0x6a82);
 	self->s.io->extended = false;
 	EXPECT_EQ(0, unwrap(self));
 	self->s.io->extended = true;
@@ -205,6 +207,7 @@ TEST_F(blob, a_key_is_given_up_only_for_a_blob_that_opened)
 	schsm_script_delete(&self->s, 0xce01, 0x6a82);
 	script_expect(&self->s, UNWRAP, "9000");
 	expect_described(self, 0xc401, 0x9000);
+	schsm_script_delete(&self->s, 0xce01, 0x6a82);
 	EXPECT_EQ(0, unwrap(self));
 }
 

@@ -181,7 +181,8 @@ TEST(no_list_lets_a_key_leave_or_do_two_things)
 				continue;
 			EXPECT_NULL(memchr(list.p, 0x92, list.n));
 			EXPECT_NULL(memchr(list.p, 0x20, list.n));	/* raw RSA undoes padding rules */
-			EXPECT_EQ(purpose == KF_PURPOSE_DECRYPT, memchr(list.p, 0x21, list.n) != NULL);
+			EXPECT_NULL(memchr(list.p, 0x21, list.n));
+			EXPECT_EQ(purpose == KF_PURPOSE_DECRYPT, memchr(list.p, 0x22, list.n) != NULL);
 			EXPECT_EQ(purpose == KF_PURPOSE_DERIVE, memchr(list.p, 0x80, list.n) != NULL);
 		}
 	EXPECT_EQ((size_t)0, schsm_algorithms(KF_KEY_X25519, KF_PURPOSE_DERIVE).n);
@@ -257,4 +258,23 @@ TEST_F(container, a_voucher_is_no_certificate)
 	schsm_script_file(&self->s, 0xce02, v.p, v.n);
 	EXPECT_EQ(-ENOENT, schsm_card_driver.cert_read(script_begin(&self->s), 2, &self->p));
 	EXPECT_EQ(-EINVAL, schsm_card_driver.cert_store(script_begin(&self->s), 2, BYTES("\x30\1\0", 3)));
+}
+
+/* Type, origin and hash of a container come from what lies there, so nothing foreign may. */
+TEST_F(container, what_is_stored_beside_a_key_is_of_that_key)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+	uint8_t own[SCHSM_FILE_MAX], foreign[SCHSM_FILE_MAX];
+	struct bytes v = voucher_of(self, key);
+	struct packer mine = pack_begin(own, sizeof(own)), theirs = pack_begin(foreign, sizeof(foreign));
+
+	pack_bytes(&mine, v);
+	pack_bytes(&theirs, voucher_of(self, other));
+	schsm_script_files(&self->s, "CC02 CE02");
+	schsm_script_file(&self->s, 0xce02, own, mine.n);
+	EXPECT_EQ(-EINVAL, schsm_card_driver.cert_store(script_begin(&self->s), 2, pack_done(&theirs)));
+	schsm_script_files(&self->s, "CC02 CE02");
+	schsm_script_file(&self->s, 0xce02, own, mine.n);
+	schsm_script_write(&self->s, 0xce02, pack_done(&mine), 0x9000);
+	EXPECT_EQ(0, schsm_card_driver.cert_store(script_begin(&self->s), 2, pack_done(&mine)));
 }
