@@ -24,8 +24,14 @@ static bool carries_so_pin(struct bytes apdu)
 	if (extended)
 		unpack_skip(&u, 2);
 	while (!u.bad && u.left >= 2) {
-		uint8_t tag = unpack_u8(&u), n = unpack_u8(&u);
+		uint8_t tag = unpack_u8(&u);
+		size_t n = unpack_u8(&u);
 
+		/* No card should take these forms for so few bytes; that is not to be relied on. */
+		if (n == 0x81)
+			n = unpack_u8(&u);
+		else if (n == 0x82)
+			n = unpack_be16(&u);
 		if (tag == 0x82 && n == 8 && u.left >= 8)
 			return true;
 		unpack_skip(&u, n);
@@ -66,7 +72,8 @@ static bool is_protected(uint8_t cla)
 	return (cla & 0x40) ? (cla & 0x20) != 0 : (cla & 0x0c) != 0;
 }
 
-/* Selects, asks, proves who one is, or carries what was sealed for the card: gives no order by itself. */
+/* Selects, asks, proves who one is, or carries what was sealed for the card. SmartCard-HSM has its
+ * shares and key domains in 80 52: the right to relay is full rights on the card. */
 static bool is_set_up(uint8_t cla, uint8_t ins, uint16_t p1p2)
 {
 	static const uint8_t interindustry[] = {

@@ -34,6 +34,9 @@ TEST(an_so_pin_passes_neither_raw_nor_relayed)
 	static const uint8_t last[] = { 0x80, 0x50, 0, 0, 18, 0x80, 2, 0, 1, 0x81, 2, 1, 2, 0x82, 8,
 					1, 2, 3, 4, 5, 6, 7, 8 };
 	static const uint8_t extended[] = { 0x80, 0x50, 0, 0, 0, 0, 10, 0x82, 8, 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const uint8_t longer[] = { 0x80, 0x50, 0, 0, 11, 0x82, 0x81, 8, 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const uint8_t longest[] = { 0x80, 0x50, 0, 0, 17, 0x81, 0x82, 0, 1, 9, 0x82, 0x82, 0, 8,
+					   1, 2, 3, 4, 5, 6, 7, 8 };
 	static const uint8_t update[] = { 0x80, 0x50, 0x30, 0, 8, 0x82, 8, 3, 4, 5, 6, 7, 8, 0 };
 	static const uint8_t offer[] = { 0x80, 0x50, 0, 0, 9, 0x80, 1, 9, 0x81, 1, 3, 0x82, 1, 2, 0 };
 	static const uint8_t memory[] = { 0x80, 0x50, 0, 0, 0 };
@@ -42,6 +45,8 @@ TEST(an_so_pin_passes_neither_raw_nor_relayed)
 	EXPECT_EQ(-EACCES, apdu_screen(BYTES_OF(last), &ins));
 	EXPECT_EQ(-EACCES, apdu_screen_relay(BYTES_OF(last), &ins));
 	EXPECT_EQ(-EACCES, apdu_screen(BYTES_OF(extended), &ins));
+	EXPECT_EQ(-EACCES, apdu_screen(BYTES_OF(longer), &ins));
+	EXPECT_EQ(-EACCES, apdu_screen(BYTES_OF(longest), &ins));
 	EXPECT_EQ(0, apdu_screen_relay(BYTES_OF(offer), &ins));
 	EXPECT_EQ(0, apdu_screen(BYTES_OF(offer), &ins));
 	EXPECT_EQ(0, apdu_screen(BYTES_OF(memory), &ins));
