@@ -221,6 +221,8 @@ int hsm_state_decode(struct bytes blob, struct hsm_state **out)
 	r = unpack_end(&d.u);
 	if (r < 0)
 		return r;
+	if (!hsm_memory_fits(state))
+		return -EBADMSG;
 	*out = take_ptr(state);
 	return 0;
 }

@@ -208,21 +208,7 @@ static int answer(const struct hsm *hsm, const struct wish *wish, EVP_PKEY *pair
 
 	if (r != 0)
 		return r;
-	r = vouch(hsm, pack_done(&request), out);
-	return r;
-}
-
-static int keep(struct hsm *hsm, struct hsm_record *record)
-{
-	_cleanup_(hsm_state_freep) struct hsm_state *next = NULL;
-	int r = hsm_begin(hsm, &next);
-
-	if (r == 0)
-		r = hsm_full(hsm_put_key(next, record));
-	if (r != 0)
-		return r;
-	record->key = NULL;			/* the state's from here on */
-	return hsm_commit(hsm, &next);
+	return vouch(hsm, pack_done(&request), out);
 }
 
 HSM_RUN(hsm_generate_pair)
@@ -243,7 +229,7 @@ HSM_RUN(hsm_generate_pair)
 	if (r != 0)
 		return r;
 	wish.rest.id = request->p1;
-	r = keep(hsm, &wish.rest);
+	r = hsm_keep_key(hsm, &wish.rest);
 	(void)hsm_key_unref(wish.rest.key);
 	return r != 0 ? r : SW_OK;
 }
@@ -285,7 +271,7 @@ HSM_RUN(hsm_generate_secret)
 		return r;
 	r = make_secret(hsm, 16 + 8 * (size_t)(request->p2 - ALG_AES_128), &record.key);
 	if (r == 0)
-		r = keep(hsm, &record);
+		r = hsm_keep_key(hsm, &record);
 	(void)hsm_key_unref(record.key);
 	return r != 0 ? r : SW_OK;
 }

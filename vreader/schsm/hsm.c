@@ -165,6 +165,19 @@ int hsm_commit(struct hsm *hsm, struct hsm_state **next)
 	return 0;
 }
 
+int hsm_keep_key(struct hsm *hsm, struct hsm_record *record)
+{
+	_cleanup_(hsm_state_freep) struct hsm_state *next = NULL;
+	int r = hsm_begin(hsm, &next);
+
+	if (r == 0)
+		r = hsm_full(hsm_put_key(next, record));
+	if (r != 0)
+		return r;
+	record->key = NULL;			/* the state's from here on */
+	return hsm_commit(hsm, &next);
+}
+
 /* --- behind vcard.h --- */
 
 static struct hsm *hsm_of(struct vcard *base)

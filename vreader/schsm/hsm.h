@@ -99,6 +99,9 @@ int hsm_process(struct hsm *hsm, struct bytes command, struct packer *response);
 int hsm_begin(const struct hsm *hsm, struct hsm_state **next);
 int hsm_commit(struct hsm *hsm, struct hsm_state **next);
 
+/* A change of one key, which is the state's when that has been committed. Return: as hsm_commit(), or %SW_FULL. */
+int hsm_keep_key(struct hsm *hsm, struct hsm_record *record);
+
 /* Whoever was logged in is not any more, and nothing is selected that could be gone. */
 void hsm_log_out(struct hsm *hsm);
 

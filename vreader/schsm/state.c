@@ -93,7 +93,7 @@ static size_t record_size(const struct hsm_record *record)
 	return hsm_key_private(record->key).n + sizeof(record->algorithms);
 }
 
-size_t hsm_memory_left(const struct hsm_state *state)
+static size_t memory_used(const struct hsm_state *state)
 {
 	size_t used = 0;
 
@@ -101,8 +101,18 @@ size_t hsm_memory_left(const struct hsm_state *state)
 		used += record_size(&state->keys[i]);
 	for (size_t i = 0; i < state->n_files; i++)
 		used += blob_bytes(state->files[i].content).n;
-	assert(used <= HSM_MEMORY);
-	return HSM_MEMORY - used;
+	return used;
+}
+
+bool hsm_memory_fits(const struct hsm_state *state)
+{
+	return memory_used(state) <= HSM_MEMORY;
+}
+
+size_t hsm_memory_left(const struct hsm_state *state)
+{
+	assert(hsm_memory_fits(state));
+	return HSM_MEMORY - memory_used(state);
 }
 
 /* --- files --- */
@@ -116,13 +126,9 @@ static struct hsm_file *find_file(struct hsm_state *state, uint16_t fid)
 	return NULL;
 }
 
-const struct hsm_file *hsm_find_file(const struct hsm_state *state, uint16_t fid)
+const struct hsm_file *hsm_find_file(struct hsm_state *state, uint16_t fid)
 {
-	for (size_t i = 0; i < state->n_files; i++) {
-		if (state->files[i].fid == fid)
-			return &state->files[i];
-	}
-	return NULL;
+	return find_file(state, fid);
 }
 
 int hsm_put_file(struct hsm_state *state, uint16_t fid, struct bytes content)

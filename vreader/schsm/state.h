@@ -96,7 +96,7 @@ void hsm_state_erase(struct hsm_state *state);
 int hsm_pin_set(struct hsm_pin *pin, struct bytes value);
 
 /* NULL if there is none. */
-const struct hsm_file *hsm_find_file(const struct hsm_state *state, uint16_t fid);
+const struct hsm_file *hsm_find_file(struct hsm_state *state, uint16_t fid);
 /*
  * The file has @content from here on; made if it was not there. Return: 0, -ENOSPC the card is full,
  * -ENOMEM.
@@ -114,6 +114,8 @@ void hsm_delete_key(struct hsm_state *state, uint8_t id);
 /* Whether the list of @record, if it has one, has @algorithm. */
 bool hsm_key_allows(const struct hsm_record *record, uint8_t algorithm);
 
+/* Whether keys and files are no more than the card has memory for: so it is of every state but one that is read. */
+bool hsm_memory_fits(const struct hsm_state *state);
 /* Bytes of memory that keys and files may still take. */
 size_t hsm_memory_left(const struct hsm_state *state);
 

@@ -124,8 +124,9 @@ static bool take_digest_info(struct bytes input, struct bytes *hash, int *nid)
 	if (whole) {
 		X509_SIG_get0(info, &algorithm, &digest);
 		*nid = OBJ_obj2nid(algorithm->algorithm);
-		/* The octet string is the last thing in it. */
+		/* The octet string is the last thing in it, but in BER of indefinite length. */
 		*hash = bytes_slice(input, input.n - (size_t)ASN1_STRING_length(digest), input.n);
+		whole = memcmp(hash->p, ASN1_STRING_get0_data(digest), hash->n) == 0;
 	}
 	X509_SIG_free(info);
 	ERR_clear_error();
@@ -302,6 +303,8 @@ static int multiply(EVP_PKEY *own, struct bytes peer, struct packer *out)
 	    EC_POINT_mul(group, shared, NULL, point, d, NULL) != 1)
 		return -EIO;
 	buf.n = EC_POINT_point2oct(group, shared, POINT_CONVERSION_UNCOMPRESSED, buf.p, buf.cap, NULL);
+	if (buf.n == 0)
+		return -EIO;
 	pack_bytes(out, secret_bytes(&buf));
 	return SW_OK;
 }

@@ -7,7 +7,6 @@
 #include "format/schsm/dkek_blob.h"
 #include "vreader/schsm/command.h"
 
-/* SW_INS is what the card says that was not set up for wrapping. */
 static int open_dkek(struct bytes kek, struct dkek *out)
 {
 	int r = dkek_init(out);
@@ -132,19 +131,6 @@ static int fill_record(const struct hsm_state *state, struct bytes blob, struct 
 	return r < 0 ? r : open_blob(hsm_domain_kek(&state->domains[record->domain]), blob, &record->key);
 }
 
-static int install(struct hsm *hsm, struct hsm_record *record)
-{
-	_cleanup_(hsm_state_freep) struct hsm_state *next = NULL;
-	int r = hsm_begin(hsm, &next);
-
-	if (r == 0)
-		r = hsm_full(hsm_put_key(next, record));
-	if (r != 0)
-		return r;
-	record->key = NULL;
-	return hsm_commit(hsm, &next);
-}
-
 /* Without data the blob is what was written to 2F10 before. */
 HSM_RUN(hsm_unwrap)
 {
@@ -160,7 +146,7 @@ HSM_RUN(hsm_unwrap)
 		return SW_DATA;
 	if (r < 0)
 		return r;
-	r = install(hsm, &record);
+	r = hsm_keep_key(hsm, &record);
 	(void)hsm_key_unref(record.key);
 	return r != 0 ? r : SW_OK;
 }
