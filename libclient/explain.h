@@ -12,9 +12,9 @@
 void explain_reply(struct failure *failure, const struct kf_header *reply);
 /* What was wrong or blocked was the PUK: the errno is the same as for the PIN. */
 void explain_puk(struct failure *failure);
-/* A value is out of the card's bounds: of a PIN request nothing else is left to be out of range. */
 /* The SO-PIN of a SmartCard-HSM, in place of the PIN. */
 void explain_so_pin(struct failure *failure);
+/* A value is out of the card's bounds: of a PIN request nothing else is left to be out of range. */
 void explain_pin_length(struct failure *failure);
 /* The connection failed with @r: -ENOTCONN, -ETIMEDOUT, -EBADMSG, -ENOMEM, ... Return: @r. */
 int explain_link(struct failure *failure, int r);

@@ -1253,7 +1253,7 @@ static_assert(sizeof(struct kf_key_destroy) == 8, "kf_key_destroy");
 /**
  * struct kf_receipt_get - the stored receipt of a finished item; ENOENT if there is none
  * @context:	[in] handle
- * @item_no:	[in] from 1; 0: of a %KF_KEK_IMPORT
+ * @item_no:	[in] from 1; 0: of a %KF_BYOK_IMPORT
  * @reserved:	0
  * @sid:	[in] session id; of an import the first bytes of its blob's SHA-256
  * @receipt:	[out] DER

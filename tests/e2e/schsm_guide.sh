@@ -46,8 +46,9 @@ run() {
 
 the_rule_is_one() {
 	sed -n '/^    \[rule fleet\]/,/^$/s/^    //p' "$KF_SRC/docs/cards/schsm.md" |
-		sed 's/alice/root/' >mail/rule
+		sed 's/= alice/= root/' >mail/rule
 	[ "$(wc -l <mail/rule)" = 3 ]
+	[ "$(sed -n 's/^allow = //p' mail/rule | tr ' ' ,)" = "$stage_rights" ] || fail "the guide allows something else"
 	keyferry policy check mail/rule
 }
 
