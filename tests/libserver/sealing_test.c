@@ -199,3 +199,29 @@ TEST_F(state, who_loses_nonce_and_cargo_is_told_so_and_keeps_no_archive)
 	kf_keypair_free(pair);
 	free(json);
 }
+
+TEST_F(state, more_items_than_a_cargo_holds_spend_no_nonce)
+{
+	struct kf_keypair *pair = new_pair(KF_PURPOSE_SIGN);
+	const struct kf_keypair *pairs[KF_ITEMS_MAX + 1];
+	struct kf_verified_offer *offer = NULL;
+	struct kf_seal_request request = { .size = sizeof(request), .pairs = pairs, .n_pairs = KF_ITEMS_MAX + 1 };
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json, *cargo = NULL;
+	size_t len = 0;
+
+	for (size_t i = 0; i < request.n_pairs; i++)
+		pairs[i] = pair;
+	new_nonce(self, nonce);
+	json = fakecard_offer(&self->card, nonce, NULL);
+	ASSERT_EQ(0, verify(self, NULL, 0, json, &offer));
+	request.offer = offer;
+	EXPECT_EQ(-EINVAL, kf_state_seal(self->state, &request, &cargo, &len, &self->e));
+	EXPECT_NOT_NULL(strstr(self->e.why, "65 items"));
+	EXPECT_NULL(cargo);
+	EXPECT_EQ(0, seal(self, offer, &cargo));
+	free(cargo);
+	free(json);
+	kf_verified_offer_free(offer);
+	kf_keypair_free(pair);
+}
