@@ -67,7 +67,7 @@ TEST(every_shape_comes_back_as_it_went)
 TEST(values_and_parts_are_where_they_were_put)
 {
 	uint8_t buf[256];
-	struct packet p;
+	struct packet p = { 0 };
 	const struct kf_sign *sign = packet_read(&p);
 
 	ASSERT_EQ(0, packet_parse(sign_frame(buf, sizeof(buf)), &p));
