@@ -11,8 +11,10 @@
 #include "format/ossl.h"
 #include "format/schsm/curve.h"
 #include "tests/format/schsm/hex.h"
+#include "tests/vreader/card/prepared_keys.h"
 
 #include <openssl/core_names.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 
 static const char aes_vector[] =
@@ -95,8 +97,12 @@ static void take_p256(struct dkek_key *key)
 
 static void take_rsa(struct dkek_key *key, size_t bits, enum dkek_type type)
 {
+	struct bytes der = bits == 2048 ? BYTES_OF(prepared_rsa2048) :
+			   bits == 3072 ? BYTES_OF(prepared_rsa3072) : BYTES_OF(prepared_rsa4096);
+	const uint8_t *p = der.p;
+
 	key->type = type;
-	key->pair = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", bits);
+	key->pair = bits < 2048 ? EVP_RSA_gen(bits) : d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, (long)der.n);
 	ASSERT_NOT_NULL(key->pair);
 }
 
