@@ -210,41 +210,50 @@ static void spoil(struct item_body *b, unsigned int how)
 	}
 }
 
-TEST_F(card, each_field_is_compared_even_when_the_mac_is_right)
+/* Where the item of this offer has to stand. */
+static struct item_place right_place(const struct fixture_card *self)
 {
-	for (unsigned int how = 0; how <= 25; how++) {
-		sealing_take_key(&self->s, TRAY_P256, KF_PURPOSE_SIGN);
-		spoil(&self->s.body, how);
-		sealing_seal(&self->s);
-		if (sealing_process(&self->s, &self->tray) != SW_REFUSED)
-			TEST_FAIL("spoiling %u: %04x", how, self->tray.sw);
-		expect_only_a_try_spent(self);
-	}
-}
-
-/* The same item, MACed under the keys of the place where it must stand. */
-TEST_F(card, a_wrong_number_is_refused_under_the_right_keys_too)
-{
-	struct item_keys keys = ITEM_KEYS_INIT;
 	struct item_place place = { KF_METHOD_RSA, KF_FUNCTION_IMPORT_KEYPAIR, { 0 }, 1 };
-	uint8_t buf[KF_ITEM_MAX], mac[ITEM_MAC_SIZE];
-	struct packer p = pack_begin(buf, sizeof(buf)), out;
-	uint8_t cipher[KF_ITEM_MAX];
-	struct packer c = pack_begin(cipher, sizeof(cipher));
 
 	memcpy(place.h, self->s.h, sizeof(place.h));
-	ASSERT_EQ(0, item_keys_derive(&keys, &self->s.s1, &place));
-	ASSERT_EQ(0, item_encrypt(&keys, self->s.body.iv, &self->s.plain, &c));
-	self->s.body.ciphertext = pack_done(&c);
-	self->s.body.number = self->s.body.count = 2;
-	item_body_pack(&p, &self->s.body);
-	ASSERT_EQ(0, item_mac(&keys, pack_done(&p), mac));
-	out = pack_begin(self->s.item, sizeof(self->s.item));
-	item_pack(&out, pack_done(&p), mac, BYTES_NONE);
-	self->s.item_len = out.n;
+	return place;
+}
+
+/*
+ * Method, function and number change the keys, too, so under the keys of the place that the item claims its
+ * MAC is wrong for the card. It has to be refused for what it says as well: under those of the right place.
+ */
+TEST_F(card, each_field_is_compared_even_when_the_mac_is_right)
+{
+	const struct item_place right = right_place(self);
+
+	for (unsigned int how = 0; how <= 25; how++)
+		for (int claimed = 0; claimed < 2; claimed++) {
+			sealing_take_key(&self->s, TRAY_P256, KF_PURPOSE_SIGN);
+			spoil(&self->s.body, how);
+			self->s.place = claimed ? NULL : &right;
+			sealing_seal(&self->s);
+			if (sealing_process(&self->s, &self->tray) != SW_REFUSED)
+				TEST_FAIL("spoiling %u: %04x", how, self->tray.sw);
+			expect_only_a_try_spent(self);
+		}
+	sealing_take_key(&self->s, TRAY_P256, KF_PURPOSE_SIGN);
+	self->s.place = &right;
+	sealing_seal(&self->s);
+	EXPECT_EQ(SW_OK, sealing_process(&self->s, &self->tray));
+}
+
+/* Whole and signed, but of another function than the command that brings it. */
+TEST_F(card, an_item_of_another_function_than_the_commands_is_refused)
+{
+	const struct item_place right = right_place(self);
+	static const uint8_t key[32] = { 1 };
+
+	sealing_take_secret(&self->s, KF_KEY_AES_256, BYTES_OF(key));
+	self->s.place = &right;
+	sealing_seal(&self->s);
 	EXPECT_EQ(SW_REFUSED, sealing_process(&self->s, &self->tray));
 	expect_only_a_try_spent(self);
-	item_keys_deinit(&keys);
 }
 
 TEST_F(card, only_a_known_injector_may_send)

@@ -493,11 +493,11 @@ void sealing_seal(struct sealing *s)
 	struct packer sp = pack_begin(sig, sizeof(sig));
 	struct packer out = pack_begin(s->item, sizeof(s->item));
 	struct item_keys keys = ITEM_KEYS_INIT;
-	struct item_place place = { s->body.method, s->body.function, { 0 }, s->body.number };
+	struct item_place claimed = { s->body.method, s->body.function, { 0 }, s->body.number };
 	uint8_t mac_der[2 + ITEM_MAC_SIZE] = { 0x04, ITEM_MAC_SIZE };
 
-	memcpy(place.h, s->h, sizeof(place.h));
-	ASSERT_EQ(0, item_keys_derive(&keys, &s->s1, &place));
+	memcpy(claimed.h, s->h, sizeof(claimed.h));
+	ASSERT_EQ(0, item_keys_derive(&keys, &s->s1, s->place ? s->place : &claimed));
 	ASSERT_EQ(0, item_encrypt(&keys, s->body.iv, &s->plain, &c));
 	s->body.ciphertext = pack_done(&c);
 	item_body_pack(&b, &s->body);

@@ -90,6 +90,7 @@ uint16_t tray_verify(struct tray *tray, const char *pin);
  * @session:	number the card gave it, 0 before
  * @body:	fields of the next item, right ones; a test spoils what it wants to
  * @plain:	what to seal: DER of the key
+ * @place:	whose keys seal the item; NULL: those of the place that @body claims
  * @signer:	TRAY_KEYS: unsigned
  * @mac_flip, @exchange: spoil the MAC; the key S1 is wrapped under
  * @input, @input_len: what IMPORT SESSION KEY gets, of methods that do not wrap
@@ -104,6 +105,7 @@ struct sealing {
 	unsigned int session;
 	struct item_body body;
 	struct secret plain;
+	const struct item_place *place;
 	enum tray_key signer;
 	bool mac_flip;
 	EVP_PKEY *exchange;
