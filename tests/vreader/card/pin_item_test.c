@@ -211,6 +211,20 @@ TEST_F_TIMEOUT(card, every_flipped_bit_is_refused_and_changes_only_the_tries, 30
 	EXPECT_EQ(SW_OK, set_pin(self));
 }
 
+/* Where the values stand in the plaintext of an order [formats 13]. */
+enum { PROOF = 14, FRESH = PROOF + APP_PIN_FIELD + 2 };
+
+/* A byte of padding less, and all lengths around it as they should be. */
+static void shorten(struct secret *plain, size_t field)
+{
+	size_t end = field + APP_PIN_FIELD - 1;
+
+	plain->p[2]--;
+	plain->p[field - 1]--;
+	memmove(plain->p + end, plain->p + end + 1, plain->n - end - 1);
+	plain->n--;
+}
+
 /* Sealed and signed as they should be, and yet not orders that a card does. */
 static void spoil(struct fixture_card *self, unsigned int how)
 {
@@ -239,9 +253,13 @@ static void spoil(struct fixture_card *self, unsigned int how)
 	case 17: order->fresh = BYTES_NONE; break;
 	case 18: order->authenticator = 3; break;
 	case 19: b->pin = KF_PIN_PUK; order->authenticator = KF_PIN_USER; break;
+	case 20: self->s.plain.p[PROOF + APP_PIN_FIELD - 1] = 1; break;
+	case 21: self->s.plain.p[FRESH + APP_PIN_FIELD - 1] = 1; break;
+	case 22: shorten(&self->s.plain, PROOF); break;
+	case 23: shorten(&self->s.plain, FRESH); break;
 	default: TEST_FAIL("no such spoiling: %u", how);
 	}
-	if (how >= 15)
+	if (how >= 15 && how < 20)
 		ASSERT_EQ(0, pin_item_encode(order, &self->s.plain));
 }
 
@@ -249,7 +267,7 @@ TEST_F(card, each_field_is_judged_even_when_the_mac_is_right)
 {
 	const struct pin_item good = self->order;
 
-	for (unsigned int how = 0; how <= 19; how++) {
+	for (unsigned int how = 0; how <= 23; how++) {
 		self->order = good;
 		sealing_take_order(&self->s, KF_FUNCTION_CHANGE_AUTHENTICATOR, KF_PIN_USER, &good);
 		spoil(self, how);
@@ -258,6 +276,27 @@ TEST_F(card, each_field_is_judged_even_when_the_mac_is_right)
 			TEST_FAIL("spoiling %u: %04x", how, self->tray.sw);
 		expect_only_a_try_spent(self);
 	}
+}
+
+/* As long as the application takes them, and with the padding that this leaves. */
+TEST_F(card, a_pin_of_32_bytes_is_set_and_proves_itself)
+{
+	static const char longest[] = "0123456789-23456789-23456789-280";
+
+	static_assert(sizeof(longest) - 1 == APP_PIN_MAX, "the longest there is");
+	self->order.fresh = TEXT(longest);
+	seal(self, KF_FUNCTION_CHANGE_AUTHENTICATOR, KF_PIN_USER);
+	self->s.body.count = 2;
+	sealing_seal(&self->s);
+	ASSERT_EQ(SW_OK, set_pin(self));
+	EXPECT_EQ(SW_OK, tray_verify(&self->tray, longest));
+
+	self->order = (struct pin_item){ KF_PIN_USER, 1, TEXT(longest), TEXT(NEW_PIN) };
+	seal(self, KF_FUNCTION_CHANGE_AUTHENTICATOR, KF_PIN_USER);
+	self->s.body.number = self->s.body.count = 2;
+	sealing_seal(&self->s);
+	EXPECT_EQ(SW_OK, set_pin(self));
+	EXPECT_EQ(SW_OK, tray_verify(&self->tray, NEW_PIN));
 }
 
 /* Where keys come from anybody, orders about PINs still do not [SECURITY section 4]. */
