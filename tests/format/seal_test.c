@@ -158,6 +158,45 @@ TEST_F(sealed, the_mac_is_a_cmac_of_the_body_under_the_second_key)
 	EXPECT_TRUE(bytes_equal(BYTES_OF(want), BYTES_OF(got)));
 }
 
+/*
+ * Known answers for the proof of a secret key [formats 7.1, card-application 6], computed from the pages by
+ * another hand, Python's cryptography:
+ *
+ *	s1 = bytes(range(0x20)); h = bytes(range(0x40, 0x60)); number = (3).to_bytes(4, 'big')
+ *	k = KBKDFCMAC(AES, Mode.CounterMode, 32, 4, 4, CounterLocation.BeforeFixed,
+ *		      b'keyferry/derived/import-secret/receipt', h + number, None).derive(s1)
+ *	c = CMAC(AES(k)); c.update(bytes(range(0x80, 0x80 + n))); c.finalize()
+ */
+TEST(the_proof_of_a_secret_key_is_that_of_the_page)
+{
+	static const struct { size_t n; uint8_t proof[ITEM_MAC_SIZE]; } rows[] = {
+		{ 16, { 0xe5, 0x9a, 0x96, 0x7e, 0x93, 0x51, 0xd8, 0xbc,
+			0x77, 0x97, 0xae, 0x34, 0x5f, 0xe5, 0x95, 0x8e } },
+		{ 24, { 0xea, 0xb6, 0xc1, 0x3a, 0x95, 0x57, 0x97, 0xda,
+			0x3e, 0x0e, 0x41, 0xe6, 0x4d, 0x90, 0xe3, 0x9a } },
+		{ 32, { 0x3f, 0x65, 0x7c, 0xfc, 0x11, 0x18, 0x99, 0x51,
+			0x4e, 0xb6, 0x0c, 0x37, 0x60, 0x81, 0x82, 0xe0 } },
+	};
+	struct item_place derived = { KF_METHOD_DERIVED, KF_FUNCTION_IMPORT_SECRET, { 0 }, 3 };
+	_cleanup_(secret_deinit) struct secret s1 = SECRET_INIT;
+	struct item_keys keys = ITEM_KEYS_INIT;
+	uint8_t secret[32], proof[ITEM_MAC_SIZE];
+
+	ASSERT_EQ(0, secret_init(&s1, KF_S1_SIZE));
+	s1.n = KF_S1_SIZE;
+	for (uint8_t i = 0; i < 32; i++) {
+		s1.p[i] = i;
+		derived.h[i] = 0x40 + i;
+		secret[i] = 0x80 + i;
+	}
+	ASSERT_EQ(0, item_keys_derive(&keys, &s1, &derived));
+	for (size_t i = 0; i < 3; i++) {
+		ASSERT_EQ(0, item_proof(&keys, BYTES(secret, rows[i].n), proof));
+		EXPECT_MEMEQ(rows[i].proof, proof, sizeof(proof));
+	}
+	item_keys_deinit(&keys);
+}
+
 FIXTURE(exchange)
 {
 	EVP_PKEY *key;
