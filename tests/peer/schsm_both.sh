@@ -8,46 +8,9 @@
 . "$KF_SRC/tests/pcsc.sh"
 pcsc_enter "$0" "${1:-}" sc-hsm-tool pkcs11-tool pkcs15-tool openssl
 
-bin=$(realpath "${KF_BUILD:-build}/bin")
-dir=$(mktemp -d)
-service=
-# The reader's process id is in a file, because a test is a subshell.
-# shellcheck disable=SC2086 # a list of process ids
-trap 'kill $pcscd $service $(cat "$dir/reader.pid") 2>/dev/null; rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-: >reader.pid
-so_pin=3537363231383830
-pin=648219
+. "$KF_SRC/tests/peer/one_card.sh"
 
-hsm() { timeout 120 sc-hsm-tool -r 0 "$@" </dev/null; }
-user() { timeout 120 pkcs11-tool --slot 0 --login --pin "$pin" "$@" </dev/null; }
-kf() { "$bin/keyferry" "$@" --socket "$dir/broker.sock" --reader virtual:kf; }
-kf_pin() { echo "$pin" | kf "$@" --pin-fd 0; }
-
-out_of_the_reader() {
-	[ -s reader.pid ] || return 0
-	kill "$(cat reader.pid)"
-	while kill -0 "$(cat reader.pid)" 2>/dev/null; do sleep 0.05; done
-}
-to_opensc() {
-	out_of_the_reader
-	"$bin/keyferry-vreader" run --state card --vpcd 127.0.0.1:35963 2>>reader.err &
-	echo $! >reader.pid
-	pcsc_says 0 Yes
-}
-to_keyferry() {
-	out_of_the_reader
-	rm -f kf.sock
-	"$bin/keyferry-vreader" run --state card --listen kf.sock 2>>reader.err &
-	echo $! >reader.pid
-	kf reader wait --timeout 20 >wait.log
-}
-
-pcsc_start pcscd.log
-"$bin/keyferry-vreader" personalise --app schsm --state card --serial A1 >/dev/null
-"$bin/keyferryd" --socket "$dir/broker.sock" --virtual "$dir/kf.sock" \
-	--grant "$(id -u):look,use,inject,create,delete,init,kek,wrap" 2>service.log &
-service=$!
+one_card
 
 what_opensc_made_we_find() {
 	to_opensc
