@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The commands of docs/cards/schsm.md, from a new card to a fleet, run as they stand there on a virtual card.
-# keyferry is a wrapper that answers where one would be asked at a terminal; what sc-hsm-tool does
-# is run by who tests it with OpenSC.
-# shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh
+# keyferry is a wrapper that answers where one would be asked at a terminal. What sc-hsm-tool does is
+# for tests/peer/schsm_guide.sh.
+# shellcheck disable=SC2034,SC2119,SC2154,SC2317 # for and from stage.sh; reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 
