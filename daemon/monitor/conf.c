@@ -2,57 +2,22 @@
 /*
  * daemon/monitor/conf.c - inih takes the lines apart; what it would forgive (lines it cuts, lines it
  * joins because they are indented, sections it does not mention because they are empty) is refused
- * in the function that hands it its lines. A rule is collected while its section lasts and becomes
- * rows of the table at the end of it: one for each user or group, reader and range of containers.
+ * in the function that hands it its lines.
  */
-#include "daemon/monitor/conf.h"
+#include "daemon/monitor/conf_reading.h"
 
 #include "base/cleanup.h"
-#include "daemon/broker/policy.h"
 #include "daemon/broker/quota.h"
 #include "daemon/monitor/vpath.h"
 #include "daemon/shared/glob.h"
-#include "proto/packet.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <ini.h>
-#include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #define SECTION_MAX	48	/* inih cuts longer names of sections */
-#define WHO_MAX		32
-#define READERS_MAX	8
-#define RANGES_MAX	8
-#define SAID_MAX	20	/* errors told; a file that is no configuration has one a line */
-
-struct draft {
-	unsigned int line;		/* 0: no rule is being collected */
-	char name[SPAWN_RULE_NAME];
-	struct { enum spawn_who who; uint32_t id; } who[WHO_MAX];
-	char readers[READERS_MAX][KF_NAME_MAX];
-	struct { uint32_t first, count; } ranges[RANGES_MAX];
-	size_t n_who, n_readers, n_ranges;
-	uint32_t rights;
-	bool broken;			/* an error was told already */
-};
-
-struct reading {
-	struct bytes left;
-	unsigned int line;
-	struct conf *conf;
-	struct draft rule;
-	const struct section *section;	/* NULL: none yet, or one that nobody knows */
-	bool lost;			/* in one that nobody knows: its keys are not told as well */
-	uint32_t seen_keys, seen_sections;
-	size_t errors;
-	conf_say *say;
-	void *data;
-};
-
 /* take() writes into its value, and tells what is wrong itself. */
 struct key {
 	const char *name;
@@ -66,86 +31,6 @@ struct section {
 	const struct key *keys;
 	const char *allowed;		/* names of the keys */
 };
-
-static const struct { const char *name; uint32_t right; } rights[] = {
-	{ "look", KF_RIGHT_LOOK }, { "use", KF_RIGHT_USE }, { "inject", KF_RIGHT_INJECT },
-	{ "create", KF_RIGHT_CREATE }, { "delete", KF_RIGHT_DELETE }, { "admin", KF_RIGHT_ADMIN },
-	{ "raw", KF_RIGHT_RAW }, { "relay", KF_RIGHT_RELAY }, { "init", KF_RIGHT_INIT },
-	{ "kek", KF_RIGHT_KEK }, { "pin", KF_RIGHT_PIN }, { "wrap", KF_RIGHT_WRAP },
-};
-
-void conf_right_names(uint32_t mask, char *out, size_t cap)
-{
-	out[0] = '\0';
-	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
-		size_t n = strlen(out);
-
-		if (mask & rights[i].right)
-			(void)snprintf(out + n, cap - n, "%s%s", n ? " " : "", rights[i].name);
-	}
-}
-
-uint32_t conf_right(const char *name)
-{
-	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
-		if (strcmp(rights[i].name, name) == 0)
-			return rights[i].right;
-	return 0;
-}
-
-__attribute__((format(printf, 3, 4)))
-static void wrong_at(struct reading *in, unsigned int line, const char *format, ...)
-{
-	char text[512];
-	va_list ap;
-
-	if (in->errors++ >= SAID_MAX)
-		return;
-	va_start(ap, format);
-	(void)vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	in->say(in->data, line, text);
-}
-#define wrong(in, ...) wrong_at(in, (in)->line, __VA_ARGS__)
-
-static char *next_word(char **rest)
-{
-	char *word;
-
-	do
-		word = strsep(rest, " \t");
-	while (word && *word == '\0');
-	return word;
-}
-
-static bool take_text(char *field, size_t size, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (n >= size)
-		return false;
-	memset(field, 0, size);
-	memcpy(field, text, n);
-	return packet_string_valid(field, size);
-}
-
-/* A decimal number up to @max, all of @text. */
-static bool number(const char *text, uint32_t max, uint32_t *out)
-{
-	uint64_t n = 0;
-
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		n = n * 10 + (uint64_t)(*text - '0');
-		if (n > max)
-			return false;
-	}
-	*out = (uint32_t)n;
-	return true;
-}
 
 /* --- [service] --- */
 
@@ -165,7 +50,7 @@ static void take_idle_stop(struct reading *in, char *value)
 	if (n < sizeof(digits))
 		memcpy(digits, value, n);
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(unit, units[i].unit) == 0 && number(digits, 604800, &count) &&
+		if (strcmp(unit, units[i].unit) == 0 && conf_number(digits, 604800, &count) &&
 		    count > 0 && count <= 604800 / units[i].s) {
 			in->conf->idle_s = count * units[i].s;
 			return;
@@ -180,7 +65,7 @@ static void take_limit(struct reading *in, const char *what, const char *value, 
 {
 	uint32_t n;
 
-	if (number(value, max, &n) && n > 0)
+	if (conf_number(value, max, &n) && n > 0)
 		*out = n;
 	else
 		wrong(in, "%s = %s: a number from 1 to %u", what, value, max);
@@ -225,18 +110,18 @@ static void take_match(struct reading *in, const char *key, char *value, struct 
 		wrong(in, "more than %d %s lines", CONF_MATCHES, key);
 		return;
 	}
-	while ((word = next_word(&value))) {
+	while ((word = conf_word(&value))) {
 		char *glob = strchr(word, '=');
 		bool good = false;
 
 		if (glob) {
 			*glob++ = '\0';
-			good = strcmp(word, "name") == 0 ? take_text(match.name, sizeof(match.name), glob) :
-			       strcmp(word, "usb") == 0 ? take_text(match.usb, sizeof(match.usb), glob) &&
+			good = strcmp(word, "name") == 0 ? conf_text(match.name, sizeof(match.name), glob) :
+			       strcmp(word, "usb") == 0 ? conf_text(match.usb, sizeof(match.usb), glob) &&
 							  usb_pattern_valid(glob) :
-			       strcmp(word, "serial") == 0 ? take_text(match.serial,
+			       strcmp(word, "serial") == 0 ? conf_text(match.serial,
 								       sizeof(match.serial), glob) :
-			       strcmp(word, "port") == 0 && take_text(match.port, sizeof(match.port), glob);
+			       strcmp(word, "port") == 0 && conf_text(match.port, sizeof(match.port), glob);
 			good = good && *glob != '\0';
 		}
 		if (!good) {
@@ -295,35 +180,11 @@ static void take_path(struct reading *in, char *value)
 		(void)snprintf(in->conf->virtuals[in->conf->n_virtuals++], CONF_LINE, "%s", value);
 }
 
-static bool user_id(const char *name, uint32_t *id)
-{
-	const struct passwd *entry;
-
-	if (number(name, UINT32_MAX - 1, id))
-		return true;
-	entry = getpwnam(name);
-	if (entry)
-		*id = entry->pw_uid;
-	return entry != NULL;
-}
-
-static bool group_id(const char *name, uint32_t *id)
-{
-	const struct group *entry;
-
-	if (number(name, UINT32_MAX - 1, id))
-		return true;
-	entry = getgrnam(name);
-	if (entry)
-		*id = entry->gr_gid;
-	return entry != NULL;
-}
-
 static void take_owner(struct reading *in, char *value)
 {
 	uint32_t id;
 
-	if (user_id(value, &id))
+	if (conf_user(value, &id))
 		in->conf->virtual_uid = id;
 	else
 		wrong(in, "owner = %s: no such user here", value);
@@ -337,194 +198,6 @@ static void take_shipped_rules(struct reading *in, char *value)
 		in->conf->shipped_rules = value[0] == 'y';
 	else
 		wrong(in, "shipped-rules = %s: yes or no", value);
-}
-
-/* --- [rule NAME] --- */
-
-static void rule_wrong(struct reading *in)
-{
-	in->rule.broken = true;
-}
-
-static void add_who(struct reading *in, enum spawn_who who, uint32_t id)
-{
-	struct draft *rule = &in->rule;
-
-	if (rule->n_who == WHO_MAX) {
-		wrong(in, "more than %d users and groups in one rule", WHO_MAX);
-		rule_wrong(in);
-		return;
-	}
-	rule->who[rule->n_who].who = who;
-	rule->who[rule->n_who++].id = id;
-}
-
-static void take_user(struct reading *in, char *value)
-{
-	char *word;
-	uint32_t id;
-
-	while ((word = next_word(&value))) {
-		if (strcmp(word, "*") == 0) {
-			add_who(in, SPAWN_EVERYBODY, 0);
-		} else if (!user_id(word, &id)) {
-			wrong(in, "user = %s: no such user here", word);
-			rule_wrong(in);
-		} else if (id == POLICY_NOBODY) {
-			wrong(in, "user = %s: \"nobody\" stands for many and is always refused", word);
-			rule_wrong(in);
-		} else {
-			add_who(in, SPAWN_UID, id);
-		}
-	}
-}
-
-static void take_group(struct reading *in, char *value)
-{
-	char *word;
-	uint32_t id;
-
-	while ((word = next_word(&value))) {
-		if (group_id(word, &id)) {
-			add_who(in, SPAWN_GID, id);
-		} else {
-			wrong(in, "group = %s: no such group here", word);
-			rule_wrong(in);
-		}
-	}
-}
-
-static void take_reader(struct reading *in, char *value)
-{
-	struct draft *rule = &in->rule;
-	char *word;
-
-	while ((word = next_word(&value))) {
-		if (rule->n_readers == READERS_MAX) {
-			wrong(in, "more than %d readers in one rule", READERS_MAX);
-			rule_wrong(in);
-			return;
-		}
-		if (!take_text(rule->readers[rule->n_readers++], KF_NAME_MAX, word)) {
-			wrong(in, "reader = %s: longer than %d bytes", word, KF_NAME_MAX - 1);
-			rule_wrong(in);
-		}
-	}
-}
-
-static void take_container(struct reading *in, char *value)
-{
-	struct draft *rule = &in->rule;
-	char *word;
-
-	while ((word = next_word(&value))) {
-		char *last = word, *first = strsep(&last, "-");
-		uint32_t a = 0, b;
-
-		if (rule->n_ranges == RANGES_MAX) {
-			wrong(in, "more than %d ranges of containers in one rule", RANGES_MAX);
-			rule_wrong(in);
-			return;
-		}
-		if (!number(first, 65535, &a) || !number(last ? last : first, 65535, &b) || b < a) {
-			wrong(in, "container: a number or a range such as 2-5, blank-separated");
-			rule_wrong(in);
-			return;
-		}
-		rule->ranges[rule->n_ranges].first = a;
-		rule->ranges[rule->n_ranges++].count = b - a + 1;
-	}
-}
-
-static void take_allow(struct reading *in, char *value)
-{
-	char *word, names[128];
-
-	while ((word = next_word(&value))) {
-		uint32_t right = conf_right(word);
-
-		if (!right) {
-			conf_right_names(~0u, names, sizeof(names));
-			wrong(in, "allow = %s: not one of: %s", word, names);
-			rule_wrong(in);
-		}
-		in->rule.rights |= right;
-	}
-}
-
-static void add_row(struct reading *in, size_t who, size_t reader, size_t range)
-{
-	const struct draft *draft = &in->rule;
-	struct spawn_rule row = {
-		.who = draft->who[who].who, .id = draft->who[who].id, .rights = draft->rights,
-		.line = draft->line };
-
-	if (in->conf->n_rules == SPAWN_RULES) {
-		if (!in->rule.broken)
-			wrong_at(in, draft->line, "the rules make more than %d rows, one for each "
-				 "user or group, reader and range; give groups rights, not users",
-				 SPAWN_RULES);
-		rule_wrong(in);
-		return;
-	}
-	memcpy(row.name, draft->name, sizeof(row.name));
-	if (draft->n_readers > 0)
-		memcpy(row.reader, draft->readers[reader], sizeof(row.reader));
-	if (draft->n_ranges > 0) {
-		row.first = draft->ranges[range].first;
-		row.count = draft->ranges[range].count;
-	}
-	in->conf->rules[in->conf->n_rules++] = row;
-}
-
-static bool rule_whole(struct reading *in)
-{
-	const struct draft *rule = &in->rule;
-	char names[128];
-
-	if (rule->n_who == 0)
-		wrong_at(in, rule->line, "rule %s names nobody: add user or group", rule->name);
-	else if (rule->rights == 0)
-		wrong_at(in, rule->line, "rule %s allows nothing: add allow", rule->name);
-	else if (rule->n_ranges > 0 && (rule->rights & ~POLICY_BY_CONTAINER)) {
-		conf_right_names(rule->rights & ~POLICY_BY_CONTAINER, names, sizeof(names));
-		wrong_at(in, rule->line, "rule %s: %s: over the whole card, so no container can "
-			 "narrow it; put it into a rule without container", rule->name, names);
-	} else
-		return true;
-	return false;
-}
-
-static void rule_end(struct reading *in)
-{
-	const struct draft *rule = &in->rule;
-
-	if (rule->line != 0 && !rule->broken && rule_whole(in))
-		for (size_t i = 0; i < rule->n_who; i++)
-			for (size_t k = 0; k == 0 || k < rule->n_readers; k++)
-				for (size_t m = 0; m == 0 || m < rule->n_ranges; m++)
-					add_row(in, i, k, m);
-	in->rule = (struct draft){ 0 };
-}
-
-static bool rule_known(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_rules; i++)
-		if (strcmp(conf->rules[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static void rule_begin(struct reading *in, const char *name)
-{
-	in->rule.line = in->line;
-	if (*name == '\0' || !take_text(in->rule.name, sizeof(in->rule.name), name))
-		wrong(in, "a rule has a name of 1 to %d bytes: [rule NAME]", SPAWN_RULE_NAME - 1);
-	else if (rule_known(in->conf, name))
-		wrong(in, "there is a rule %s already", name);
-	else
-		return;
-	rule_wrong(in);
 }
 
 /* --- the file --- */
@@ -546,9 +219,9 @@ static const struct section sections[] = {
 		{ "shipped-rules", false, take_shipped_rules }, { 0 } },
 	  "shipped-rules" },
 	{ "rule", true, (const struct key[]){
-		{ "user", true, take_user }, { "group", true, take_group },
-		{ "reader", true, take_reader }, { "container", true, take_container },
-		{ "allow", true, take_allow }, { 0 } },
+		{ "user", true, conf_rule_user }, { "group", true, conf_rule_group },
+		{ "reader", true, conf_rule_reader }, { "container", true, conf_rule_container },
+		{ "allow", true, conf_rule_allow }, { 0 } },
 	  "user, group, reader, container, allow" },
 };
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
@@ -568,7 +241,7 @@ static void section_begin(struct reading *in, const char *name)
 	size_t n = strcspn(name, " \t");
 	const char *own = name + n + strspn(name + n, " \t");
 
-	rule_end(in);
+	conf_rule_end(in);
 	in->seen_keys = 0;
 	in->section = section_find(name, n, *own != '\0');
 	in->lost = !in->section;
@@ -578,7 +251,7 @@ static void section_begin(struct reading *in, const char *name)
 		return;
 	}
 	if (in->section->named) {
-		rule_begin(in, own);
+		conf_rule_begin(in, own);
 		return;
 	}
 	if (in->seen_sections & 1u << (in->section - sections))
@@ -685,12 +358,12 @@ int conf_parse(struct bytes text, struct conf *out, conf_say *say, void *data)
 		return -ENOMEM;
 	conf_init(conf);
 	line = ini_parse_stream(next_line, &in, take_key, &in);
-	rule_end(&in);
+	conf_rule_end(&in);
 	if (line > 0)
-		wrong_at(&in, (unsigned int)line, "neither [SECTION] nor KEY = VALUE");
+		conf_wrong(&in, (unsigned int)line, "neither [SECTION] nor KEY = VALUE");
 	if (line < 0)
 		return -ENOMEM;
-	if (in.errors > SAID_MAX)
+	if (in.errors > CONF_SAID)
 		say(data, 0, "and more");
 	if (in.errors > 0)
 		return -EINVAL;

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration file, whole and broken.
+ * Faces: daemon/monitor/conf_reading.c daemon/monitor/conf_rule.c
+ */
 #include "base/cleanup.h"
 #include "daemon/broker/policy.h"
 #include "daemon/broker/quota.h"
