@@ -17,12 +17,17 @@
  *	   nobody can reach, the transaction is over, the link is idle
  *	F  no event meets a state that has no row for it, and whoever has the card is there
  *	G  nothing goes in circles: it always comes to that end
+ *	H  and a key handle that is not found is dead as A says; a key whose handle lives, the card has
  *
- * A to F are assertions; G is the LTL formula at the end. With ONLY and ONLY_C, say, only C is looked at.
- * model.sh says with which of these at work it is run:
+ * All but G are assertions; G is the LTL formula at the end. With ONLY and ONLY_C, say, only C is looked at.
+ * model.sh says with which of these at work it is run. The first two are compiled into a verifier, of the
+ * others each verifier reads those of its environment's KF_WITH:
  *
- *	READERS			1 or 2
+ *	READERS			1 or 2 (with two, a context has one key)
+ *	DRAINS			G, too
  *	MORE			client 0 may have two requests at a time
+ *	TWO			a context may have two keys
+ *	ALONE			client 1 does nothing
  *	PINS KEYS TXNS OPENS RESETS	what clients ask for
  *	CANCELS LEAVES CLOSES	how they think better of it
  *	POLITE			in the end, those who wait for nothing leave
@@ -31,6 +36,7 @@
  *	HANGS			a driver may sit on a request until it is told to give up
  *	DEADLINES		requests and drivers run into theirs
  *	FAULTS PULLS DEATHS	what happens to card, reader and driver
+ *	WRONG_KEY ALL_KEYS	bugs: to destroy a key frees the context's other one, or both
  *
  * A missing row is found (F) whichever claim is looked at.
  *
@@ -38,41 +44,37 @@
  * itself all the same is a transaction.
  *
  * Not in here: numbers (quotas, lengths, which of many is next), failed allocations, several slots of
- * one device; a second key of a context, and so what two of them do to each other; a third request of a
- * client, and two of both; anything that comes between an answer and the turn that it makes way for
- * (LOOP_IS_IDLE), where the broker may read other clients' packets first; looks at readers, and so a
- * job's LATE.
+ * one device; a third key of a context, a third request of a client, and two of both; anything that comes
+ * between an answer and the turn that it makes way for (LOOP_IS_IDLE), where the broker may read other
+ * clients' packets first; looks at readers, and so a job's LATE.
  */
-#if !defined(ONLY) || defined(ONLY_A)
-#define CLAIM_A(so)	assert(so)
-#else
-#define CLAIM_A(so)	skip
-#endif
-#if !defined(ONLY) || defined(ONLY_B)
-#define CLAIM_B(so)	assert(so)
-#else
-#define CLAIM_B(so)	skip
-#endif
-#if !defined(ONLY) || defined(ONLY_C)
-#define CLAIM_C(so)	assert(so)
-#else
-#define CLAIM_C(so)	skip
-#endif
-#if !defined(ONLY) || defined(ONLY_D)
-#define CLAIM_D(so)	assert(so)
-#else
-#define CLAIM_D(so)	skip
-#endif
-#if !defined(ONLY) || defined(ONLY_E)
-#define CLAIM_E(so)	assert(so)
-#else
-#define CLAIM_E(so)	skip
-#endif
-#if !defined(ONLY) || defined(ONLY_F)
-#define CLAIM_F(so)	assert(so)
-#else
-#define CLAIM_F(so)	skip
-#endif
+
+/* What is at work: words of the environment's KF_WITH, and so no part of any state. */
+hidden byte MORE, TWO, ALONE, PINS, KEYS, TXNS, OPENS, RESETS, CANCELS, LEAVES, CLOSES, POLITE;
+hidden byte FAILS, HANGS, DEADLINES, FAULTS, PULLS, DEATHS;
+hidden byte WRONG_KEY, ALL_KEYS;
+hidden byte ONLY, ONLY_A, ONLY_B, ONLY_C, ONLY_D, ONLY_E, ONLY_F, ONLY_H;
+
+c_decl {
+	static int kf_with(const char *word)
+	{
+		const char *at = getenv("KF_WITH");
+		size_t n = strlen(word);
+
+		for (; at && (at = strstr(at, word)); at += n)
+			if ((at == getenv("KF_WITH") || at[-1] == ' ') && (at[n] == ' ' || at[n] == 0))
+				return 1;
+		return 0;
+	}
+}
+
+#define CLAIM_A(so)	assert(ONLY && !ONLY_A || (so))
+#define CLAIM_B(so)	assert(ONLY && !ONLY_B || (so))
+#define CLAIM_C(so)	assert(ONLY && !ONLY_C || (so))
+#define CLAIM_D(so)	assert(ONLY && !ONLY_D || (so))
+#define CLAIM_E(so)	assert(ONLY && !ONLY_E || (so))
+#define CLAIM_F(so)	assert(ONLY && !ONLY_F || (so))
+#define CLAIM_H(so)	assert(ONLY && !ONLY_H || (so))
 
 #define CLIENTS	2
 #ifndef READERS
@@ -81,20 +83,18 @@
 #define CONTEXTS (CLIENTS * READERS)
 #define NONE	255
 
-/* Requests at a time: one of each client and, with MORE, a second one of client 0. */
-#ifdef MORE
+/* Session keys of a context at a time, and numbers for them in the card: one more. */
+#define NKEYS	2
+#define N_KEYS	(1 + TWO)
+#define KEY_BITS (N_KEYS + 1)
+
+/* Requests at a time: one of each client and, with MORE, a second one of client 0; else nobody has that. */
 #define SLOTS	(CLIENTS + 1)
 #define OWNER(s) ((s) % CLIENTS)
 #define TWIN(s)	(CLIENTS - (s))	/* the other one of client 0 */
 #define HAS_TWIN(s) ((s) != 1)
 #define NO_TWIN_WORKS(s) (!HAS_TWIN(s) || job[TWIN(s)].state == JOB_DONE)
 #define NO_TWIN_WAITS(s) (!HAS_TWIN(s) || !waits[TWIN(s)])
-#else
-#define SLOTS	CLIENTS
-#define OWNER(s) (s)
-#define NO_TWIN_WORKS(s) true
-#define NO_TWIN_WAITS(s) true
-#endif
 
 #define CLIENT_OF(x)	((x) / READERS)
 #define READER_OF(x)	((x) % READERS)
@@ -103,7 +103,7 @@
 #include "tables.pml"
 
 /* Set before they are used, in steps that nothing interrupts; so no part of any state. */
-hidden byte x, c, k, r_, who, next, m, m_, op_, effect, status;
+hidden byte x, c, k, nth, r_, who, next, m, m_, op_, effect, status;
 hidden byte dropped, reset, ends;
 
 /* What clients ask for. What LOOK stands for leaves nothing in the card and needs nothing there. */
@@ -125,7 +125,7 @@ hidden byte dropped, reset, ends;
 
 /*
  * in: there is one. pin: 1 + whose context's PIN is verified; else 0. keys: bit by bit, those in it; a
- * context's are two in turn. faulty: it lost its power, and the driver has not told.
+ * context's are KEY_BITS in turn. faulty: it lost its power, and the driver has not told.
  */
 typedef card_t { bool in; bool faulty; bool stays; byte pin; byte keys };
 card_t card[READERS];
@@ -158,7 +158,8 @@ bool quiet;	/* and all that was begun is over */
 typedef context_t {
 	byte state; bit turn; bool pins;
 	byte handle; bool dead;			/* dead: what A says of it */
-	byte key, key_handle; bool key_dead	/* key: bit in card.keys */
+	byte key[NKEYS], key_handle[NKEYS];	/* key: bit in card.keys */
+	bool key_dead[NKEYS]
 };
 context_t context[CONTEXTS];
 
@@ -186,6 +187,11 @@ link_t link[READERS];
 
 #define WHO(x)		(1 + 2 * (x) + context[x].turn)
 #define KEY_BIT(n)	(1 << (n))
+#define KEY_MASK(x)	((KEY_BIT(KEY_BITS) - 1) << (KEY_BITS * (x)))
+#define BIT_OF(x, n)	(context[x].key[n] == NONE -> 0 : KEY_BIT(context[x].key[n]))
+#define HAS_KEY(x)	(context[x].key[0] != NONE || context[x].key[1] != NONE)
+#define BITS_OF(x)	(BIT_OF(x, 0) | BIT_OF(x, 1))
+#define N_LIVE(x)	((context[x].key_handle[0] == HANDLE_LIVE) + (context[x].key_handle[1] == HANDLE_LIVE))
 #define FREE(r)		(link[r].up && !link[r].broken && link[r].asked == TURN_IDLE)
 #define FOREIGN(r, x)	(reader[r].security != SECURITY_ABSENT && \
 			 reader[r].security != SECURITY_CLEAN && reader[r].owner != (x))
@@ -270,7 +276,7 @@ inline txn_happens(r, event, user)
 inline key_of_job_ends(s, x)
 {
 	if
-	:: job[s].key == context[x].key && job[s].context == x ->
+	:: job[s].key == context[x].key[nth] && job[s].context == x ->
 		job[s].key = NONE;
 		job_happens(s, JOB_KEY_ENDED)
 	:: else
@@ -287,25 +293,34 @@ inline context_of_job_ends(s, x)
 	fi
 }
 
-/* key_end(): @destroy says that the card still has it. */
+/* key_end() of the key that is nth, and no handle is taken from anybody for nothing. @destroy: the card still has it. */
 inline key_end(x, destroy)
 {
+	CLAIM_H(context[x].key_dead[nth]);
+	key_of_job_ends(CLIENT_OF(x), x);
+	key_of_job_ends(CLIENTS, x);
+	handle_step(context[x].key_handle[nth], HANDLE_AGE);
 	if
-	:: context[x].key != NONE ->
-		key_of_job_ends(CLIENT_OF(x), x);
-#ifdef MORE
-		key_of_job_ends(CLIENTS, x);
-#endif
-		handle_step(context[x].key_handle, HANDLE_AGE);
+	:: destroy ->
+		reader[READER_OF(x)].dead_keys =
+			reader[READER_OF(x)].dead_keys | KEY_BIT(context[x].key[nth])
+	:: else
+	fi;
+	context[x].key[nth] = NONE
+}
+
+inline age_keys(x, destroy)
+{
+	nth = 0;
+	do
+	:: nth < N_KEYS ->
 		if
-		:: destroy ->
-			reader[READER_OF(x)].dead_keys =
-				reader[READER_OF(x)].dead_keys | KEY_BIT(context[x].key)
+		:: context[x].key[nth] != NONE -> key_end(x, destroy)
 		:: else
 		fi;
-		context[x].key = NONE
-	:: else
-	fi
+		nth++
+	:: else -> break
+	od
 }
 
 /* context_happens(); @destroy as its reason KF_REASON_CLOSED. */
@@ -313,7 +328,7 @@ inline context_happens(x, event, destroy)
 {
 	context_step(context[x].state, event);
 	if
-	:: context_do != CONTEXT_DO_NOTHING -> key_end(x, destroy)
+	:: context_do != CONTEXT_DO_NOTHING -> age_keys(x, destroy)
 	:: else
 	fi;
 	if
@@ -324,9 +339,7 @@ inline context_happens(x, event, destroy)
 	if
 	:: context_do == CONTEXT_DO_END ->
 		context_of_job_ends(CLIENT_OF(x), x);
-#ifdef MORE
 		context_of_job_ends(CLIENTS, x);
-#endif
 		if
 		:: reader[READER_OF(x)].holder == x ->
 			txn_happens(READER_OF(x), TXN_HOLDER_LEFT, NONE)
@@ -345,15 +358,21 @@ inline context_happens(x, event, destroy)
 }
 
 /* A: from now on nobody may find these. */
-inline key_is_dead(x)
+inline keys_are_dead(x)
 {
-	context[x].key_dead = context[x].key_dead || context[x].key_handle == HANDLE_LIVE
+	nth = 0;
+	do
+	:: nth < N_KEYS ->
+		context[x].key_dead[nth] = context[x].key_dead[nth] || context[x].key_handle[nth] == HANDLE_LIVE;
+		nth++
+	:: else -> break
+	od
 }
 
 inline is_dead(x)
 {
 	context[x].dead = context[x].dead || context[x].handle == HANDLE_LIVE;
-	key_is_dead(x)
+	keys_are_dead(x)
 }
 
 /* reader_tell(). What was reset concerns only those who have the card. */
@@ -363,7 +382,7 @@ inline tell_contexts(r, event)
 	do
 	:: x < CONTEXTS ->
 		if
-		:: context[x].state == CONTEXT_BOUND && event == CONTEXT_RESET -> key_is_dead(x)
+		:: context[x].state == CONTEXT_BOUND && event == CONTEXT_RESET -> keys_are_dead(x)
 		:: context[x].state == CONTEXT_BOUND && event != CONTEXT_RESET -> is_dead(x)
 		:: context[x].state == CONTEXT_WAITING && event == CONTEXT_READER_GONE -> is_dead(x)
 		:: else
@@ -428,15 +447,13 @@ inline txn_turn(r, who)
 	   reader[r].holder == job[who].context ->
 		txn_happens(r, TXN_ENDED, NONE);
 		if
-		:: context[job[who].context].key != NONE && !reader[r].sessions_stay ->
+		:: HAS_KEY(job[who].context) && !reader[r].sessions_stay ->
 			txn_happens(r, TXN_KEYS_CAME, job[who].context)
 		:: else
 		fi;
 		if
 		:: true
-#ifdef RESETS
-		:: reader[r].reset_due = true		/* KF_TXN_RESET */
-#endif
+		:: RESETS -> reader[r].reset_due = true		/* KF_TXN_RESET */
 		fi
 	:: else						/* -EPROTO */
 	fi;
@@ -450,7 +467,7 @@ inline card_kick(r)
 {
 	reader[r].kick = false;
 	CLAIM_F((reader[r].txn != TXN_NONE) == (reader[r].holder != NONE));
-	CLAIM_F(reader[r].txn != TXN_FOR_KEYS || context[reader[r].holder].key != NONE);
+	CLAIM_F(reader[r].txn != TXN_FOR_KEYS || HAS_KEY(reader[r].holder));
 	CLAIM_F(IS_THERE(reader[r].holder) && IS_THERE(reader[r].owner));
 	if
 	:: !FREE(r) || reader[r].state != READER_CARD || reader[r].running != NONE
@@ -470,10 +487,8 @@ inline card_kick(r)
 			if
 			:: MAY_HAVE_TURN(r, 0) -> who = 0
 			:: MAY_HAVE_TURN(r, 1) -> who = 1
-#ifdef MORE
 			/* Not in order with client 0's other one: more than the broker does, which has lanes. */
 			:: MAY_HAVE_TURN(r, 2) -> who = 2
-#endif
 			:: !MAY_HAVE_TURN(r, 0) && !MAY_HAVE_TURN(r, 1) && !MAY_HAVE_TURN(r, SLOTS - 1) -> who = NONE
 			fi;
 			if
@@ -506,14 +521,15 @@ inline take_session_key(r)
 	if
 	:: x == NONE -> reader[r].dead_keys = reader[r].dead_keys | KEY_BIT(link[r].key)
 	:: else ->
+		nth = (context[x].key_handle[0] == HANDLE_LIVE -> N_KEYS - 1 : 0);
 		if
-		:: context[x].key_handle == HANDLE_STALE ->
-			handle_step(context[x].key_handle, HANDLE_RELEASE)
+		:: context[x].key_handle[nth] == HANDLE_STALE ->
+			handle_step(context[x].key_handle[nth], HANDLE_RELEASE)
 		:: else
 		fi;
-		handle_step(context[x].key_handle, HANDLE_MAKE);
-		context[x].key = link[r].key;
-		context[x].key_dead = false;
+		handle_step(context[x].key_handle[nth], HANDLE_MAKE);
+		context[x].key[nth] = link[r].key;
+		context[x].key_dead[nth] = false;
 		if
 		:: !reader[r].sessions_stay -> txn_happens(r, TXN_KEYS_CAME, x)
 		:: else
@@ -521,16 +537,23 @@ inline take_session_key(r)
 	fi
 }
 
+/* WRONG_KEY and ALL_KEYS are seeded bugs. As long as there is another key, the card stays whose it was. */
 inline key_was_destroyed(r)
 {
 	x = job[c].context;
 	if
 	:: job[c].key != NONE ->
+		nth = (context[x].key[0] == job[c].key -> 0 : 1);
+		context[x].key_dead[nth] = true;
 		job[c].key = NONE;
-		key_is_dead(x);
+		nth = (WRONG_KEY && context[x].key[1 - nth] != NONE -> 1 - nth : nth);
 		key_end(x, false);
 		if
-		:: reader[r].holder == x -> txn_happens(r, TXN_KEYS_WENT, NONE)
+		:: ALL_KEYS && context[x].key[1 - nth] != NONE -> nth = 1 - nth; key_end(x, false)
+		:: else
+		fi;
+		if
+		:: reader[r].holder == x && !HAS_KEY(x) -> txn_happens(r, TXN_KEYS_WENT, NONE)
 		:: else
 		fi
 	:: else
@@ -711,17 +734,11 @@ end:	do
 		if
 		:: LOOP_IS_IDLE && nempty(said[r]) -> said[r]?m
 		:: LOOP_IS_IDLE && link[r].broken -> m = SAYS_END
-#ifdef HANGS
 		/* A deadline, at least where nobody is left who could cancel. */
-		:: LOOP_IS_IDLE && closing && driver[r] == DRIVER_HUNG && !link[r].cancelled &&
+		:: HANGS && LOOP_IS_IDLE && closing && driver[r] == DRIVER_HUNG && !link[r].cancelled &&
 		   reader[r].running != NONE && !job[reader[r].running].owned -> m = SAYS_END
-#endif
-#ifdef DEADLINES
-		:: LOOP_IS_IDLE && link[r].up && link[r].asked != TURN_IDLE -> m = SAYS_END	/* link_late() */
-#endif
-#ifdef PULLS
-		:: LOOP_IS_IDLE && !closing && reader[r].state != READER_GONE -> m = SAYS_GONE
-#endif
+		:: DEADLINES && LOOP_IS_IDLE && link[r].up && link[r].asked != TURN_IDLE -> m = SAYS_END	/* link_late() */
+		:: PULLS && LOOP_IS_IDLE && !closing && reader[r].state != READER_GONE -> m = SAYS_GONE
 		fi;
 		react(r) }
 	:: atomic { reader[r].kick -> card_kick(r) }
@@ -730,10 +747,9 @@ end:	do
 		txn_happens(r, TXN_RAN_OUT, NONE);
 		security_happens(r, SECURITY_RAN_OUT, NONE);
 		reader[r].kick = true }
-#ifdef PULLS
 	/* There is one again, as a new one. */
-	:: atomic { LOOP_IS_IDLE && !closing && reader[r].state == READER_GONE -> reader[r].state = READER_STARTING }
-#endif
+	:: atomic { PULLS && LOOP_IS_IDLE && !closing && reader[r].state == READER_GONE ->
+		reader[r].state = READER_STARTING }
 	od
 }
 
@@ -768,41 +784,38 @@ inline open(c)
 	context[x].dead = false;
 	context[x].turn = 1 - context[x].turn;
 	context[x].state = (reader[r_].state == READER_CARD -> CONTEXT_BOUND : CONTEXT_WAITING);
-#ifdef OPENS
 	if
-	:: context[x].state == CONTEXT_WAITING ->
+	:: OPENS && context[x].state == CONTEXT_WAITING ->
 		job_new(c, OP_OPEN, x);
 		job_step(job[c].state, JOB_PARK)
 	:: true
 	fi
-#endif
 }
 
 inline select_op()
 {
 	if
-#if !defined(PINS) && !defined(KEYS)
-	:: op_ = OP_LOOK
-#endif
-#ifdef PINS
-	:: op_ = OP_VERIFY
-	:: op_ = OP_USE
-	:: op_ = OP_LOGOUT
-#endif
-#ifdef KEYS
-	:: op_ = OP_IMPORT
-	:: op_ = OP_PROCESS
-	:: op_ = OP_DESTROY
-#endif
-#ifdef TXNS
-	:: op_ = OP_BEGIN
-	:: op_ = OP_END
-#endif
-#ifdef RESETS
-	:: op_ = OP_RESET
-#endif
+	:: !PINS && !KEYS -> op_ = OP_LOOK
+	:: PINS -> op_ = OP_VERIFY
+	:: PINS -> op_ = OP_USE
+	:: PINS -> op_ = OP_LOGOUT
+	:: KEYS -> op_ = OP_IMPORT
+	:: KEYS -> op_ = OP_PROCESS
+	:: KEYS -> op_ = OP_DESTROY
+	:: TXNS -> op_ = OP_BEGIN
+	:: TXNS -> op_ = OP_END
+	:: RESETS -> op_ = OP_RESET
+	fi;
+	nth = 0;
+	if
+	:: TWO && (op_ == OP_PROCESS || op_ == OP_DESTROY) -> nth = 1
+	:: true
 	fi
 }
+
+/* As many as it may have, counting what is on its way. */
+#define MAY_IMPORT(c, x) \
+	(N_LIVE(x) + (HAS_TWIN(c) && job[TWIN(c)].op == OP_IMPORT && job[TWIN(c)].context == x) < N_KEYS)
 
 /* request_run() with look_up(), then on_card() */
 inline request(c)
@@ -810,19 +823,15 @@ inline request(c)
 	select_op();
 	CLAIM_A(!context[x].dead);
 	if
-	:: (op_ == OP_PROCESS || op_ == OP_DESTROY) && context[x].key_handle != HANDLE_LIVE
-	:: op_ == OP_IMPORT && context[x].key_handle == HANDLE_LIVE	/* one is enough */
-#ifdef MORE
-	:: op_ == OP_IMPORT && context[x].key_handle != HANDLE_LIVE && HAS_TWIN(c) &&
-	   job[TWIN(c)].op == OP_IMPORT && job[TWIN(c)].context == x
-#endif
+	:: (op_ == OP_PROCESS || op_ == OP_DESTROY) && context[x].key_handle[nth] != HANDLE_LIVE
+	:: op_ == OP_IMPORT && !MAY_IMPORT(c, x)
 	:: context[x].state != CONTEXT_BOUND				/* -ENOMEDIUM */
 	:: else ->
 		job_new(c, op_, x);
 		if
 		:: op_ == OP_PROCESS || op_ == OP_DESTROY ->
-			CLAIM_A(!context[x].key_dead);
-			job[c].key = context[x].key
+			CLAIM_A(!context[x].key_dead[nth]);
+			job[c].key = context[x].key[nth]
 		:: else
 		fi;
 		job_step(job[c].state, JOB_QUEUE);
@@ -863,11 +872,17 @@ inline context_part(c)
 		handle_step(context[x].handle, HANDLE_RELEASE)
 	:: else
 	fi;
-	if
-	:: m == LEAVE && context[x].key_handle == HANDLE_STALE ->
-		handle_step(context[x].key_handle, HANDLE_RELEASE)
-	:: else
-	fi
+	nth = 0;
+	do
+	:: nth < N_KEYS ->
+		if
+		:: m == LEAVE && context[x].key_handle[nth] == HANDLE_STALE ->
+			handle_step(context[x].key_handle[nth], HANDLE_RELEASE)
+		:: else
+		fi;
+		nth++
+	:: else -> break
+	od
 }
 
 inline end_something(c)
@@ -878,7 +893,6 @@ inline end_something(c)
 	:: m != CLOSE && job[c].state != JOB_DONE && (m != LEAVE || job[c].owned) -> job_part(c)
 	:: else
 	fi;
-#ifdef MORE
 	if
 	:: m == LEAVE && HAS_TWIN(c) ->
 		k = TWIN(c);
@@ -889,7 +903,6 @@ inline end_something(c)
 		waits[k] = false; cancelled[k] = false
 	:: else
 	fi;
-#endif
 	if
 	:: who != NONE ->
 		CLAIM_A(context[AT(OWNER(c), who)].handle != HANDLE_LIVE || !context[AT(OWNER(c), who)].dead)
@@ -987,13 +1000,15 @@ end:	do
 				fi
 			:: link[r].asked == TURN_JOB && link[r].op == OP_IMPORT ->
 				/* Numbers are not given twice; here, not while one is in use. */
-				link[r].key = 2 * ((link[r].who - 1) / 2);
+				link[r].key = KEY_BITS * ((link[r].who - 1) / 2);
+				k = link[r].key + KEY_BITS;
+				do
+				:: link[r].key < k && (card[r].keys & KEY_BIT(link[r].key)) != 0 -> link[r].key++
+				:: else -> break
+				od;
 				if
-				:: (card[r].keys & KEY_BIT(link[r].key)) != 0 -> link[r].key++
-				:: else
-				fi;
-				if
-				:: (card[r].keys & KEY_BIT(link[r].key)) != 0 ->
+				:: link[r].key == k ->
+					link[r].key = 0;
 					said[r]!SAYS_BAD	/* no room */
 				:: else ->
 					card[r].keys = card[r].keys | KEY_BIT(link[r].key);
@@ -1002,12 +1017,13 @@ end:	do
 			:: link[r].asked == TURN_JOB && link[r].op == OP_PROCESS ->
 				if
 				:: (card[r].keys & KEY_BIT(link[r].key)) != 0 -> said[r]!SAYS_GOOD
-				:: else -> said[r]!SAYS_BAD
+				:: else ->
+					CLAIM_H(job[reader[r].running].key == NONE || said[r]??[SAYS_RESET]);
+					said[r]!SAYS_BAD
 				fi
 			fi
 		fi }
-#ifdef FAILS
-	:: atomic { LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && link[r].asked != TURN_IDLE &&
+	:: atomic { FAILS && LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && link[r].asked != TURN_IDLE &&
 		    !link[r].taken && !link[r].broken && nfull(said[r]) ->
 		link[r].taken = true;
 		if
@@ -1016,39 +1032,30 @@ end:	do
 		:: else
 		fi;
 		said[r]!SAYS_BAD }
-#endif
-#ifdef HANGS
-	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_UP && link[r].asked == TURN_JOB && !link[r].taken &&
+	:: atomic { HANGS && LOOP_IS_IDLE && driver[r] == DRIVER_UP && link[r].asked == TURN_JOB && !link[r].taken &&
 		    !link[r].broken && !closing ->
 		link[r].taken = true;
 		driver[r] = DRIVER_HUNG }
-	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_HUNG && link[r].cancelled && nfull(said[r]) ->
+	:: atomic { HANGS && LOOP_IS_IDLE && driver[r] == DRIVER_HUNG && link[r].cancelled && nfull(said[r]) ->
 		driver[r] = DRIVER_UP;
 		said[r]!SAYS_BAD }
-#endif
-#ifdef FAULTS
-	:: atomic { LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && card[r].in && !card[r].faulty ->
+	:: atomic { FAULTS && LOOP_IS_IDLE && !closing && driver[r] == DRIVER_UP && card[r].in && !card[r].faulty ->
 		card[r].pin = 0; card[r].keys = 0;
 		card[r].faulty = true }
-#endif
-#ifdef DEATHS
-	:: atomic { LOOP_IS_IDLE && !closing && driver[r] != DRIVER_DOWN && nfull(said[r]) ->
+	:: atomic { DEATHS && LOOP_IS_IDLE && !closing && driver[r] != DRIVER_DOWN && nfull(said[r]) ->
 		driver[r] = DRIVER_DOWN;
 		said[r]!SAYS_END }
-#endif
-#ifdef PULLS
-	:: atomic { LOOP_IS_IDLE && !closing && card[r].in ->
+	:: atomic { PULLS && LOOP_IS_IDLE && !closing && card[r].in ->
 		card[r].in = false; card[r].pin = 0; card[r].keys = 0; card[r].faulty = false;
 		if
 		:: driver[r] == DRIVER_UP -> driver[r] = DRIVER_LEAVING
 		:: driver[r] == DRIVER_HUNG -> driver[r] = DRIVER_LEAVING
 		:: else
 		fi }
-	:: atomic { LOOP_IS_IDLE && !closing && !card[r].in -> card[r].in = true }
-	:: atomic { LOOP_IS_IDLE && driver[r] == DRIVER_EMPTY && card[r].in && nfull(said[r]) ->
+	:: atomic { PULLS && LOOP_IS_IDLE && !closing && !card[r].in -> card[r].in = true }
+	:: atomic { PULLS && LOOP_IS_IDLE && driver[r] == DRIVER_EMPTY && card[r].in && nfull(said[r]) ->
 		driver[r] = DRIVER_UP;
 		said[r]!SAYS_INSERTED }
-#endif
 	od
 }
 
@@ -1067,25 +1074,14 @@ end:	do
 		fi }
 	:: atomic {
 		if
-		:: false
-#ifdef CLOSES
-		:: LOOP_IS_IDLE && !closing && connected[OWNER(c_)] -> m = CLOSE
-#endif
-#ifdef CANCELS
+		:: CLOSES && LOOP_IS_IDLE && !closing && connected[OWNER(c_)] -> m = CLOSE
 		/* In the end one that is patient cancels only what would never end by itself. */
-		:: LOOP_IS_IDLE && waits[c_] && !cancelled[c_] && (!closing || WAITS_FOR_EVER(c_)) -> m = CANCEL
-#endif
-#ifdef DEADLINES
-		:: LOOP_IS_IDLE && job[c_].state != JOB_DONE &&
+		:: CANCELS && LOOP_IS_IDLE && waits[c_] && !cancelled[c_] && (!closing || WAITS_FOR_EVER(c_)) -> m = CANCEL
+		:: DEADLINES && LOOP_IS_IDLE && job[c_].state != JOB_DONE &&
 		   (!closing || job[c_].state == JOB_QUEUED || job[c_].state == JOB_PARKED) -> m = EXPIRE
-#endif
-#ifdef LEAVES
-		:: LOOP_IS_IDLE && !closing && connected[OWNER(c_)] -> m = LEAVE
-#endif
-#ifdef POLITE
+		:: LEAVES && LOOP_IS_IDLE && !closing && connected[OWNER(c_)] -> m = LEAVE
 		/* Who waits for nothing makes nobody wait. */
-		:: LOOP_IS_IDLE && closing && connected[OWNER(c_)] && !waits[c_] && NO_TWIN_WAITS(c_) -> m = LEAVE
-#endif
+		:: POLITE && LOOP_IS_IDLE && closing && connected[OWNER(c_)] && !waits[c_] && NO_TWIN_WAITS(c_) -> m = LEAVE
 		fi;
 		end_something(c_) }
 	od
@@ -1112,10 +1108,9 @@ proctype judge()
 				CLAIM_E(context[x].handle == HANDLE_LIVE && reader[r_].owner == x)
 			:: else
 			fi;
-			/* A key of its own, or none. */
-			m = (context[x].key == NONE -> 0 : KEY_BIT(context[x].key));
+			/* Keys of its own, or none. */
 			CLAIM_E(reader[r_].state != READER_CARD ||
-			       (card[r_].keys & (3 << (2 * x))) == m);
+			       (card[r_].keys & KEY_MASK(x)) == BITS_OF(x));
 			x++
 		:: else -> break
 		od;
@@ -1125,13 +1120,34 @@ proctype judge()
 init
 {
 	atomic {
+		c_code {
+			MORE = kf_with("MORE"); TWO = kf_with("TWO"); ALONE = kf_with("ALONE");
+			PINS = kf_with("PINS"); KEYS = kf_with("KEYS"); TXNS = kf_with("TXNS");
+			OPENS = kf_with("OPENS"); RESETS = kf_with("RESETS");
+			CANCELS = kf_with("CANCELS"); LEAVES = kf_with("LEAVES");
+			CLOSES = kf_with("CLOSES"); POLITE = kf_with("POLITE");
+			FAILS = kf_with("FAILS"); HANGS = kf_with("HANGS");
+			DEADLINES = kf_with("DEADLINES"); FAULTS = kf_with("FAULTS");
+			PULLS = kf_with("PULLS"); DEATHS = kf_with("DEATHS");
+			WRONG_KEY = kf_with("WRONG_KEY"); ALL_KEYS = kf_with("ALL_KEYS");
+			ONLY = kf_with("ONLY"); ONLY_A = kf_with("ONLY_A");
+			ONLY_B = kf_with("ONLY_B"); ONLY_C = kf_with("ONLY_C");
+			ONLY_D = kf_with("ONLY_D"); ONLY_E = kf_with("ONLY_E");
+			ONLY_F = kf_with("ONLY_F"); ONLY_H = kf_with("ONLY_H");
+		};
 		x = 0;
 		do
 		:: x < CONTEXTS ->
 			context[x].state = CONTEXT_ENDED;
 			context[x].handle = HANDLE_FREE;
-			context[x].key_handle = HANDLE_FREE;
-			context[x].key = NONE;
+			nth = 0;
+			do
+			:: nth < NKEYS ->
+				context[x].key_handle[nth] = HANDLE_FREE;
+				context[x].key[nth] = NONE;
+				nth++
+			:: else -> break
+			od;
 			x++
 		:: else -> break
 		od;
@@ -1144,12 +1160,10 @@ init
 			link[r_].asked = TURN_IDLE;
 			card[r_].in = true;
 			card[r_].stays = true;
-#ifdef KEYS
 			if
-			:: card[r_].stays = true
-			:: card[r_].stays = false
+			:: KEYS -> card[r_].stays = false
+			:: true
 			fi;
-#endif
 			run broker_link(r_);
 			run driver_and_card(r_);
 			r_++
@@ -1159,7 +1173,10 @@ init
 		do
 		:: c < SLOTS ->
 			job[c].state = JOB_DONE; job[c].context = NONE; job[c].key = NONE;
-			run client(c);
+			if
+			:: (c < CLIENTS || MORE) && (OWNER(c) == 0 || !ALONE) -> run client(c)
+			:: else
+			fi;
 			c++
 		:: else -> break
 		od;

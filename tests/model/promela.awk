@@ -3,11 +3,14 @@
 # Writes the broker's state tables as Promela, from the very rows that the broker steps by
 # (daemon/broker/step.h):
 #
-#	awk -f promela.awk [-v change="NOUN FROM EVENT TO ACTION"] NOUN.def... >tables.pml
+#	awk -f promela.awk NOUN.def... >tables.pml
+#	KF_CHANGE=$(awk -f promela.awk -v change="NOUN FROM EVENT TO ACTION" NOUN.def...)
 #
 # Of job.def comes an inline job_step(state, event), which makes the step and leaves the action in
 # job_do; a pair without a row is an error there, as it is in the broker. The verifier says at its end
-# which rows were not taken. @change puts another row in the place of one, to see the model find that.
+# which rows were not taken. @change is another row in the place of one, to see the model find that, or is its
+# first three words, and the row is lost; what is written for it are numbers, which the verifier looks for in its
+# environment.
 
 function fatal(text) {
 	print "promela.awk: " FILENAME ":" FNR ": " text >"/dev/stderr"
@@ -42,7 +45,7 @@ function add(from, event, to, action,   i) {
 	at[i, 3] = number(1, prefix "_" to)
 	at[i, 4] = number(3, prefix "_DO_" action)
 	text[i] = noun " " from " " event " " to " " action
-	if (index(change, noun " " from " " event " ") == 1)
+	if (index(change " ", noun " " from " " event " ") == 1)
 		changed = i
 }
 
@@ -85,12 +88,13 @@ END {
 		exit 1
 	}
 	if (changed) {
-		split(change, word, " ")
 		noun = rows[changed]
 		prefix = toupper(noun)
-		at[changed, 3] = known_number(1, prefix "_" word[4])
-		at[changed, 4] = known_number(3, prefix "_DO_" word[5])
-		text[changed] = change
+		if (split(change, word, " ") == 3)
+			print changed
+		else
+			print changed, known_number(1, prefix "_" word[4]), known_number(3, prefix "_DO_" word[5])
+		exit
 	}
 	print "/* Written by promela.awk. */"
 	for (k = 1; k <= n_nouns; k++)
@@ -115,22 +119,34 @@ function write_rows(   i) {
 	print "\nc_decl {"
 	for (k = 1; k <= n_nouns; k++) {
 		noun = nouns[k]
-		print "\tstatic const unsigned char kf_" noun "[" n_states[noun] "][" n_events[noun] "] = {"
+		print "\tstatic unsigned char kf_" noun "[" n_states[noun] "][" n_events[noun] "] = {"
 		for (i = 1; i <= n_rows; i++)
 			if (rows[i] == noun)
 				print "\t\t[" at[i, 1] "][" at[i, 2] "] = " i ","
 		print "\t};"
 	}
-	print "\tstatic const unsigned char kf_to[] = {\n\t\t0,"
+	print "\tstatic unsigned char kf_to[] = {\n\t\t0,"
 	for (i = 1; i <= n_rows; i++)
 		print "\t\t" at[i, 3] ",\t/* " text[i] " */"
-	print "\t};\n\tstatic const unsigned char kf_do[] = {\n\t\t0,"
+	print "\t};\n\tstatic unsigned char kf_do[] = {\n\t\t0,"
 	for (i = 1; i <= n_rows; i++)
 		print "\t\t" at[i, 4] ","
 	print "\t};\n\tstatic const char *const kf_rows[] = {\n\t\t\"\","
 	for (i = 1; i <= n_rows; i++)
 		print "\t\t\"" text[i] "\","
 	print "\t};\n\tstatic unsigned char kf_taken[" n_rows + 1 "];"
+	print "\tstatic void __attribute__((constructor)) kf_change(void)\n\t{"
+	print "\t\tconst char *change = getenv(\"KF_CHANGE\");"
+	print "\t\tunsigned int row = 0, to, act;\n"
+	print "\t\tswitch (change ? sscanf(change, \"%u %u %u\", &row, &to, &act) : 0) {"
+	print "\t\tcase 3:\n\t\t\tkf_to[row] = to;\n\t\t\tkf_do[row] = act;\n\t\t\tbreak;"
+	print "\t\tcase 1:"
+	for (k = 1; k <= n_nouns; k++) {
+		print "\t\t\tfor (unsigned int i = 0; i < sizeof(kf_" nouns[k] "); i++)"
+		print "\t\t\t\tif (((unsigned char *)kf_" nouns[k] ")[i] == row)"
+		print "\t\t\t\t\t((unsigned char *)kf_" nouns[k] ")[i] = 0;"
+	}
+	print "\t\t}\n\t}"
 	print "\tstatic void __attribute__((destructor)) kf_report(void)\n\t{"
 	print "\t\tfor (int i = 1; i <= " n_rows "; i++)"
 	print "\t\t\tif (!kf_taken[i])\n\t\t\t\tprintf(\"row not taken: %s\\n\", kf_rows[i]);"
