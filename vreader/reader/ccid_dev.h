@@ -68,7 +68,7 @@ struct ccid_dev_abort {
  * @card_fidi:	what the card listens at since the ATR or PPS, as TA1
  * @bps:	what the reader sends at; only a reader that leaves it to the host can be wrong about it
  * @parameters:	SetParameters' payload: 5 bytes for T=0, 7 for T=1
- * @n_ticks:	time extensions since the running computation began
+ * @n_ticks:	times to ask for more since the running computation began
  */
 struct ccid_dev {
 	const struct shape *shape;

@@ -42,6 +42,8 @@ enum {
 	BPS_FAST = 129032,		/* the same with D = 12 */
 	FIDI_FAST = 0x18,
 	WTX_MULTIPLIER = 1,
+	WTX_SOON = 4,			/* ticks before a T=1 card asks for */
+	WTX_LONGER = 8,			/* so many at a time */
 };
 
 /**

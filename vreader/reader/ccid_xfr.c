@@ -250,12 +250,24 @@ void ccid_deliver(struct ccid_dev *dev, int r)
 	}
 }
 
+/*
+ * Hosts bear so many S(WTX request)s in a row and no more, ours 32 [CCID dossier 10.2]: a card that makes
+ * an RSA-4096 key on a slow board asks for more at a time. A BWT is longer than two ticks.
+ */
+static void ask_time_by_block(struct ccid_dev *dev, unsigned int tick)
+{
+	if (tick >= WTX_SOON && (tick - WTX_SOON) % WTX_LONGER != 0)
+		return;
+	t1_card_ask_time(&dev->t1, tick < WTX_SOON ? WTX_MULTIPLIER : WTX_LONGER);
+	send_t1_block(dev);
+}
+
 void ccid_ask_time(struct ccid_dev *dev)
 {
-	dev->n_ticks++;
+	unsigned int tick = dev->n_ticks++;
+
 	if (dev->shape->level == SHAPE_TPDU_T1 && dev->pending != CCID_PENDING_POWER_ON) {
-		t1_card_ask_time(&dev->t1, WTX_MULTIPLIER);
-		send_t1_block(dev);
+		ask_time_by_block(dev, tick);
 		return;
 	}
 	/* bError is the multiplier of the waiting time here [CCID bmCommandStatus 2] */

@@ -605,6 +605,36 @@ TEST_F(dev, at_block_level_time_is_asked_for_by_wtx)
 	EXPECT_BYTES_EQ(BYTES("\x00\x00\x03\x00\x90\x00\x93", 7), payload(self));
 }
 
+/* A minute of ticks; a host bears 32 requests in a row, and each covers the ticks until the next. */
+TEST_F(dev, at_block_level_who_computes_long_asks_for_more_at_a_time)
+{
+	unsigned int asked = 0, covered = 1;
+
+	ONLY(SHAPE_TPDU_T1);
+	power_on(self);
+	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x00\x05\x00\x84\x00\x00\x01\x80", 9));
+	for (unsigned int tick = 0; tick < 120; tick++) {
+		uint8_t times;
+
+		self->n_out = 0;
+		ccid_dev_tick(&self->dev);
+		ASSERT_GT(covered, 0u);
+		covered--;
+		if (self->n_out == 0)
+			continue;
+		times = payload(self).p[3];
+		EXPECT_EQ(asked < 4 ? 1u : 8u, times);
+		covered = times;
+		asked++;
+		self->n_out = 0;
+		EXPECT_EQ(CCID_DEV_IDLE,
+			  xfr(self, 3, times == 1 ? "\x00\xe3\x01\x01\xe3" : "\x00\xe3\x01\x08\xea", 5));
+		EXPECT_EQ(0u, self->n_out);
+	}
+	EXPECT_LE(asked, 19u);
+	EXPECT_EQ(CCID_DEV_IDLE, compute(self));
+}
+
 TEST_F(dev, a_resynch_in_mid_command_cuts_off_its_result)
 {
 	ONLY(SHAPE_TPDU_T1);
