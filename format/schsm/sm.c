@@ -295,6 +295,39 @@ int sm_open_answer(struct sm *sm, struct bytes data, uint16_t sw, struct packer 
 	return r;
 }
 
+/* The answer's place is left out, so that the next command has the counter that the card will have. */
+int sm_protect_ahead(struct sm *sm, const struct sm_command *plain, struct packer *out,
+		     struct sm_turn *turn)
+{
+	int r = sm_protect_command(sm, plain, out);
+
+	if (r < 0)
+		return r;
+	memcpy(turn->counter, sm->counter, sizeof(turn->counter));
+	turn->odd = sm->odd;
+	step_counter(sm);
+	sm->answering = false;
+	return 0;
+}
+
+int sm_open_turn(struct sm *sm, const struct sm_turn *turn, struct bytes data, uint16_t sw,
+		 struct packer *out, uint16_t *plain_sw)
+{
+	uint8_t ahead[sizeof(sm->counter)];
+	int r;
+
+	if (!sm_is_alive(sm) || sm->answering)
+		return -EPROTO;
+	memcpy(ahead, sm->counter, sizeof(ahead));
+	memcpy(sm->counter, turn->counter, sizeof(sm->counter));
+	sm->odd = turn->odd;
+	sm->answering = true;
+	r = sm_open_answer(sm, data, sw, out, plain_sw);
+	if (r == 0)
+		memcpy(sm->counter, ahead, sizeof(sm->counter));
+	return r;
+}
+
 static int take_le(struct bytes inside, uint32_t *out)
 {
 	struct unpacker u = unpack_begin(inside);

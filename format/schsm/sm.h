@@ -74,6 +74,26 @@ int sm_protect_command(struct sm *sm, const struct sm_command *plain, struct pac
 int sm_open_answer(struct sm *sm, struct bytes data, uint16_t sw, struct packer *out,
 		   uint16_t *plain_sw);
 
+/**
+ * struct sm_turn - where the answer to one command stands
+ * @counter, @odd: as when the command had been protected
+ */
+struct sm_turn {
+	uint8_t counter[16];
+	bool odd;
+};
+
+/*
+ * For a server that hands over several commands at once: protects one without waiting for the answer to
+ * the one before. What comes back is opened turn by turn, in their order, each once.
+ *
+ * Return: as sm_protect_command() and sm_open_answer().
+ */
+int sm_protect_ahead(struct sm *sm, const struct sm_command *plain, struct packer *out,
+		     struct sm_turn *turn);
+int sm_open_turn(struct sm *sm, const struct sm_turn *turn, struct bytes data, uint16_t sw,
+		 struct packer *out, uint16_t *plain_sw);
+
 /*
  * The card's side: opens a command with the header and the data field of @sealed; @plain->data is then what
  * was packed into @out.

@@ -287,6 +287,43 @@ TEST_F(sm, turns_are_kept)
 	EXPECT_EQ(0, open_answer(self, answer(self, BYTES_NONE, 0x9000), 0x9000, &sw));
 }
 
+/* Three commands at once, as the card would hear them, and its answers turn by turn. */
+TEST_F(sm, commands_may_go_ahead_of_their_answers)
+{
+	uint8_t wires[3][64], replies[3][64], plain[64];
+	struct packer w[3], a[3], p;
+	struct sm_turn turns[3];
+	struct sm_command got;
+	uint16_t sw;
+
+	for (uint8_t i = 0; i < 3; i++) {
+		struct sm_command command = { .ins = (uint8_t)(0xd6 + i), .p2 = i, .data = BYTES(&i, 1), .le = 9 };
+
+		w[i] = pack_begin(wires[i], sizeof(wires[i]));
+		ASSERT_EQ(0, sm_protect_ahead(&self->server, &command, &w[i], &turns[i]));
+	}
+	for (uint8_t i = 0; i < 3; i++) {
+		ASSERT_EQ(0, open_command(self, (struct sm_command){ .ins = (uint8_t)(0xd6 + i), .p2 = i },
+					  pack_done(&w[i]), &got));
+		EXPECT_BYTES_EQ(BYTES(&i, 1), got.data);
+		a[i] = pack_begin(replies[i], sizeof(replies[i]));
+		ASSERT_EQ(0, sm_protect_answer(&self->card, BYTES(&i, 1), 0x9000, &a[i]));
+	}
+	for (uint8_t i = 0; i < 2; i++) {
+		p = pack_begin(plain, sizeof(plain));
+		ASSERT_EQ(0, sm_open_turn(&self->server, &turns[i], pack_done(&a[i]), 0x9000, &p, &sw));
+		EXPECT_BYTES_EQ(BYTES(&i, 1), pack_done(&p));
+	}
+	/* The next command fits what the card has heard so far. */
+	got = (struct sm_command){ .ins = 0x20 };
+	p = pack_begin(wires[0], sizeof(wires[0]));
+	ASSERT_EQ(0, sm_protect_ahead(&self->server, &got, &p, &turns[0]));
+	ASSERT_EQ(0, open_command(self, got, pack_done(&p), &got));
+	p = pack_begin(plain, sizeof(plain));
+	EXPECT_EQ(-EBADMSG, sm_open_turn(&self->server, &turns[2], pack_done(&a[1]), 0x9000, &p, &sw));
+	EXPECT_EQ(-EPROTO, sm_open_turn(&self->server, &turns[2], pack_done(&a[2]), 0x9000, &p, &sw));
+}
+
 TEST_F(sm, nothing_goes_through_a_session_that_is_over)
 {
 	struct sm_command command = { 0x80, 0x58, 0, 0, BYTES_NONE, 8 }, got;
