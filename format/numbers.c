@@ -68,6 +68,7 @@ static const struct name_row grade_rows[] = {
 	{ KF_GRADE_B, "B" },
 	{ KF_GRADE_A_VIRTUAL, "A-virtual" },
 	{ KF_GRADE_A, "A" },
+	{ KF_GRADE_B_VIRTUAL, "B-virtual" },
 	{ 0, NULL },
 };
 

@@ -125,7 +125,10 @@ enum kf_level {			/* the card's attested security level */
 #define KF_PIN_PUK		2u	/* ROLE_ADMIN; unblocks, never logs in */
 #define KF_TRIES_UNKNOWN	0xffu
 
-/* How far a key can be trusted never to have been seen outside, lowest first (SECURITY section 5). */
+/*
+ * How far a key can be trusted never to have been seen outside (SECURITY section 5): lowest first, but for the last,
+ * which came later and stands between C and B.
+ */
 enum kf_grade {
 	KF_GRADE_NONE = 0,
 	KF_GRADE_U = 1,			/* unattested */
@@ -133,6 +136,7 @@ enum kf_grade {
 	KF_GRADE_B = 3,			/* through a channel that ends in card and server */
 	KF_GRADE_A_VIRTUAL = 4,		/* as A, by a virtual card */
 	KF_GRADE_A = 5,			/* opened only inside the card */
+	KF_GRADE_B_VIRTUAL = 6,		/* as B, by a virtual card */
 };
 
 #ifdef __cplusplus
