@@ -7,37 +7,16 @@
 #include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
-#include "format/schsm/cvc.h"
 #include "format/schsm/dkek_blob.h"
-#include "libserver/cert.h"
 #include "libserver/random.h"
 #include "libserver/schsm/proof.h"
+#include "libserver/schsm/public.h"
 #include "libserver/schsm/seal.h"
 
 #include <time.h>
 
 #define RULE "docs/formats.md 15"
 #define NEXT "wrap the key again: sc-hsm-tool --wrap-key"
-
-/* The public half out of any of the four. Return: 0, -EBADMSG, -EIO, -ENOMEM. */
-static int public_key(struct bytes der, EVP_PKEY **out)
-{
-	_cleanup_(X509_freep) X509 *cert = NULL;
-	struct cvc_voucher voucher;
-	struct cvc cvc;
-	int r;
-
-	if (cvc_voucher_parse(der, &voucher) == 0)
-		r = cvc_key_load(&voucher.request.key, NULL, out);
-	else if (cvc_parse(der, &cvc) == 0)
-		r = cvc_key_load(&cvc.key, NULL, out);
-	else
-		r = cert_parse(der, "certificate", &cert, NULL);
-	if (r < 0 || !cert)
-		return r == -ENOMEM || r == 0 ? r : -EBADMSG;
-	*out = X509_get_pubkey(cert);
-	return *out ? 0 : -EBADMSG;
-}
 
 static bool types_agree(enum dkek_type blob, EVP_PKEY *key)
 {
@@ -76,7 +55,7 @@ static int take_public(const struct kf_fleet_adopt *want, const struct dkek_blob
 {
 	uint8_t spki[SPKI_MAX];
 	struct packer p = pack_begin(spki, sizeof(spki));
-	int r = public_key(BYTES(want->cert, want->cert_len), out);
+	int r = public_of(BYTES(want->cert, want->cert_len), out);
 
 	if (r == -EBADMSG)
 		return error_why(e, r, RULE, NEXT, "what lies beside the key does not tell its public half");
