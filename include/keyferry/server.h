@@ -195,7 +195,7 @@ int kf_verified_offer_is_signed(const struct kf_verified_offer *offer);
 /* Whether the card can take a key of @type; enum kf_key_type. */
 int kf_verified_offer_takes(const struct kf_verified_offer *offer, enum kf_key_type type);
 
-/* "A", "A-virtual", "B", "C", "U". */
+/* "A", "A-virtual", "B", "B-virtual", "C", "U". */
 const char *kf_grade_name(enum kf_grade grade);
 
 /* --- the key pair to inject: the minidriver's CARD_IMPORT_KEYPAIR --- */
@@ -776,6 +776,194 @@ uint32_t kf_fleet_proof_value(const struct kf_fleet_proof *proof, enum kf_fleet_
 const char *kf_fleet_proof_serial(const struct kf_fleet_proof *proof);
 /* SubjectPublicKeyInfo, DER, borrowed; NULL: an AES key. */
 const uint8_t *kf_fleet_proof_public(const struct kf_fleet_proof *proof, size_t *len);
+
+/* --- SmartCard-HSM: a channel that ends in card and server (docs/cards/schsm.md, "Through a channel") --- */
+
+struct kf_channel;
+
+#define KF_CHANNEL_ANSWER_MAX 258	/* data and status word of one command */
+
+/**
+ * kf_channel_new() - a channel that goes nowhere yet
+ * @out:	the channel; the caller frees it
+ *
+ * It has no way to a card of its own: it gives out commands and takes answers, round by round, which
+ * somebody carries (docs/formats.md 14), and believes nothing that the card did not say for it.
+ *
+ *	roots, device -> orders -> (next -> commands out, answers in) until next says that it is over
+ *
+ * Return: 0, -ENOMEM.
+ */
+int kf_channel_new(struct kf_channel **out, struct kf_error *e);
+/* Wipes. */
+struct kf_channel *kf_channel_free(struct kf_channel *channel);
+
+/**
+ * kf_channel_add_root() - one that the card's device certificate may end in
+ * @cvc:	self-signed card-verifiable certificate [TR-03110-3 C], DER; 8 of them at most
+ *
+ * Return: 0, -EBADMSG it is none, -EINVAL one too many.
+ */
+int kf_channel_add_root(struct kf_channel *channel, const void *cvc, size_t len, struct kf_error *e);
+
+/*
+ * The card it has to be: its serial, as clients show it. NULL: any whose device certificate ends in one of the
+ * roots, which the caller says on purpose. One or the other is needed. Return: 0, -EINVAL.
+ */
+int kf_channel_set_device(struct kf_channel *channel, const char *serial, struct kf_error *e);
+
+/* Whether a virtual card, or one whose device key everybody knows, is accepted; default no. */
+void kf_channel_allow_virtual(struct kf_channel *channel, int allow);
+/* Whether the last try of a PIN may be spent; default no. */
+void kf_channel_allow_last_try(struct kf_channel *channel, int allow);
+/* When certificates have to be good, seconds since 1970; 0, as at first: now. */
+void kf_channel_set_time(struct kf_channel *channel, int64_t now);
+
+/**
+ * kf_channel_pin_reset() - order: a new user PIN with all its tries, by the SO-PIN
+ * @so_pin:	8 bytes, or 16 hexadecimal digits for them
+ * @fresh:	6 to 15 bytes
+ *
+ * Orders are carried out one after the other, four at most, in the channel that the first round begins. What is
+ * secret in them is copied into locked memory, and wiped as soon as it is protected.
+ *
+ * Return: 0, -EINVAL a length that no card takes, -EPROTO the channel is on its way already.
+ */
+int kf_channel_pin_reset(struct kf_channel *channel, const void *so_pin, size_t so_pin_len,
+			 const void *fresh, size_t fresh_len, struct kf_error *e);
+
+/*
+ * Order: another value for %KF_PIN_USER or %KF_PIN_PUK (the SO-PIN) by whoever knows the old one. Return:
+ * likewise.
+ */
+int kf_channel_pin_change(struct kf_channel *channel, unsigned int pin, const void *old, size_t old_len,
+			  const void *fresh, size_t fresh_len, struct kf_error *e);
+
+/**
+ * struct kf_channel_shares - start from { .size = sizeof(struct kf_channel_shares) }
+ * @size:	of the struct the caller knows
+ * @domain:	key domain of the card
+ * @shares:	@n times %KF_FLEET_SHARE_SIZE bytes, 16 shares at most
+ * @pin:	user PIN, verified in the channel before, of @pin_len bytes; NULL: the card wants none
+ */
+struct kf_channel_shares {
+	size_t size;
+	unsigned int domain;
+	const void *shares;
+	size_t n;
+	const void *pin;
+	size_t pin_len;
+};
+
+/*
+ * Order: shares of the card's DKEK. None is sent unless so many are outstanding. If they are all of them, the check
+ * value that the card then tells has to be theirs. Return: 0, -EINVAL, -EPROTO.
+ */
+int kf_channel_dkek_import(struct kf_channel *channel, const struct kf_channel_shares *shares,
+			   struct kf_error *e);
+
+/**
+ * struct kf_channel_unwrap - start from { .size = sizeof(struct kf_channel_unwrap) }
+ * @size:	of the struct the caller knows
+ * @file:	a wrapped key, bare or as sc-hsm-tool --wrap-key writes it, of @file_len bytes
+ * @container:	where to, 1 to 253; nothing is replaced
+ * @key_type, @purpose: what to write beside the key; NONE: what @file or @cert says, or what such keys do
+ *		first. A bare one without @cert needs a type
+ * @label:	what to call it; NULL: as @file says
+ * @cert:	X.509 of the key to lie beside it, DER or PEM, of @cert_len bytes; NULL: what @file has
+ * @allow_rewrap: takes a key that may be wrapped out again, too
+ * @pin:	user PIN, of @pin_len bytes
+ */
+struct kf_channel_unwrap {
+	size_t size;
+	const void *file;
+	size_t file_len;
+	unsigned int container;
+	enum kf_key_type key_type;
+	enum kf_purpose purpose;
+	const char *label;
+	const void *cert;
+	size_t cert_len;
+	int allow_rewrap;
+	const void *pin;
+	size_t pin_len;
+};
+
+/*
+ * Order: a key out of a blob. Return: 0, -EBADMSG @file or @cert, -EACCES the key might be wrapped out again, or
+ * @cert is of another kind of key, -EINVAL, -EPROTO.
+ */
+int kf_channel_unwrap(struct kf_channel *channel, const struct kf_channel_unwrap *unwrap,
+		      struct kf_error *e);
+
+enum kf_channel_outcome {
+	KF_CHANNEL_OPEN = 0,		/* it is not over */
+	KF_CHANNEL_DONE = 1,		/* the card has proved that it did everything */
+	KF_CHANNEL_REFUSED = 2,		/* it did not; what came before the command that failed stands */
+	KF_CHANNEL_INDETERMINATE = 3,	/* nobody knows: the card has to be asked */
+};
+
+/**
+ * kf_channel_next() - judge a round's answers and make the next one
+ *
+ * Answers that have not come by now do not come. Return: 1 there are commands; 0 all is done; -EACCES the card is not
+ * who it has to be; -EPERM, -EKEYREJECTED, -EKEYREVOKED a PIN; -EEXIST, -ENOENT, -ENOSPC, -EREMOTEIO what the card said,
+ * in words; -EBADMSG an answer that the card did not make, or that is missing; -ENODATA the same of one that matters:
+ * the outcome is indeterminate. After any of these it is over.
+ */
+int kf_channel_next(struct kf_channel *channel, struct kf_error *e);
+
+/* Commands of this round, in the order in which they have to reach the card, one after the other. */
+size_t kf_channel_commands(const struct kf_channel *channel);
+/*
+ * Number @i from 0, a whole APDU with short lengths, borrowed; in @expect and @mask the status word that it has to
+ * end with, and the bits of it that matter: after another one no more of the round is sent. NULL: there is none.
+ */
+const uint8_t *kf_channel_command(const struct kf_channel *channel, size_t i, size_t *len,
+				  uint16_t *expect, uint16_t *mask);
+/* Whether the round ends the channel, whatever comes of it. */
+int kf_channel_is_last(const struct kf_channel *channel);
+
+/*
+ * The answer to the next command of the round: data and status word, as they came. Return: 0; -EPROTO there is no such
+ * command; -EBADMSG, -ENODATA as kf_channel_next(), and then it is over.
+ */
+int kf_channel_answer(struct kf_channel *channel, const void *response, size_t len, struct kf_error *e);
+
+/*
+ * Whoever carried the commands is gone, and @e may have the words why. Return: its code, -EBADMSG without; -ENODATA if
+ * one of the commands that were given out matters.
+ */
+int kf_channel_lost(struct kf_channel *channel, struct kf_error *e);
+
+enum kf_channel_outcome kf_channel_outcome(const struct kf_channel *channel);
+
+enum kf_channel_fact {
+	KF_CHANNEL_TRIES_LEFT = 1,	/* of the PIN that was to prove it, before; %KF_TRIES_UNKNOWN */
+	KF_CHANNEL_STATUS = 2,		/* last status word that the card proved */
+	KF_CHANNEL_SHARES = 3,		/* of the DKEK */
+	KF_CHANNEL_OUTSTANDING = 4,	/* of them, after what was done */
+	KF_CHANNEL_CONTAINER = 5,	/* that a key went into */
+	KF_CHANNEL_KEY_TYPE = 6,	/* enum kf_key_type */
+	KF_CHANNEL_PURPOSE = 7,		/* enum kf_purpose */
+	KF_CHANNEL_VIRTUAL = 8,		/* the card is none, or its device key is known to everybody */
+};
+
+/* 0 for a fact that is none. */
+uint32_t kf_channel_value(const struct kf_channel *channel, enum kf_channel_fact fact);
+/* Of the DKEK, as the card told it in the channel, %KF_FLEET_CHECK_SIZE bytes, borrowed; NULL: it did not. */
+const uint8_t *kf_channel_check_value(const struct kf_channel *channel);
+/* The card, by its verified device certificate, borrowed; NULL: none has been verified. */
+const char *kf_channel_serial(const struct kf_channel *channel);
+/* SHA-256 of that certificate, 64 lower-case hexadecimal digits, borrowed; NULL likewise. */
+const char *kf_channel_fingerprint(const struct kf_channel *channel);
+
+/*
+ * Of what went through the channel: %KF_GRADE_B or %KF_GRADE_B_VIRTUAL, %KF_GRADE_C if the card's device key is known to
+ * everybody. Of a key that was unwrapped the lowest of that and of its DKEK's: %KF_GRADE_U unless the whole DKEK came
+ * by this channel.
+ */
+enum kf_grade kf_channel_grade(const struct kf_channel *channel);
 
 /* --- Bring Your Own Key, the sender's half (docs/byok.md): no card and no state --- */
 
