@@ -97,6 +97,10 @@ static bool is_set_up(uint8_t cla, uint8_t ins, uint16_t p1p2)
 
 	if (!own && ins == 0x2a)	/* [7816-8 VERIFY CERTIFICATE] alone of its family */
 		return p1p2 == 0x00ae || p1p2 == 0x00be;
+	/* [7816-4 READ BINARY, odd INS] of one file: a SmartCard-HSM's device certificate, by which a server
+	 * knows whom it agrees with. Elsewhere 2F02 is EF.GDO, the card's serial: public, too. */
+	if (cla == 0x00 && ins == 0xb1)
+		return p1p2 == 0x2f02;
 	return memchr(set, ins, n) != NULL;
 }
 

@@ -91,6 +91,16 @@ TEST(of_plain_commands_only_those_that_set_up_a_channel)
 	EXPECT_EQ(-EACCES, screen_relay(0x00, 0x2a, 0x9e9a));
 }
 
+TEST(of_files_one_that_is_public_everywhere_can_be_read)
+{
+	for (unsigned int fid = 0; fid < 0x10000; fid++)
+		EXPECT_EQ(fid == 0x2f02 ? 0 : -EACCES, screen_relay(0x00, 0xb1, (uint16_t)fid));
+	EXPECT_EQ(-EACCES, screen_relay(0x80, 0xb1, 0x2f02));
+	EXPECT_EQ(-EACCES, screen_relay(0x10, 0xb1, 0x2f02));
+	EXPECT_EQ(-EACCES, screen_relay(0x00, 0xb0, 0x2f02));
+	EXPECT_EQ(-EACCES, screen_relay(0x00, 0xd7, 0x2f02));
+}
+
 TEST(what_is_no_apdu_is_not_relayed)
 {
 	static uint8_t big[APDU_MAX + 1] = { 0, 0xa4 };
