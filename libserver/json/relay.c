@@ -81,16 +81,60 @@ void relay_list_deinit(struct relay_list *list)
 	*list = RELAY_LIST_INIT;
 }
 
+static json_t *sw_out(uint16_t sw)
+{
+	const uint8_t bytes[SW_SIZE] = { (uint8_t)(sw >> 8), (uint8_t)sw };
+	char text[SW_TEXT];
+
+	hex_print(BYTES_OF(bytes), text);
+	return json_string(text);
+}
+
+static json_t *step_out(const struct relay_step *step)
+{
+	json_t *object = json_object();
+
+	json_out(&object, "number", json_integer(step->number));
+	json_out(&object, "command", json_out_bytes(blob_bytes(&step->command)));
+	json_out(&object, "expect", sw_out(step->expect));
+	json_out(&object, "mask", sw_out(step->mask));
+	return object;
+}
+
+static json_t *steps_out(const struct relay_list *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < list->n; i++) {
+		if (json_array_append_new(array, step_out(&list->steps[i])) < 0) {
+			json_decref(array);
+			array = NULL;
+		}
+	}
+	return array;
+}
+
+int relay_list_write(const struct relay_list *list, char **text, size_t *len, struct kf_error *e)
+{
+	json_t *object = json_out_begin("keyferry-relay-list");
+
+	if (!list->any_card)
+		json_out(&object, "serial", json_string(list->serial));
+	json_out(&object, "relay", json_out_bytes(BYTES_OF(list->id)));
+	json_out(&object, "round", json_integer(list->round));
+	json_out(&object, "more", json_boolean(list->more));
+	json_out(&object, "seconds", json_integer(list->seconds));
+	json_out(&object, "apdus", steps_out(list));
+	return json_out_end(object, text, len, e);
+}
+
 static json_t *answer_out(const struct relay_answer *answer)
 {
 	json_t *object = json_object();
-	const uint8_t sw[SW_SIZE] = { (uint8_t)(answer->sw >> 8), (uint8_t)answer->sw };
-	char text[SW_TEXT];
 
-	hex_print(BYTES_OF(sw), text);
 	json_out(&object, "number", json_integer(answer->number));
 	json_out(&object, "data", json_out_bytes(blob_bytes(&answer->data)));
-	json_out(&object, "sw", json_string(text));
+	json_out(&object, "sw", sw_out(answer->sw));
 	return object;
 }
 
@@ -105,6 +149,48 @@ static json_t *answers_out(const struct relay_answers *answers)
 		}
 	}
 	return array;
+}
+
+/* Most answers are a status word alone. */
+static void take_data(struct json_in *in, struct blob *data)
+{
+	if (in->r == 0 && json_string_length(json_object_get(in->object, "data")) == 0)
+		json_in_expect(in, "data", "");
+	else
+		json_in_blob(in, "data", APDU_MAX, data);
+}
+
+static void take_answer(struct json_in *in, uint32_t number, struct relay_answer *answer)
+{
+	answer->number = (uint32_t)json_in_number(in, "number", RELAY_NUMBERS_MAX);
+	if (in->r == 0 && (answer->number == 0 || (number != 0 && answer->number != number)))
+		json_in_fail(in, "number", "is not the next one");
+	take_data(in, &answer->data);
+	answer->sw = take_sw(in, "sw");
+}
+
+int relay_answers_parse(struct bytes text, struct relay_answers *out, struct kf_error *e)
+{
+	struct json_in in = json_in_begin(text, "keyferry-relay-answers", "answers", e);
+	uint32_t next = 0;
+	json_t *array;
+	int r;
+
+	json_in_copy(&in, "relay", out->id, sizeof(out->id));
+	out->round = (uint32_t)json_in_number(&in, "round", RELAY_ROUNDS_MAX);
+	out->ended = json_in_bool(&in, "ended");
+	array = json_in_array(&in, "answers", 0, RELAY_LIST_MAX);
+	while (in.r == 0 && out->n < json_array_size(array)) {
+		struct json_in one = json_in_enter(&in, array, out->n);
+
+		take_answer(&one, next, &out->answers[out->n]);
+		next = out->answers[out->n++].number + 1;
+		json_in_leave(&in, &one);
+	}
+	r = json_in_end(&in);
+	if (r < 0)
+		relay_answers_deinit(out);
+	return error_what(e, r, "cannot read the answers");
 }
 
 int relay_answers_write(const struct relay_answers *answers, char **text, size_t *len,

@@ -46,6 +46,8 @@ struct relay_list {
 
 #define RELAY_LIST_INIT ((struct relay_list){ 0 })
 
+/* A text owned by the caller. Return: 0, -ENOMEM. */
+int relay_list_write(const struct relay_list *list, char **text, size_t *len, struct kf_error *e);
 /* Fills @out, which is RELAY_LIST_INIT. Return: 0, -EBADMSG, -ENOMEM. */
 int relay_list_parse(struct bytes text, struct relay_list *out, struct kf_error *e);
 void relay_list_deinit(struct relay_list *list);
@@ -73,6 +75,8 @@ struct relay_answers {
 
 #define RELAY_ANSWERS_INIT ((struct relay_answers){ 0 })
 
+/* Fills @out, which is RELAY_ANSWERS_INIT. Return: 0, -EBADMSG, -ENOMEM. */
+int relay_answers_parse(struct bytes text, struct relay_answers *out, struct kf_error *e);
 int relay_answers_write(const struct relay_answers *answers, char **text, size_t *len,
 			struct kf_error *e);
 void relay_answers_deinit(struct relay_answers *answers);

@@ -103,3 +103,70 @@ TEST(answers_are_written)
 	relay_answers_deinit(answers);
 	free(answers);
 }
+
+TEST(a_list_that_was_written_is_read_again)
+{
+	struct relay_list list = RELAY_LIST_INIT, again = RELAY_LIST_INIT;
+	struct kf_error e = KF_ERROR_INIT;
+	char *text = NULL;
+	size_t len;
+
+	ASSERT_EQ(0, parse(good, &list));
+	ASSERT_EQ(0, relay_list_write(&list, &text, &len, &e));
+	ASSERT_EQ(0, relay_list_parse(BYTES(text, len), &again, &e));
+	EXPECT_STREQ("KF-1", again.serial);
+	EXPECT_MEMEQ(list.id, again.id, sizeof(list.id));
+	EXPECT_EQ(30u, again.seconds);
+	ASSERT_EQ((size_t)2, again.n);
+	EXPECT_EQ(0xf0ff, again.steps[1].mask);
+	EXPECT_BYTES_EQ(blob_bytes(&list.steps[1].command), blob_bytes(&again.steps[1].command));
+	free(text);
+	relay_list_deinit(&again);
+	list.any_card = true;
+	ASSERT_EQ(0, relay_list_write(&list, &text, &len, &e));
+	EXPECT_NULL(strstr(text, "serial"));
+	free(text);
+	relay_list_deinit(&list);
+}
+
+static const char good_answers[] =
+	"{\"format\":\"keyferry-relay-answers\",\"version\":1,\"relay\":\"AAECAwQFBgcICQoLDA0ODw\",\"round\":2,"
+	"\"ended\":false,\"answers\":[{\"number\":3,\"data\":\"YWJj\",\"sw\":\"9000\"},"
+	"{\"number\":4,\"data\":\"\",\"sw\":\"6a82\"}]}";
+
+/* @from once replaced by @to in the good ones. Return: as relay_answers_parse(). */
+static int answers_changed(const char *from, const char *to, struct relay_answers *out)
+{
+	char text[1024];
+	const char *at = strstr(good_answers, from);
+
+	ASSERT_NOT_NULL(at);
+	(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - good_answers), good_answers, to,
+		       at + strlen(from));
+	return relay_answers_parse(BYTES(text, strlen(text)), out, NULL);
+}
+
+TEST(answers_are_read_strictly)
+{
+	struct relay_answers *answers = calloc(1, sizeof(*answers));
+
+	ASSERT_NOT_NULL(answers);
+	ASSERT_EQ(0, answers_changed("2", "2", answers));
+	EXPECT_EQ(2u, answers->round);
+	EXPECT_FALSE(answers->ended);
+	ASSERT_EQ((size_t)2, answers->n);
+	EXPECT_EQ(0x6a82, answers->answers[1].sw);
+	EXPECT_BYTES_EQ(BYTES("abc", 3), blob_bytes(&answers->answers[0].data));
+	relay_answers_deinit(answers);
+	for (size_t n = 0; n < sizeof(good_answers) - 1; n++)
+		EXPECT_EQ(-EBADMSG, relay_answers_parse(BYTES(good_answers, n), answers, NULL));
+	EXPECT_EQ(-EBADMSG, answers_changed("\"number\":4", "\"number\":5", answers));
+	EXPECT_EQ(-EBADMSG, answers_changed("\"number\":3", "\"number\":0", answers));
+	EXPECT_EQ(-EBADMSG, answers_changed("9000", "900", answers));
+	EXPECT_EQ(-EBADMSG, answers_changed("\"round\":2", "\"round\":65", answers));
+	EXPECT_EQ(-EBADMSG, answers_changed("\"ended\":false", "\"ended\":0", answers));
+	EXPECT_EQ(-EBADMSG, answers_changed("relay-answers", "relay-list", answers));
+	EXPECT_EQ(-EBADMSG, answers_changed("YWJj", "YWJ", answers));
+	EXPECT_EQ((size_t)0, answers->n);
+	free(answers);
+}
