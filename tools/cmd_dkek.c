@@ -4,22 +4,10 @@
  * share by share; wrap and unwrap are in cmd_dkek_key.c.
  */
 #include "base/cleanup.h"
-#include "base/error.h"
-#include "format/schsm/dkek.h"
 #include "tools/client_cmds.h"
+#include "tools/share_file.h"
 #include "tools/table.h"
 #include "tools/tool.h"
-
-enum { SHARE_HEX = 2 * KF_DKEK_SHARE_SIZE, SHARE_FILE_MAX = 80, PASSWORD_MAX = 256 };
-
-static int fail(struct tool *tool, int code, const char *what, const char *why, const char *next)
-{
-	struct kf_error e = KF_ERROR_INIT;
-
-	(void)error_why(&e, code, "docs/cards/schsm.md", next, "%s", why);
-	(void)error_what(&e, code, "%s", what);
-	return tool_fail_with(tool, &e);
-}
 
 /* --- status --- */
 
@@ -91,96 +79,16 @@ struct import_args {
 	bool pin;
 };
 
-static void tell_progress(void *context, unsigned int percent)
-{
-	struct tool *tool = context;
-
-	if (percent % 20 == 0)
-		ui_progress(&tool->ui, "deriving the key of the share file ... %u %%", percent);
-}
-
-/* As sc-hsm-tool and SCSH3 keep one, under a password [cards 2.4]. */
-static int open_share_file(struct tool *tool, const struct import_args *a, struct bytes file,
-			   struct secret *share)
-{
-	_cleanup_(secret_deinit) struct secret password = SECRET_INIT;
-	struct kf_error e = KF_ERROR_INIT;
-	int r = secret_init(&password, PASSWORD_MAX);
-
-	if (r == 0 && a->password_fd >= 0)
-		r = ui_secret_from_fd(a->password_fd, &password, &e);
-	else if (r == 0)
-		r = ui_secret_ask("Password of the share: ", &password, &e);
-	if (r < 0)
-		return tool_fail_with(tool, &e);
-	r = secret_init(share, KF_DKEK_SHARE_SIZE);
-	if (r == 0)
-		r = dkek_share_open(file, BYTES(password.p, password.n),
-				    (struct dkek_progress){ tell_progress, tool }, share);
-	if (r == 0)
-		return UI_OK;
-	return r == -EKEYREJECTED ?
-		fail(tool, r, "cannot open the share", "the password is not that of this share", "try again") :
-		fail(tool, r, "cannot open the share", "the file is no share, or this machine failed",
-		     "name a file that sc-hsm-tool --create-dkek-share made, or 32 bytes");
-}
-
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (uint8_t)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool take_hex(struct bytes text, struct secret *share)
-{
-	if (secret_init(share, KF_DKEK_SHARE_SIZE) < 0)
-		return false;
-	for (size_t i = 0; i < KF_DKEK_SHARE_SIZE; i++) {
-		int high = digit(text.p[2 * i]), low = digit(text.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		share->p[i] = (uint8_t)(high << 4 | low);
-	}
-	share->n = KF_DKEK_SHARE_SIZE;
-	return true;
-}
-
-/* 32 bytes, 64 hexadecimal digits, or a share file, which has 64 bytes and says so at its front. */
-static int read_share(struct tool *tool, const struct import_args *a, struct secret *share)
-{
-	_cleanup_(secret_deinit) struct secret file = SECRET_INIT;
-	struct kf_error e = KF_ERROR_INIT;
-	struct bytes b;
-
-	if (ui_secret_from_file(a->file, SHARE_FILE_MAX, &file, &e) < 0)
-		return tool_fail_with(tool, &e);
-	b = BYTES(file.p, file.n);
-	if (b.n == KF_DKEK_SHARE_SIZE && secret_init(share, b.n) == 0) {
-		memcpy(share->p, b.p, b.n);
-		share->n = b.n;
-		return UI_OK;
-	}
-	if (b.n == DKEK_SHARE_FILE_SIZE && memcmp(b.p, "Salted__", 8) == 0)
-		return open_share_file(tool, a, b, share);
-	if (b.n == SHARE_HEX + 1 && b.p[SHARE_HEX] == '\n')
-		b.n = SHARE_HEX;
-	if (b.n == SHARE_HEX && take_hex(b, share))
-		return UI_OK;
-	return fail(tool, -EINVAL, "cannot read the share", "a share has 32 bytes, or 64 hexadecimal digits",
-		    "name a share, or a file that sc-hsm-tool --create-dkek-share made");
-}
-
 static int import(struct tool *tool, const struct import_args *a)
 {
 	_cleanup_(secret_deinit) struct secret share = SECRET_INIT;
+	struct kf_error e = KF_ERROR_INIT;
 	uint32_t outstanding = 0;
-	int code = read_share(tool, a, &share);
+	int code;
 
-	if (code == UI_OK)
-		code = a->pin ? tool_open_verified(tool, "dkek import") : tool_open(tool);
+	if (share_file_read(&tool->ui, a->file, a->password_fd, &share, &e) < 0)
+		return tool_fail_with(tool, &e);
+	code = a->pin ? tool_open_verified(tool, "dkek import") : tool_open(tool);
 	if (code != UI_OK)
 		return code;
 	if (kf_dkek_share(tool->context, a->domain, share.p, &outstanding) < 0)
