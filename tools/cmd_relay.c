@@ -71,7 +71,7 @@ static int check_list(const struct relay_run *run, const struct relay_list *list
 	if (run->begun && !bytes_equal(BYTES_OF(list->id), BYTES_OF(run->id)))
 		return wrong(e, form, again, "the list belongs to another relay");
 	if (list->more && run->channel.fd < 0 &&
-	    (!strchr(run->channel.list, '%') || !strchr(run->channel.answers, '%')))
+	    (!strchr(run->channel.in, '%') || !strchr(run->channel.out, '%')))
 		return wrong(e, "a list with \"more\" is followed by another",
 			     "name the files with % for the number of the round",
 			     "the list says that another round follows");
@@ -242,9 +242,9 @@ static int cmd_relay_run(int argc, char **argv)
 {
 	struct relay_channel channel = { .fd = -1 };
 	const struct arg args[] = {
-		{ "LIST", 0, ARG_WORD, &channel.list, NULL,
+		{ "LIST", 0, ARG_WORD, &channel.in, NULL,
 		  "the server's list; % in the name stands for the round" },
-		{ "output", 'o', ARG_TEXT, &channel.answers, "FILE",
+		{ "output", 'o', ARG_TEXT, &channel.out, "FILE",
 		  "where the answers go; % likewise" },
 		ARG_END
 	};
@@ -255,7 +255,7 @@ static int cmd_relay_run(int argc, char **argv)
 	if (!tool_parse(&tool, "Runs a server's list of APDUs on the card, and writes down the answers.",
 			args, argc, argv, &code))
 		return code;
-	if (!channel.answers)
+	if (!channel.out)
 		return ui_usage(&tool.ui, "-o FILE is needed");
 	run = run_init(&tool, &channel);
 	code = tool_open(&tool);

@@ -14,15 +14,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum { LOOK_EVERY_MS = 100, PREFIX = 4 };
 
-static int too_late(struct kf_error *e, const char *what)
+/* Who is at the other end, and what comes from there. */
+static const char *other(const struct relay_channel *channel)
 {
-	return error_why(e, -ETIMEDOUT, "the deadline in the first list, or --timeout before it",
-			 "see what keeps the server, and begin anew", "%s in time", what);
+	return channel->server ? "client" : "server";
+}
+
+static const char *what_comes(const struct relay_channel *channel)
+{
+	return channel->server ? "answers" : "list";
+}
+
+static int too_late(struct kf_error *e, const char *who, const char *what)
+{
+	char next[KF_ERROR_TEXT_MAX];
+
+	error_text_set(next, "see what keeps the %s, and begin anew", who);
+	return error_why(e, -ETIMEDOUT, "the deadline in the first list, or --timeout before it", next,
+			 "%s in time", what);
 }
 
 /* --- files --- */
@@ -44,13 +59,14 @@ static int file_get(const struct relay_channel *channel, uint32_t round, struct 
 		    uint8_t **text, size_t *n, struct kf_error *e)
 {
 	_cleanup_(freep) char *name = NULL;
-	int r = name_of(channel->list, round, &name);
+	int r = name_of(channel->in, round, &name);
 
 	if (r < 0)
 		return r;
-	while (round > 1 && access(name, F_OK) < 0) {
+	while ((round > 1 || channel->server) && access(name, F_OK) < 0) {
 		if (deadline_passed(deadline))
-			return too_late(e, "the next list did not come");
+			return too_late(e, other(channel), channel->server ? "the answers did not come" :
+					"the next list did not come");
 		sleep_for_ms(LOOK_EVERY_MS);
 	}
 	return ui_file_read(name, JSON_TEXT_MAX, text, n, e);
@@ -60,7 +76,7 @@ static int file_put(const struct relay_channel *channel, uint32_t round, struct 
 		    struct kf_error *e)
 {
 	_cleanup_(freep) char *name = NULL;
-	int r = name_of(channel->answers, round, &name);
+	int r = name_of(channel->out, round, &name);
 
 	return r < 0 ? r : ui_file_write(name, text, 0644, e);
 }
@@ -80,19 +96,26 @@ static int wait_for(int fd, short events, struct deadline deadline)
 	return r == 0 ? -ETIMEDOUT : 0;
 }
 
-int relay_channel_connect(const char *path, struct deadline deadline, int *out, struct kf_error *e)
+/* A socket that is not connected, and its address. */
+static int socket_new(const char *path, struct sockaddr_un *at, int *out, struct kf_error *e)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	_cleanup_(fd_closep) int fd = -1;
-	int r;
-
-	if (strlen(path) >= sizeof(at.sun_path))
+	*at = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(at->sun_path))
 		return error_why(e, -ENAMETOOLONG, "unix(7)", "use a shorter path",
 				 "a socket's path has at most 107 bytes");
-	memcpy(at.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
+	memcpy(at->sun_path, path, strlen(path));
+	*out = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return *out < 0 ? -errno : 0;
+}
+
+int relay_channel_connect(const char *path, struct deadline deadline, int *out, struct kf_error *e)
+{
+	struct sockaddr_un at;
+	_cleanup_(fd_closep) int fd = -1;
+	int r = socket_new(path, &at, &fd, e);
+
+	if (r < 0)
+		return r;
 	do {
 		r = connect(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ? -errno : 0;
 		if (r != -EAGAIN)
@@ -105,6 +128,44 @@ int relay_channel_connect(const char *path, struct deadline deadline, int *out, 
 	*out = fd;
 	fd = -1;
 	return 0;
+}
+
+static int bind_alone(int fd, const struct sockaddr_un *at)
+{
+	mode_t before = umask(0177);
+	int r = bind(fd, (const struct sockaddr *)at, sizeof(*at)) < 0 ? -errno : 0;
+
+	(void)umask(before);
+	if (r == 0 && listen(fd, 1) < 0)
+		r = -errno;
+	return r;
+}
+
+static int accept_one(int fd, struct deadline deadline, int *out)
+{
+	int r = wait_for(fd, POLLIN, deadline);
+
+	if (r < 0)
+		return r;
+	*out = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return *out < 0 ? -errno : 0;
+}
+
+int relay_channel_listen(const char *path, struct deadline deadline, int *out, struct kf_error *e)
+{
+	struct sockaddr_un at;
+	_cleanup_(fd_closep) int fd = -1;
+	int r = socket_new(path, &at, &fd, e);
+
+	if (r < 0)
+		return r;
+	r = bind_alone(fd, &at);
+	if (r < 0)
+		return error_why(e, r, "this machine", "name a socket that is not there yet", "%s: %s", path,
+				 strerror(-r));
+	r = accept_one(fd, deadline, out);
+	(void)unlink(path);
+	return r == -ETIMEDOUT ? too_late(e, "client", "no client connected") : r;
 }
 
 /* Fills @buf. Return: 0, -ETIMEDOUT, -ECONNRESET, -errno. */
@@ -149,12 +210,18 @@ static int transmit(int fd, struct bytes data, struct deadline deadline)
 	return 0;
 }
 
-static int socket_failed(struct kf_error *e, int r)
+static int socket_failed(const struct relay_channel *channel, struct kf_error *e, int r)
 {
+	const char *who = other(channel);
+	char rule[KF_ERROR_TEXT_MAX];
+
 	if (r == -ETIMEDOUT)
-		return too_late(e, "nothing came from the server");
-	return error_why(e, r, "the connection to the server", "see why it hung up, and begin anew",
-			 "%s", r == -ECONNRESET ? "the server hung up" : strerror(-r));
+		return too_late(e, who, channel->server ? "nothing came from the client" :
+				"nothing came from the server");
+	error_text_set(rule, "the connection to the %s", who);
+	if (r == -ECONNRESET)
+		return error_why(e, r, rule, "see why it hung up, and begin anew", "the %s hung up", who);
+	return error_why(e, r, rule, "see why it hung up, and begin anew", "%s", strerror(-r));
 }
 
 static int socket_get(const struct relay_channel *channel, struct deadline deadline,
@@ -167,17 +234,17 @@ static int socket_get(const struct relay_channel *channel, struct deadline deadl
 	size_t len;
 
 	if (r < 0)
-		return socket_failed(e, r);
+		return socket_failed(channel, e, r);
 	len = unpack_be32(&u);
 	if (len == 0 || len > JSON_TEXT_MAX)
-		return error_why(e, -EBADMSG, "docs/formats.md 14", "is it a relay server?",
-				 "a list of %zu bytes is announced", len);
+		return error_why(e, -EBADMSG, "docs/formats.md 14", "is a relay at the other end?",
+				 "%zu bytes are announced for the %s", len, what_comes(channel));
 	buf = calloc(1, len + 1);
 	if (!buf)
 		return -ENOMEM;
 	r = receive(channel->fd, buf, len, deadline);
 	if (r < 0)
-		return socket_failed(e, r);
+		return socket_failed(channel, e, r);
 	*text = take_ptr(buf);
 	*n = len;
 	return 0;
@@ -194,7 +261,7 @@ static int socket_put(const struct relay_channel *channel, struct bytes text,
 	r = transmit(channel->fd, BYTES_OF(prefix), deadline);
 	if (r == 0)
 		r = transmit(channel->fd, text, deadline);
-	return r < 0 ? socket_failed(e, r) : 0;
+	return r < 0 ? socket_failed(channel, e, r) : 0;
 }
 
 int relay_channel_get(const struct relay_channel *channel, uint32_t round,
@@ -203,7 +270,7 @@ int relay_channel_get(const struct relay_channel *channel, uint32_t round,
 	int r = channel->fd < 0 ? file_get(channel, round, deadline, text, n, e)
 				: socket_get(channel, deadline, text, n, e);
 
-	return error_what(e, r, "cannot get the list of round %u", round);
+	return error_what(e, r, "cannot get the %s of round %u", what_comes(channel), round);
 }
 
 int relay_channel_put(const struct relay_channel *channel, uint32_t round, struct bytes text,
@@ -212,5 +279,5 @@ int relay_channel_put(const struct relay_channel *channel, uint32_t round, struc
 	int r = channel->fd < 0 ? file_put(channel, round, text, e)
 				: socket_put(channel, text, deadline, e);
 
-	return error_what(e, r, "cannot give the answers of round %u", round);
+	return error_what(e, r, "cannot give the %s of round %u", channel->server ? "list" : "answers", round);
 }

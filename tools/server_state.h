@@ -19,6 +19,7 @@ int cmd_seal_fleet(int argc, char **argv);
 int cmd_seal_shared(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
+int cmd_channel(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
@@ -26,6 +27,7 @@ int cmd_byok(int argc, char **argv);
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key, or an order about a PIN, for one card", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \
+	{ "channel", "drive a SmartCard-HSM through a client's relay", cmd_channel }, \
 	{ "convert", "between cargos and what sc-hsm-tool wraps", cmd_convert }, \
 	{ "byok", "bring your own key: KEKs, import, wrap, inspect, convert", cmd_byok }
 

@@ -26,7 +26,7 @@ options_of() { keyferry "$@" --help | grep -o -- '--[a-z][a-z-]*' | sort -u; }
 
 page_of() {
 	case $1 in
-	server | challenge | seal | receipt) echo "$KF_SRC/docs/man/keyferry-$1.1.scd" ;;
+	server | challenge | seal | receipt | channel) echo "$KF_SRC/docs/man/keyferry-$1.1.scd" ;;
 	# A page of its own beside the one that has the options of all client commands.
 	policy | doctor | byok) echo "$KF_SRC/docs/man/keyferry-$1.1.scd $KF_SRC/docs/man/keyferry.1.scd" ;;
 	*) echo "$KF_SRC/docs/man/keyferry.1.scd" ;;
