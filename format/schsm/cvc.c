@@ -5,6 +5,9 @@
  */
 #include "format/schsm/cvc.h"
 #include "format/der.h"
+#include "format/numbers.h"
+
+enum { NAME_SEQUENCE = 5 };		/* [TR-03110-3 A.6.2.1]: what ends a name */
 
 enum {
 	TAG_CVC = 0x7f21,
@@ -14,6 +17,7 @@ enum {
 	TAG_KEY = 0x7f49,
 	TAG_CHR = 0x5f20,
 	TAG_CHAT = 0x7f4c,
+	TAG_RIGHTS = 0x53,
 	TAG_FROM = 0x5f25,
 	TAG_TO = 0x5f24,
 	TAG_EXTENSIONS = 0x65,
@@ -133,7 +137,7 @@ static struct bytes take_chat(struct unpacker *outer)
 	struct unpacker u = unpack_begin(whole);
 
 	(void)take_filled(&u, DER_OID);
-	(void)take_filled(&u, 0x53);
+	(void)take_filled(&u, TAG_RIGHTS);
 	if (unpack_end(&u) < 0)
 		unpack_fail(outer);
 	return whole;
@@ -233,6 +237,24 @@ int cvc_voucher_parse(struct bytes der, struct cvc_voucher *out)
 		return -EBADMSG;
 	*out = voucher;
 	return 0;
+}
+
+/* [TR-03110-3 C.4]: the two highest bits of the rights; none of them is set where nothing is issued. */
+bool cvc_may_issue(const struct cvc *cvc)
+{
+	struct unpacker u = unpack_begin(cvc->chat);
+	struct bytes rights;
+
+	(void)der_take(&u, DER_OID);
+	rights = der_take(&u, TAG_RIGHTS);
+	return rights.n != 0 && (rights.p[0] & 0xc0) != 0;
+}
+
+struct bytes cvc_serial(struct bytes chr)
+{
+	struct bytes serial = chr.n > NAME_SEQUENCE ? bytes_slice(chr, 0, chr.n - NAME_SEQUENCE) : chr;
+
+	return serial_is_valid(serial) ? serial : BYTES_NONE;
 }
 
 int cvc_extension(const struct cvc *cvc, struct bytes oid, struct bytes *out)

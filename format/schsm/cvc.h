@@ -77,6 +77,15 @@ static inline bool cvc_is_request(const struct cvc *cvc)
 	return cvc->chat.n == 0;
 }
 
+/* Whether its role lets the holder issue certificates: a root or an issuer, not what they issue for. */
+bool cvc_may_issue(const struct cvc *cvc);
+
+/*
+ * The card's name: what its certificates are numbered by is left out, as OpenSC does. Empty if that is no
+ * serial.
+ */
+struct bytes cvc_serial(struct bytes chr);
+
 /**
  * struct cvc_voucher - an authenticated request, 67
  * @request:	for the new key, signed by it

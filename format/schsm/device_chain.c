@@ -31,7 +31,8 @@ static int check_one(const struct cvc *cvc, const struct cvc *issuer, EVP_PKEY *
 {
 	int r;
 
-	if (cvc_is_request(cvc) || !bytes_equal(cvc->car, issuer->chr) || !is_good_on(cvc, today))
+	if (cvc_is_request(cvc) || !cvc_may_issue(issuer) || !bytes_equal(cvc->car, issuer->chr) ||
+	    !is_good_on(cvc, today))
 		return -EACCES;
 	r = cvc_verify(cvc, key, issuer->key.algorithm);
 	if (r == 0)
@@ -53,6 +54,11 @@ static int find_root(const struct device_roots *roots, struct bytes name, struct
 		}
 	}
 	return -ENOENT;
+}
+
+static bool is_marked(struct bytes name)
+{
+	return bytes_have_prefix(name, BYTES(DEVICE_VIRTUAL_MARK, sizeof(DEVICE_VIRTUAL_MARK) - 1));
 }
 
 static int parse_file(struct bytes file, struct device_chain *chain)
@@ -79,9 +85,12 @@ int device_chain_verify(struct bytes file, const struct device_roots *roots, str
 	if (r < 0)
 		return r;
 	domain = cvc_key_has_domain(&chain.issuer.key) ? &chain.issuer.key : &root.key;
+	if (cvc_may_issue(&chain.device))	/* what it vouched for would be an issuer's word */
+		return -EACCES;
 	r = check_one(&chain.device, &chain.issuer, issuer_key, domain, roots->today, &chain.key);
 	if (r < 0)
 		return r;
+	chain.is_virtual = is_marked(chain.device.chr) || is_marked(chain.issuer.chr) || is_marked(root.chr);
 	chain.fixed = bytes_equal(bytes_slice(chain.device.key.point, 1, sizeof(fixed_x)),
 				  BYTES_OF(fixed_x));
 	*out = chain;

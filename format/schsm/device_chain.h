@@ -8,16 +8,20 @@
 
 #include "format/schsm/cvc.h"
 
+/* How the holders of virtual cards' certificates begin. ZZ: a country that ISO 3166 leaves to its users. */
+#define DEVICE_VIRTUAL_MARK "ZZVIRT"
+
 /**
  * struct device_chain - a verified one
  * @device, @issuer: borrowed from the file
  * @key:	device key, owned
  * @fixed:	its private half is known to everybody: that of an emulator. It attests nothing
+ * @is_virtual:	a name in it says so
  */
 struct device_chain {
 	struct cvc device, issuer;
 	EVP_PKEY *key;
-	bool fixed;
+	bool fixed, is_virtual;
 };
 
 #define DEVICE_CHAIN_INIT ((struct device_chain){ 0 })
@@ -34,8 +38,9 @@ struct device_roots {
 };
 
 /*
- * Return: 0; -EBADMSG the file is not in form; -ENOENT no root has issued it; -EACCES a signature does
- * not hold, a name does not fit, or a certificate is out of date; -EIO, -ENOMEM.
+ * Root and issuer have roles that may issue, the device has none. Return: 0; -EBADMSG the file is not in
+ * form; -ENOENT no root has issued it; -EACCES a signature does not hold, a name or a role does not fit, or a
+ * certificate is out of date; -EIO, -ENOMEM.
  */
 int device_chain_verify(struct bytes file, const struct device_roots *roots, struct device_chain *out);
 

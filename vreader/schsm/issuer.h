@@ -8,10 +8,11 @@
 
 #include "base/cleanup.h"
 #include "base/secret.h"
+#include "format/schsm/device_chain.h"
 
 #include <openssl/types.h>
 
-#define ISSUER_MARK "ZZVIRT"		/* ZZ: a country that ISO 3166 leaves to its users */
+#define ISSUER_MARK DEVICE_VIRTUAL_MARK
 
 enum {
 	ISSUER_SERIAL_MAX = 5,		/* of 16 characters 6 are the mark and 5 the sequence number */
