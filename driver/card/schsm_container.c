@@ -338,7 +338,7 @@ static int is_of_the_key(struct card *card, const struct schsm_files *files, uin
 	if (r < 0)
 		return r;
 	if (place.public.key && EVP_PKEY_eq(place.public.key, key) != 1)
-		r = -EINVAL;
+		r = card_say(card, -EINVAL, KF_REASON_CERT, 0);
 	schsm_place_deinit(&place);
 	return r;
 }
@@ -368,7 +368,7 @@ int schsm_cert_store(struct card *card, uint32_t container, struct bytes cert)
 	if (r == 0 && cert.n != 0)
 		r = schsm_public_parse(schsm_of(card), cert, &public);
 	if (r == -EBADMSG)
-		r = -EINVAL;
+		r = card_say(card, -EINVAL, KF_REASON_CERT, 0);
 	if (r == 0)
 		r = store_checked(card, container, cert, public.key);
 	schsm_public_deinit(&public);

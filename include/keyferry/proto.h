@@ -139,6 +139,7 @@ enum kf_reason {
 	KF_REASON_BLOB_REFUSED = 47,	/* EREMOTEIO: the card does not take the blob */
 	KF_REASON_DKEK = 48,		/* ENOENT, EPROTO, EEXIST: about the DKEK; detail: kf_dkek_state */
 	KF_REASON_PIN_TRANSPORT = 49,	/* EPERM: it is a transport PIN, and opens nothing until changed */
+	KF_REASON_CERT = 50,		/* EINVAL: what was to lie beside a key is no certificate, or not the key's */
 	KF_REASON_PIN_LEAST = 39,	/* EREMOTEIO: fewer tries are left than the sender of a sealed PIN
 					 * asks for */
 };

@@ -192,7 +192,7 @@ a_fleet_has_one_dkek() {
 a_certificate_lies_beside_its_key() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
 		-keyout mail/other -outform der -out mail/foreign.der 2>/dev/null
-	refused 'out of range' with "$pin" container cert store -c 2 -i mail/foreign.der
+	refused 'one of another key' with "$pin" container cert store -c 2 -i mail/foreign.der
 	card container show 2 --pubkey -o mail/pub
 	openssl x509 -new -subj /CN=x -key mail/other -force_pubkey mail/pub -outform der -out mail/cert.der
 	with "$pin" container cert store -c 2 -i mail/cert.der >/dev/null

@@ -258,6 +258,21 @@ TEST_F(container, a_voucher_is_no_certificate)
 	schsm_script_file(&self->s, 0xce02, v.p, v.n);
 	EXPECT_EQ(-ENOENT, schsm_card_driver.cert_read(script_begin(&self->s), 2, &self->p));
 	EXPECT_EQ(-EINVAL, schsm_card_driver.cert_store(script_begin(&self->s), 2, BYTES("\x30\1\0", 3)));
+	EXPECT_EQ(KF_REASON_CERT, self->s.card->said.reason);
+}
+
+TEST_F(container, a_voucher_is_read_as_it_is_and_a_certificate_is_none)
+{
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct bytes v = voucher_of(self, key);
+	static const uint8_t x509[] = { 0x30, 1, 0 };
+
+	schsm_script_file(&self->s, 0xce02, v.p, v.n);
+	ASSERT_EQ(0, schsm_card_driver.voucher_read(script_begin(&self->s), 2, &self->p));
+	EXPECT_BYTES_EQ(v, pack_done(&self->p));
+	schsm_script_file(&self->s, 0xce02, x509, sizeof(x509));
+	EXPECT_EQ(-ENOENT, schsm_card_driver.voucher_read(script_begin(&self->s), 2, &self->p));
+	EXPECT_EQ(-EINVAL, schsm_card_driver.voucher_read(script_begin(&self->s), 0, &self->p));
 }
 
 /* Type, origin and hash of a container come from what lies there, so nothing foreign may. */
@@ -273,6 +288,7 @@ TEST_F(container, what_is_stored_beside_a_key_is_of_that_key)
 	schsm_script_files(&self->s, "CC02 CE02");
 	schsm_script_file(&self->s, 0xce02, own, mine.n);
 	EXPECT_EQ(-EINVAL, schsm_card_driver.cert_store(script_begin(&self->s), 2, pack_done(&theirs)));
+	EXPECT_EQ(KF_REASON_CERT, self->s.card->said.reason);
 	schsm_script_files(&self->s, "CC02 CE02");
 	schsm_script_file(&self->s, 0xce02, own, mine.n);
 	schsm_script_write(&self->s, 0xce02, pack_done(&mine), 0x9000);
