@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "format/numbers.h"
+#include "format/schsm/dkek_blob.h"
 #include "format/schsm/prkd.h"
 #include "format/schsm/wrapped_file.h"
 #include "libserver/json/fleet.h"
@@ -46,6 +47,20 @@ static int write_file(const struct convert *want, const struct fleet_cargo *carg
 	return r < 0 ? r : ui_file_write(want->out, pack_done(&out), 0644, e);
 }
 
+/* As in the other direction, and as by whoever seals: where it goes to, nobody asks again. */
+static int check_list(const struct fleet_cargo *cargo, bool allow_rewrap, struct kf_error *e)
+{
+	struct dkek_blob blob;
+	int r = dkek_blob_parse(blob_bytes(&cargo->blob), &blob);
+
+	if (r < 0 || allow_rewrap || !dkek_blob_may_leave(&blob))
+		return r;
+	return error_why(e, -EACCES, "DKEK blobs, SECURITY section 8",
+			 "have it sealed with a list without WRAP, or insist with --allow-rewrap",
+			 "the card would let the key be wrapped out again: %s",
+			 blob.algorithms.n ? "WRAP (92) is on its list" : "its list is empty");
+}
+
 static int from_cargo(const struct ui *ui, const struct convert *want, struct bytes text)
 {
 	_cleanup_(fleet_cargo_deinit) struct fleet_cargo cargo = FLEET_CARGO_INIT;
@@ -54,6 +69,8 @@ static int from_cargo(const struct ui *ui, const struct convert *want, struct by
 
 	if (r == 0)
 		r = fleet_cargo_check(&cargo, &e);
+	if (r == 0)
+		r = check_list(&cargo, want->allow_rewrap, &e);
 	if (r == 0)
 		r = write_file(want, &cargo, &e);
 	if (error_what(&e, r, "cannot convert %s", want->in) < 0)

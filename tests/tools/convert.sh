@@ -52,7 +52,10 @@ a_wrapped_key_becomes_a_cargo() {
 }
 
 what_lets_its_key_leave_takes_insisting() {
-	kf convert loose.cargo -o loose
+	code 1 kf convert loose.cargo -o loose
+	says 'its list is empty'
+	[ ! -e loose ]
+	code 0 kf convert loose.cargo -o loose --allow-rewrap
 	code 1 kf convert loose -o again --state server --container 9
 	says 'its list is empty'
 	code 0 kf convert loose -o again --state server --container 9 --allow-rewrap
