@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "format/numbers.h"
+#include "format/ossl.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
 #include "tools/seal_offer.h"
@@ -23,7 +24,7 @@ struct seal_fleet {
 	const char *usage_text, *ops_text;
 	const char *archive_cert, *archive_root, *archive_out;
 	bool allow_rewrap, on_host, archive_signing_key;
-	int passphrase_fd, share_password_fd, injector_passphrase_fd;
+	int passphrase_fd, share_password_fd;
 	enum kf_purpose usage;
 	uint8_t ops[LIST_MAX];
 	size_t n_ops;
@@ -217,8 +218,10 @@ static int seal(const struct ui *ui, const struct seal_fleet *want)
 		.allow_rewrap = want->allow_rewrap, .serial = want->device, .label = want->label,
 		.archive_path = want->archive_out, .archive_signing_key = want->archive_signing_key,
 	};
-	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
+	int r;
 
+	ossl_secure_heap();	/* keys are read from here on, but none of the state's: a blob has no sender */
+	r = server_state_open(want->dir, &state, &e);
 	if (r == 0)
 		r = read_fleet(ui, want, &fleet, &e);
 	request.fleet = fleet;
@@ -280,7 +283,7 @@ int cmd_seal_fleet(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry seal --card schsm" };
 	struct seal_fleet want = {
-		.passphrase_fd = -1, .share_password_fd = -1, .injector_passphrase_fd = -1,
+		.passphrase_fd = -1, .share_password_fd = -1,
 	};
 	int code;
 	const struct arg args[] = {
@@ -313,8 +316,6 @@ int cmd_seal_fleet(int argc, char **argv)
 		  "even of a key that only signs" },
 		{ "passphrase-fd", 0, ARG_FD, &want.passphrase_fd, "N",
 		  "passphrase of the private key" },
-		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
-		  "passphrase of the state" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};

@@ -57,6 +57,14 @@ what_a_blob_is_not_is_said_each_time() {
 	says '^grade: *C'
 }
 
+# The state signs nothing here, so nobody has to open its keys.
+a_locked_state_is_good_enough() {
+	echo 'injector words' >injector.pass
+	kf server init --state locked --passphrase-fd 3 3<injector.pass >/dev/null
+	code 0 setsid "$bin/keyferry" seal --card schsm --state locked --dkek dkek --container 5 --key ec.pem -o c10
+	code 2 wrap --key ec.pem -o c11 --injector-passphrase-fd 3 3<injector.pass
+}
+
 a_key_that_could_leave_takes_insisting() {
 	code 1 wrap --key ec.pem -o c4 --ops any
 	says 'rule: '
@@ -113,10 +121,11 @@ archives_are_kept_first_and_never_replaced() {
 	says 'never overwritten'
 }
 
-plan 8
+plan 9
 t the_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t what_a_blob_is_not_is_said_each_time
+t a_locked_state_is_good_enough
 t a_key_that_could_leave_takes_insisting
 t a_certificate_is_of_its_key
 t what_is_no_dkek_is_refused
