@@ -7,6 +7,7 @@
 #include "libserver/state.h"
 #include "base/error.h"
 #include "libserver/cards.h"
+#include "libserver/schsm/hsms.h"
 
 static int check_serial_is_free(struct kf_state *state, const struct kf_enrolled *card,
 				struct kf_error *e)
@@ -14,7 +15,11 @@ static int check_serial_is_free(struct kf_state *state, const struct kf_enrolled
 	char found[HEX_DIGEST_SIZE];
 	int r = cards_find(&state->cards, card->facts.serial, found, e);
 
-	if (r == -ENOENT || (r == 0 && strcmp(found, card->fingerprint) == 0))
+	if (r == 0 && strcmp(found, card->fingerprint) == 0)
+		return 0;
+	if (r == -ENOENT)
+		r = hsms_find(&state->hsms, card->facts.serial, found, e);
+	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;

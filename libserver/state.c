@@ -33,6 +33,8 @@ static int open_folders(const char *dir, bool make, struct kf_state *state, stru
 			      "%s holds no keyferry state", dir);
 	if (r == 0)
 		r = open_one(state->top.fd, "devices", &state->cards, e);
+	if (r == 0 && (make || folder_has(&state->top, "hsms")))
+		r = open_one(state->top.fd, "hsms", &state->hsms, e);
 	if (r == 0)
 		r = open_one(state->top.fd, "nonces", &state->fresh, e);
 	if (r == 0)
@@ -64,6 +66,7 @@ static struct kf_state *state_new(void)
 	if (state)
 		*state = (struct kf_state){
 			.lock = -1, .top = FOLDER_INIT, .cards = FOLDER_INIT,
+			.hsms = FOLDER_INIT,
 			.fresh = FOLDER_INIT, .used = FOLDER_INIT, .tickets = FOLDER_INIT,
 			.passphrase = SECRET_INIT,
 		};
@@ -75,6 +78,7 @@ struct kf_state *kf_state_close(struct kf_state *state)
 	if (!state)
 		return NULL;
 	folder_deinit(&state->cards);
+	folder_deinit(&state->hsms);
 	folder_deinit(&state->fresh);
 	folder_deinit(&state->used);
 	folder_deinit(&state->tickets);
@@ -90,7 +94,8 @@ struct kf_state *kf_state_close(struct kf_state *state)
 static int check_empty(const char *dir, const struct kf_state *state, struct kf_error *e)
 {
 	static const char *const ours[] = {
-		"lock", "injector.pem", "injector.pub.pem", "devices", "nonces", "tickets", NULL,
+		"lock", "injector.pem", "injector.pub.pem", "devices", "hsms", "nonces",
+		"tickets", NULL,
 	};
 	int r;
 

@@ -9,6 +9,7 @@
  *	master.key		the master of SHARED keys, once there is one (master.h)
  *	policy.json		what the administrator decided, if anything (policy.h)
  *	devices/		enrolled cards (cards.h)
+ *	hsms/			enrolled SmartCard-HSMs (schsm/hsms.h)
  *	nonces/, nonces/used/	nonces (nonces.h)
  *	tickets/		what was sealed (tickets.h)
  */
@@ -21,12 +22,13 @@
 /**
  * struct kf_state - one open state
  * @lock:	descriptor that holds the lock
+ * @hsms:	not open in a state that is older than it, until one is enrolled
  * @passphrase:	that opened the injector key, for a master that is made later; empty: none
  * @locked:	the injector key is encrypted, and so is a master; the passphrase was not given
  */
 struct kf_state {
 	int lock;
-	struct folder top, cards, fresh, used, tickets;
+	struct folder top, cards, hsms, fresh, used, tickets;
 	struct kf_server *server;
 	struct secret passphrase;
 	bool locked;

@@ -70,6 +70,19 @@ struct enroll {
 	bool allow_virtual;
 };
 
+/* How a card-verifiable certificate begins, and neither DER nor PEM of an X.509 one. */
+static bool is_of_an_hsm(const uint8_t *cert, size_t len)
+{
+	return len >= 2 && cert[0] == 0x7f && cert[1] == 0x21;
+}
+
+static int refuse_crl(struct kf_error *e)
+{
+	return error_why(e, -EINVAL, "certificates of SmartCard-HSMs, docs/formats.md 16",
+			 "leave out --crl; a card that is lost is forgotten: keyferry server forget",
+			 "there are no revocation lists for such a card");
+}
+
 static int enroll_files(const struct enroll *want, struct kf_state *state, struct kf_error *e)
 {
 	_cleanup_(freep_file) uint8_t *cert = NULL, *root = NULL, *crl = NULL;
@@ -81,6 +94,10 @@ static int enroll_files(const struct enroll *want, struct kf_state *state, struc
 		r = ui_file_read(want->root, PEM_MAX, &root, &root_len, e);
 	if (r == 0 && want->crl)
 		r = ui_file_read(want->crl, PEM_MAX, &crl, &crl_len, e);
+	if (r == 0 && is_of_an_hsm(cert, cert_len))
+		return want->crl ? refuse_crl(e)
+				 : kf_state_hsm_enroll(state, cert, cert_len, root, root_len,
+						       want->allow_virtual, e);
 	if (r == 0)
 		r = kf_state_enroll(state, cert, cert_len, root, root_len, crl, crl_len,
 				    want->allow_virtual, e);
@@ -96,7 +113,7 @@ static int enroll(const struct ui *ui, const struct enroll *want)
 	r = server_state_open(want->dir, &state, &e);
 	if (r == 0)
 		r = enroll_files(want, state, &e);
-	if (r < 0)
+	if (error_what(&e, r, "cannot enroll the card") < 0)
 		return ui_fail(ui, &e);
 	ui_say(ui, "enrolled: %s", want->cert);
 	return ui_json(ui, json_pack("{s:s}", "enrolled", want->cert));
@@ -109,7 +126,8 @@ static int cmd_server_enroll(int argc, char **argv)
 	int code;
 	const struct arg args[] = {
 		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
-		{ "cert", 0, ARG_TEXT, &want.cert, "FILE", "the card's device certificate" },
+		{ "cert", 0, ARG_TEXT, &want.cert, "FILE", "the card's device certificate, or of a "
+		  "SmartCard-HSM what card show --cert wrote" },
 		{ "root", 0, ARG_TEXT, &want.root, "FILE", "its maker's root certificate" },
 		{ "crl", 0, ARG_TEXT, &want.crl, "FILE", "the root's revocation list" },
 		{ "allow-virtual", 0, ARG_FLAG, &want.allow_virtual, NULL,
@@ -130,20 +148,36 @@ static int cmd_server_enroll(int argc, char **argv)
 /* --- list --- */
 
 static const struct table_column list_columns[] = {
-	{ "SERIAL", TABLE_TEXT }, { "LEVEL", TABLE_TEXT }, { "STATUS", TABLE_TEXT },
-	{ "FINGERPRINT", TABLE_TEXT },
+	{ "SERIAL", TABLE_TEXT }, { "CARD", TABLE_TEXT }, { "LEVEL", TABLE_TEXT },
+	{ "STATUS", TABLE_TEXT }, { "FINGERPRINT", TABLE_TEXT },
+};
+
+/* Rows of one kind of card. */
+struct list {
+	struct libscols_table *table;
+	const char *card;
 };
 
 static int list_row(void *arg, const char *serial, const char *fingerprint, int is_virtual,
 		    int refused)
 {
-	struct libscols_line *row = table_row(arg);
+	const struct list *list = arg;
+	struct libscols_line *row = table_row(list->table);
 
 	table_cell(row, 0, "%s", serial);
-	table_cell(row, 1, "%s", is_virtual ? "virtual" : "chip");
-	table_cell(row, 2, "%s", refused ? "refused" : "ok");
-	table_cell(row, 3, "%s", fingerprint);
+	table_cell(row, 1, "%s", list->card);
+	table_cell(row, 2, "%s", is_virtual ? "virtual" : "chip");
+	table_cell(row, 3, "%s", refused ? "refused" : "ok");
+	table_cell(row, 4, "%s", fingerprint);
 	return 0;
+}
+
+static int list_all(struct kf_state *state, struct libscols_table *table, struct kf_error *e)
+{
+	struct list own = { table, "keyferry" }, hsms = { table, "schsm" };
+	int r = kf_state_each_card(state, list_row, &own, e);
+
+	return r < 0 ? r : kf_state_each_hsm(state, list_row, &hsms, e);
 }
 
 static int cmd_server_list(int argc, char **argv)
@@ -171,7 +205,7 @@ static int cmd_server_list(int argc, char **argv)
 	code = table_new(&ui, "cards", list_columns, sizeof(list_columns) / sizeof(list_columns[0]), &table);
 	if (code != UI_OK)
 		return code;
-	r = kf_state_each_card(state, list_row, table, &e);
+	r = list_all(state, table, &e);
 	if (r == 0)
 		return table_print(table);
 	table_drop(table);		/* half a list under --json would be a second object */
@@ -180,29 +214,42 @@ static int cmd_server_list(int argc, char **argv)
 
 /* --- show --- */
 
+static int show_facts(const struct ui *ui, const char *card, const char *serial, bool is_virtual,
+		      const char *fingerprint)
+{
+	const char *level = is_virtual ? "virtual" : "chip";
+
+	ui_say(ui, "serial:      %s", serial);
+	ui_say(ui, "card:        %s", card);
+	ui_say(ui, "level:       %s", level);
+	ui_say(ui, "fingerprint: %s", fingerprint);
+	ui_say(ui, "status:      ok");
+	return ui_json(ui, json_pack("{s:s,s:s,s:s,s:s,s:s}", "serial", serial, "card", card, "level", level,
+				     "fingerprint", fingerprint, "status", "ok"));
+}
+
 static int show(const struct ui *ui, const char *dir, const char *name)
 {
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	struct kf_error e = KF_ERROR_INIT;
 	struct kf_enrolled *card = NULL;
-	const char *level;
-	int r;
+	struct kf_hsm *hsm = NULL;
+	int r, code;
 
 	r = server_state_open(dir, &state, &e);
 	if (r == 0)
 		r = kf_state_card(state, name, &card, &e);
+	if (r == -ENOENT && state)
+		r = kf_state_hsm(state, name, &hsm, &e);
 	if (r < 0)
 		return ui_fail(ui, &e);
-	level = kf_enrolled_is_virtual(card) ? "virtual" : "chip";
-	ui_say(ui, "serial:      %s", kf_enrolled_serial(card));
-	ui_say(ui, "level:       %s", level);
-	ui_say(ui, "fingerprint: %s", kf_enrolled_fingerprint(card));
-	ui_say(ui, "status:      ok");
-	r = ui_json(ui, json_pack("{s:s,s:s,s:s,s:s}", "serial", kf_enrolled_serial(card), "level",
-				  level, "fingerprint", kf_enrolled_fingerprint(card), "status",
-				  "ok"));
+	code = card ? show_facts(ui, "keyferry", kf_enrolled_serial(card), kf_enrolled_is_virtual(card),
+				 kf_enrolled_fingerprint(card))
+		    : show_facts(ui, "schsm", kf_hsm_serial(hsm), kf_hsm_is_virtual(hsm),
+				 kf_hsm_fingerprint(hsm));
 	kf_enrolled_free(card);
-	return r;
+	kf_hsm_free(hsm);
+	return code;
 }
 
 static int cmd_server_show(int argc, char **argv)
@@ -225,6 +272,45 @@ static int cmd_server_show(int argc, char **argv)
 	if (!dir || !device)
 		return ui_usage(&ui, "--state and --device are needed");
 	return show(&ui, dir, device);
+}
+
+/* --- forget --- */
+
+static int forget(const struct ui *ui, const char *dir, const char *name)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = server_state_open(dir, &state, &e);
+
+	if (r == 0)
+		r = kf_state_hsm_forget(state, name, &e);
+	if (r < 0)
+		return ui_fail(ui, &e);
+	ui_say(ui, "forgotten: %s", name);
+	return ui_json(ui, json_pack("{s:s}", "forgotten", name));
+}
+
+static int cmd_server_forget(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server forget" };
+	const char *dir = NULL, *device = NULL;
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
+		{ "device", 0, ARG_TEXT, &device, "D", "a SmartCard-HSM, by serial or fingerprint" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Forget a SmartCard-HSM: what it signs counts no more. Other cards are revoked, by crl.", args,
+		NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!dir || !device)
+		return ui_usage(&ui, "--state and --device are needed");
+	return forget(&ui, dir, device);
 }
 
 /* --- crl --- */
@@ -373,6 +459,7 @@ static const struct cmd server_cmds[] = {
 	{ "enroll", "remember a card that keys may be sealed for", cmd_server_enroll },
 	{ "list", "list the enrolled cards", cmd_server_list },
 	{ "show", "show one card, or why it is refused", cmd_server_show },
+	{ "forget", "forget a SmartCard-HSM", cmd_server_forget },
 	{ "crl", "take a newer revocation list", cmd_server_crl },
 	{ "methods", "show or set how session keys are established", cmd_server_methods },
 	{ "shared", "make the keys that one card shares with this server", cmd_server_shared },

@@ -18,16 +18,18 @@ int cmd_seal_batch(int argc, char **argv);
 int cmd_seal_fleet(int argc, char **argv);
 int cmd_seal_shared(int argc, char **argv);
 int cmd_receipt(int argc, char **argv);
+int cmd_attestation(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_channel(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
-	{ "server", "the server's state: init, enroll, list, show, crl, methods, shared", cmd_server }, \
+	{ "server", "the server's state: init, enroll, list, show, forget, crl, methods, shared", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key, or an order about a PIN, for one card", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \
 	{ "channel", "drive a SmartCard-HSM through a client's relay", cmd_channel }, \
+	{ "attestation", "verify a SmartCard-HSM's word that it made a key", cmd_attestation }, \
 	{ "convert", "between cargos and what sc-hsm-tool wraps", cmd_convert }, \
 	{ "byok", "bring your own key: KEKs, import, wrap, inspect, convert", cmd_byok }
 

@@ -612,6 +612,71 @@ int kf_state_seal(struct kf_state *state, const struct kf_seal_request *request,
 int kf_state_receipt(struct kf_state *state, const char *card, const void *json, size_t len,
 		     struct kf_receipt_report **out, struct kf_error *e);
 
+/* --- SmartCard-HSM: whose device key that is (docs/formats.md 16) --- */
+
+struct kf_hsm;
+
+/**
+ * kf_hsm_new() - take a SmartCard-HSM's certificates, after checking them
+ * @server:	for its policy; borrowed during the call
+ * @chain:	what the card has in EF.C_DevAut: its own card-verifiable certificate [BSI TR-03110] and behind it
+ *		its issuer's
+ * @root:	the maker's root, self-signed, of the same kind
+ *
+ * Each signature, name and role up to the root, and that they are valid now. A card whose certificates say
+ * that it is virtual, or whose device key is that of an emulator and known to everybody, is refused unless
+ * kf_server_allow_virtual(). There are no revocation lists for such certificates.
+ *
+ * Return: 0, -EBADMSG not such certificates, -EACCES one of the rules.
+ */
+int kf_hsm_new(const struct kf_server *server, const void *chain, size_t chain_len, const void *root,
+	       size_t root_len, struct kf_hsm **out, struct kf_error *e);
+struct kf_hsm *kf_hsm_free(struct kf_hsm *hsm);
+
+/* The holder's reference without the five characters that number its certificates. */
+const char *kf_hsm_serial(const struct kf_hsm *hsm);
+/* SHA-256 of the card's own certificate, 64 lower-case hexadecimal digits. */
+const char *kf_hsm_fingerprint(const struct kf_hsm *hsm);
+int kf_hsm_is_virtual(const struct kf_hsm *hsm);
+/* What a key is worth that it made, and that never left it: %KF_GRADE_A or %KF_GRADE_A_VIRTUAL. */
+enum kf_grade kf_hsm_grade(const struct kf_hsm *hsm);
+
+/**
+ * kf_hsm_attests() - whether the card says that it made a key itself
+ * @voucher:	what kf_voucher_read() of libkeyferry gave
+ * @spki:	the key's SubjectPublicKeyInfo, DER
+ *
+ * Proves where the key was made. The card does not say whether the key may be wrapped out, nor whether it was:
+ * one that may, and was taken elsewhere or back, has the same voucher.
+ *
+ * Return: 0; -EBADMSG no voucher; -EACCES another card's, or a signature does not hold; -EOPNOTSUPP a kind of
+ * key that cannot be named so.
+ */
+int kf_hsm_attests(const struct kf_hsm *hsm, const void *voucher, size_t voucher_len, uint8_t **spki,
+		   size_t *len, struct kf_error *e);
+
+/**
+ * kf_state_hsm_enroll() - remember a SmartCard-HSM
+ * @allow_virtual: also remembered: what this card signs counts although it is virtual
+ *
+ * Enrolling the same certificate again replaces issuer, root and permission. Return: as kf_hsm_new(), -EEXIST
+ * another certificate with this serial is enrolled.
+ */
+int kf_state_hsm_enroll(struct kf_state *state, const void *chain, size_t chain_len, const void *root,
+			size_t root_len, int allow_virtual, struct kf_error *e);
+
+/* The card with this serial or fingerprint. Return: 0, -ENOENT, and as kf_hsm_new(). */
+int kf_state_hsm(struct kf_state *state, const char *name, struct kf_hsm **out, struct kf_error *e);
+
+/* What it signs counts no more, from now on. Return: 0, -ENOENT. */
+int kf_state_hsm_forget(struct kf_state *state, const char *name, struct kf_error *e);
+
+/* kf_state_each_card() of the SmartCard-HSMs. */
+int kf_state_each_hsm(struct kf_state *state,
+		      int (*visit)(void *arg, const char *serial, const char *fingerprint,
+				   int is_virtual, int refused),
+		      void *arg, struct kf_error *e);
+
 /* --- SmartCard-HSM: a key for every card with one DKEK (docs/formats.md 15), no offer and no nonce --- */
 
 struct kf_fleet;

@@ -26,7 +26,7 @@ options_of() { keyferry "$@" --help | grep -o -- '--[a-z][a-z-]*' | sort -u; }
 
 page_of() {
 	case $1 in
-	server | challenge | seal | receipt | channel) echo "$KF_SRC/docs/man/keyferry-$1.1.scd" ;;
+	server | challenge | seal | receipt | channel | attestation) echo "$KF_SRC/docs/man/keyferry-$1.1.scd" ;;
 	# A page of its own beside the one that has the options of all client commands.
 	policy | doctor | byok) echo "$KF_SRC/docs/man/keyferry-$1.1.scd $KF_SRC/docs/man/keyferry.1.scd" ;;
 	*) echo "$KF_SRC/docs/man/keyferry.1.scd" ;;
@@ -60,7 +60,7 @@ every_option_is_in_help_and_man_page() {
 
 # The other way round: what a page of one command promises is there.
 every_option_of_the_man_page_is_there() {
-	for page in challenge seal 'receipt verify'; do
+	for page in challenge seal 'receipt verify' 'attestation verify'; do
 		# shellcheck disable=SC2086
 		for option in $(sed -n '/^# OPTIONS/,/^# EXIT/p' "$(page_of "${page%% *}")" |
 			grep '^\*' | grep -o -- '--[a-z][a-z-]*' | sort -u); do
@@ -170,6 +170,10 @@ failures_speak_json_too() {
 	json 1 server server init --state server --json
 	json 1 server server enroll --state server --cert mail/pin --root mail/root.pem --json
 	json 1 server server show --state server --device NOBODY --json
+	json 1 server server forget --state server --device NOBODY --json
+	json 1 server attestation verify mail/cargo --state server --device NOBODY --json
+	json 1 card container attest 3 -o mail/nothing --json
+	grep -q 'this card vouches for no key' mail/said.out || says_wrong 'container attest'
 	json 1 server server methods --state server --set rsa,rsa --json
 	json 1 server server shared --state server --serial OTHER -o server/keys --json
 	json 1 server server crl --state server --crl mail/pin --json

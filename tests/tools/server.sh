@@ -28,7 +28,7 @@ until_ok test -S reader.sock
 pids="$pids $!"
 
 every_command_explains_itself() {
-	for c in 'server init' 'server enroll' 'server list' 'server show' 'server crl' challenge \
+	for c in 'server init' 'server enroll' 'server list' 'server show' 'server crl' 'server forget' challenge \
 		seal 'receipt verify'; do
 		# shellcheck disable=SC2086 # words
 		code 0 kf $c --help
@@ -43,6 +43,7 @@ every_command_explains_itself() {
 
 a_wrong_command_line_is_exit_code_2() {
 	code 2 kf server init
+	code 2 kf server forget --state server
 	code 2 kf challenge --state server --device KF-1
 	code 2 kf challenge --state server --device KF-1 -o c --ttl soon
 	code 2 kf seal --state server --offer o --key k
@@ -70,10 +71,38 @@ a_virtual_card_is_enrolled_on_purpose_only() {
 	code 0 kf server enroll --state server --cert card/card.pem --root card/root.pem \
 		--allow-virtual
 	code 0 kf server list --state server
-	says '^KF-1 *virtual *ok *[0-9a-f]\{64\}$'
+	says '^KF-1 *keyferry *virtual *ok *[0-9a-f]\{64\}$'
 	kf server list --state server --json | grep -q '"serial": "KF-1"'
 	code 0 kf server show --state server --device KF-1
 	says 'fingerprint: '
+}
+
+# A SmartCard-HSM is told by the form of its certificates.
+a_smartcard_hsm_is_enrolled_listed_and_forgotten() {
+	"$bin/keyferry-vreader" personalise --app schsm --state hsm --serial A1
+	code 1 kf server enroll --state server --cert hsm/device.cvc --root hsm/root.cvc
+	says 'is virtual: software'
+	code 1 kf server enroll --state server --cert hsm/device.cvc --root card/root.pem --allow-virtual
+	says 'the root is no card-verifiable certificate'
+	code 1 kf server enroll --state server --cert hsm/device.cvc --root hsm/root.cvc --allow-virtual \
+		--crl hsm/root.cvc
+	says 'no revocation lists'
+	code 0 kf server list --state server
+	! grep -q ZZVIRT said
+	code 0 kf server enroll --state server --cert hsm/device.cvc --root hsm/root.cvc --allow-virtual
+	code 0 kf server list --state server
+	says '^ZZVIRTA1 *schsm *virtual *ok *[0-9a-f]\{64\}$'
+	says '^KF-1 *keyferry '
+	code 0 kf server show --state server --device ZZVIRTA1
+	says '^card: *schsm'
+	code 0 kf server show --state server --device ZZVIRTA1 --json
+	says '"card": "schsm"'
+	code 1 kf server forget --state server --device KF-1
+	says 'no SmartCard-HSM KF-1'
+	code 0 kf server forget --state server --device ZZVIRTA1
+	code 1 kf server show --state server --device ZZVIRTA1
+	code 1 kf server forget --state server --device ZZVIRTA1 --json
+	says '"why": "no SmartCard-HSM ZZVIRTA1 is enrolled"'
 }
 
 failures_are_one_json_object_too() {
@@ -160,11 +189,12 @@ a_receipt_nobody_waits_for_is_refused() {
 	says 'the receipt is refused'
 }
 
-plan 11
+plan 12
 t every_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t a_state_is_made_once_and_private
 t a_virtual_card_is_enrolled_on_purpose_only
+t a_smartcard_hsm_is_enrolled_listed_and_forgotten
 t failures_are_one_json_object_too
 t a_list_that_breaks_off_is_one_json_object_too
 t passphrases_are_needed_and_judged
