@@ -206,7 +206,8 @@ KF_EXPORT int kf_cert_store(struct kf_context *context, uint32_t number, const u
 	return call_run(&call, "cannot store the certificate of container %u", number);
 }
 
-KF_EXPORT int kf_cert_read(struct kf_context *context, uint32_t number, struct kf_blob **out)
+static int read_beside(struct kf_context *context, uint32_t number, uint32_t flags, const char *what,
+		       struct kf_blob **out)
 {
 	_cleanup_(call_end) struct call call = CALL_INIT;
 	struct kf_cert_read *read = call_begin_card(&call, context, KF_CERT_READ);
@@ -215,8 +216,19 @@ KF_EXPORT int kf_cert_read(struct kf_context *context, uint32_t number, struct k
 	if (!context || !out)
 		return -EINVAL;
 	read->container = number;
-	r = call_run(&call, "cannot read the certificate of container %u", number);
+	read->flags = flags;
+	r = call_run(&call, "cannot read the %s of container %u", what, number);
 	if (r < 0)
 		return r;
 	return blob_new(&call, call_get(&call, kf_cert_read, cert), out);
+}
+
+KF_EXPORT int kf_cert_read(struct kf_context *context, uint32_t number, struct kf_blob **out)
+{
+	return read_beside(context, number, 0, "certificate", out);
+}
+
+KF_EXPORT int kf_voucher_read(struct kf_context *context, uint32_t number, struct kf_blob **out)
+{
+	return read_beside(context, number, KF_CERT_VOUCHER, "voucher", out);
 }

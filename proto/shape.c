@@ -70,7 +70,7 @@ static const struct shape shapes[] = {
 	      FLAGS(kf_container_delete, flags, 0)),
 	SHAPE(KF_CERT_STORE, kf_cert_store, cert, FLAGS(kf_cert_store, flags, 0),
 	      IN(kf_cert_store, cert)),
-	SHAPE(KF_CERT_READ, kf_cert_read, cert, FLAGS(kf_cert_read, flags, 0),
+	SHAPE(KF_CERT_READ, kf_cert_read, cert, FLAGS(kf_cert_read, flags, KF_CERT_VOUCHER),
 	      OUT(kf_cert_read, cert)),
 
 	SHAPE(KF_SIGN, kf_sign, signature, FLAGS(kf_sign, flags, 0), RES(kf_sign, reserved),

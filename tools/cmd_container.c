@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tools/cmd_container.c - keyferry container list, show, create, delete. */
+/* tools/cmd_container.c - keyferry container list, show, create, delete, attest. */
 #include "base/error.h"
 #include "format/numbers.h"
 #include "tools/client_cmds.h"
@@ -252,6 +252,63 @@ static int cmd_delete(int argc, char **argv)
 	return code;
 }
 
+/* Where there is none, why that may be so is more than the errno can say. */
+static int no_voucher(struct tool *tool, uint32_t number)
+{
+	struct kf_error e = *kf_client_error(tool->client);
+
+	if (e.code == -ENOENT)
+		(void)error_why(&e, -ENOENT, "a card vouches for a key once, when it makes it",
+				"a key from outside has none; a certificate that is stored takes its place",
+				"no word of the card lies beside the key in container %u", number);
+	if (e.code == -EOPNOTSUPP)
+		(void)error_why(&e, -EOPNOTSUPP, "docs/cards/schsm.md",
+				"our own application attests by keyferry offer and byok kek attest",
+				"this card vouches for no key it makes");
+	(void)error_what(&e, e.code, "cannot read the voucher of container %u", number);
+	return tool_fail_with(tool, &e);
+}
+
+static int attest(struct tool *tool, uint32_t number, const char *out)
+{
+	struct kf_blob *voucher = NULL;
+	int code = tool_open(tool);
+
+	if (code == UI_OK && kf_voucher_read(tool->context, number, &voucher) < 0)
+		code = no_voucher(tool, number);
+	if (code == UI_OK)
+		code = tool_write(tool, out, BYTES(kf_blob_data(voucher), kf_blob_size(voucher)), 0644);
+	if (code == UI_OK && strcmp(out, "-") != 0) {
+		ui_say(&tool->ui, "voucher: %s", out);
+		ui_say(&tool->ui, "It says nothing before the server has verified it: keyferry attestation verify");
+		code = ui_json(&tool->ui, json_pack("{s:I,s:s}", "container", (json_int_t)number, "voucher", out));
+	}
+	voucher = kf_blob_free(voucher);
+	return code;
+}
+
+static int cmd_attest(int argc, char **argv)
+{
+	const char *word = NULL, *out = "-";
+	const struct arg args[] = {
+		{ "CONTAINER", 0, ARG_WORD, &word, NULL, "its number" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "where to (standard output)" },
+		ARG_END
+	};
+	struct tool tool = TOOL_INIT("keyferry container attest");
+	uint32_t number = 0;
+	int code;
+
+	if (!tool_parse(&tool, "Writes the card's word that it made a key, for the server to verify.", args,
+			argc, argv, &code))
+		return code;
+	code = parse_container(&tool, word, &number);
+	if (code == UI_OK)
+		code = attest(&tool, number, out);
+	tool_close(&tool);
+	return code;
+}
+
 int cmd_container(int argc, char **argv)
 {
 	static const struct cmd cmds[] = {
@@ -259,8 +316,9 @@ int cmd_container(int argc, char **argv)
 		{ "show", "one of them; its public key", cmd_show },
 		{ "create", "have the card make a key", cmd_create },
 		{ "delete", "destroy a key", cmd_delete },
+		{ "attest", "the card's word that it made a key", cmd_attest },
 		{ "cert", "store and read certificates", cmd_container_cert },
 	};
 
-	return cmd_dispatch("keyferry container", cmds, 5, argc, argv);
+	return cmd_dispatch("keyferry container", cmds, 6, argc, argv);
 }

@@ -75,6 +75,7 @@ struct card_match {
  * @info:	all of kf_card_info that the card can know
  * @drop:	drops what the card holds verified or selected for a client. Sessions stay
  * @pin_pad_verify, @pin_pad_change: the PINs are typed at the reader; @pin->value is empty
+ * @voucher_read: KF_CERT_READ with %KF_CERT_VOUCHER
  * @convert:	turns an ordinary key into EXCHANGE, irrevocably
  *
  * The rest is named like its request in proto.h. Errors are those of proto.h; struct card_said has
@@ -111,6 +112,7 @@ struct card_driver {
 	int (*convert)(struct card *card, uint32_t container);
 	int (*cert_store)(struct card *card, uint32_t container, struct bytes cert);
 	int (*cert_read)(struct card *card, uint32_t container, struct packer *cert);
+	int (*voucher_read)(struct card *card, uint32_t container, struct packer *voucher);
 
 	int (*sign)(struct card *card, const struct kf_sign *how, struct bytes digest,
 		    struct packer *signature);

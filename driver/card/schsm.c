@@ -234,6 +234,7 @@ const struct card_driver schsm_card_driver = {
 	.container_delete = schsm_container_delete,
 	.cert_store = schsm_cert_store,
 	.cert_read = schsm_cert_read,
+	.voucher_read = schsm_voucher_read,
 	.sign = schsm_sign,
 	.decrypt = schsm_decrypt,
 	.agree = schsm_agree,

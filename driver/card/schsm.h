@@ -31,6 +31,8 @@ enum {
 
 /* The high byte of a file identifier [cards 2.2]. */
 enum { SCHSM_KEY = 0xcc, SCHSM_PRKD = 0xc4, SCHSM_CERT = 0xce };
+/* How begins what lies beside a key: an X.509 certificate, the card's word for the key. */
+enum { SCHSM_TAG_X509 = 0x30, SCHSM_TAG_VOUCHER = 0x67 };
 enum { SCHSM_DEVICE_CERT = 0x2f02, SCHSM_TOKEN_INFO = 0x2f03, SCHSM_SCRATCH = 0x2f10 };
 
 /* P2 of SIGN, DECIPHER and DERIVE, and entries of a key's list of what is allowed [cards 2.3]. */
@@ -170,6 +172,7 @@ int schsm_container_create(struct card *card, struct kf_container_create *want,
 int schsm_container_delete(struct card *card, uint32_t container);
 int schsm_cert_store(struct card *card, uint32_t container, struct bytes cert);
 int schsm_cert_read(struct card *card, uint32_t container, struct packer *cert);
+int schsm_voucher_read(struct card *card, uint32_t container, struct packer *voucher);
 
 int schsm_sign(struct card *card, const struct kf_sign *how, struct bytes digest,
 	       struct packer *signature);

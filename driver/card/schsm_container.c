@@ -375,18 +375,30 @@ int schsm_cert_store(struct card *card, uint32_t container, struct bytes cert)
 	return r;
 }
 
-int schsm_cert_read(struct card *card, uint32_t container, struct packer *cert)
+/* One file has what stands beside a key, and its first byte tells what that is. */
+static int read_beside(struct card *card, uint32_t container, uint8_t tag, struct packer *out)
 {
 	uint8_t buf[SCHSM_FILE_MAX];
-	size_t n;
+	size_t n = 0;
 	int r = schsm_kid_check(container);
 
 	if (r == 0)
 		r = schsm_file_read(card, schsm_fid(SCHSM_CERT, container), true, buf, sizeof(buf), &n);
 	if (r < 0)
 		return r;
-	if (buf[0] != 0x30)
-		return -ENOENT;		/* the voucher is for the card's issuer, and no X.509 */
-	pack_bytes(cert, BYTES(buf, n));
-	return pack_end(cert);
+	if (n == 0 || buf[0] != tag)
+		return -ENOENT;
+	pack_bytes(out, BYTES(buf, n));
+	return pack_end(out);
+}
+
+int schsm_cert_read(struct card *card, uint32_t container, struct packer *cert)
+{
+	return read_beside(card, container, SCHSM_TAG_X509, cert);
+}
+
+/* As it is: whose word that is, is for who knows the card to judge. */
+int schsm_voucher_read(struct card *card, uint32_t container, struct packer *voucher)
+{
+	return read_beside(card, container, SCHSM_TAG_VOUCHER, voucher);
 }

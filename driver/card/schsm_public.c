@@ -16,8 +16,6 @@
 
 OSSL_CLEANUP(X509, X509_free)
 
-enum { TAG_X509 = 0x30, TAG_VOUCHER = 0x67, NAME_SEQUENCE = 5 };
-
 static int x509_key(struct bytes der, EVP_PKEY **out)
 {
 	_cleanup_(X509_freep) X509 *cert = NULL;
@@ -58,10 +56,10 @@ int schsm_public_parse(const struct schsm *schsm, struct bytes file, struct schs
 
 	if (file.n == 0)
 		return -EBADMSG;
-	if (file.p[0] == TAG_X509) {
+	if (file.p[0] == SCHSM_TAG_X509) {
 		r = x509_key(file, &public.key);
 		public.x509 = r == 0;
-	} else if (file.p[0] == TAG_VOUCHER) {
+	} else if (file.p[0] == SCHSM_TAG_VOUCHER) {
 		r = voucher_key(schsm, file, &public);
 	} else {
 		r = cvc_parse(file, &cvc);
@@ -95,9 +93,9 @@ static int take_own(struct unpacker *u, struct cvc *out)
 	struct bytes whole;
 	int r;
 
-	if (u->left == 0 || u->p[0] != TAG_VOUCHER)
+	if (u->left == 0 || u->p[0] != SCHSM_TAG_VOUCHER)
 		return cvc_take(u, out);
-	whole = der_take_whole(&probe, TAG_VOUCHER);
+	whole = der_take_whole(&probe, SCHSM_TAG_VOUCHER);
 	r = cvc_voucher_parse(whole, &voucher);
 	if (r < 0)
 		return r;
@@ -106,18 +104,14 @@ static int take_own(struct unpacker *u, struct cvc *out)
 	return 0;
 }
 
-/*
- * The card's name is the holder's without the five characters that number its certificates, which is
- * what OpenSC shows, too.
- */
 static void name_from(struct bytes chr, struct schsm *out)
 {
-	size_t n = chr.n > NAME_SEQUENCE ? chr.n - NAME_SEQUENCE : chr.n;
+	struct bytes serial = cvc_serial(chr);
 
-	if (!serial_is_valid(bytes_slice(chr, 0, n)))
+	if (serial.n == 0)
 		return;
-	memcpy(out->info.serial, chr.p, n);
-	out->info.serial_len = (uint32_t)n;
+	memcpy(out->info.serial, serial.p, serial.n);
+	out->info.serial_len = (uint32_t)serial.n;
 }
 
 int schsm_device_parse(struct bytes file, struct schsm *out)

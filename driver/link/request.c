@@ -320,8 +320,11 @@ static int on_cert_store(struct call *call)
 
 static int on_cert_read(struct call *call)
 {
-	int r = driver_of(call)->cert_read(call->seat->card, IN(call, kf_cert_read)->container,
-					   &call->out);
+	const struct kf_cert_read *want = IN(call, kf_cert_read);
+	int (*read)(struct card *card, uint32_t container, struct packer *out) =
+		want->flags & KF_CERT_VOUCHER ? driver_of(call)->voucher_read
+					      : driver_of(call)->cert_read;
+	int r = read ? read(call->seat->card, want->container, &call->out) : -EOPNOTSUPP;
 
 	if (r == 0)
 		SET_PART(call, kf_cert_read, cert, 0);

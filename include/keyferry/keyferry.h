@@ -642,6 +642,17 @@ int kf_cert_store(struct kf_context *context, uint32_t number, const uint8_t *ce
  */
 int kf_cert_read(struct kf_context *context, uint32_t number, struct kf_blob **out);
 
+/**
+ * kf_voucher_read() - the card's word that it made a key itself
+ * @context:	on a card
+ * @number:	of the container
+ * @out:	authenticated request [BSI TR-03110-3 C.2.2], unverified: libkeyferry-server judges it
+ *
+ * SmartCard-HSMs give one; where a certificate has been stored beside the key since, it is gone.
+ * Return: 0; -ENOENT: none; -EOPNOTSUPP: the card gives none.
+ */
+int kf_voucher_read(struct kf_context *context, uint32_t number, struct kf_blob **out);
+
 /* ---------------------------------------------------------------- key use */
 
 /**

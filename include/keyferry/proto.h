@@ -990,12 +990,15 @@ struct kf_cert_store {
 static_assert(sizeof(struct kf_cert_store) == 24, "kf_cert_store");
 #define KF_CERT_STORE		_IOWR(KF_TYPE, 0x44, struct kf_cert_store)
 
+#define KF_CERT_VOUCHER		0x1u	/* in its place what the card signed when it made the key */
+
 /**
  * struct kf_cert_read - reads it back; ENOENT if there is none
  * @context:	[in] handle
  * @container:	[in] number
- * @flags:	[in] 0
- * @cert:	[out] DER
+ * @flags:	[in] 0 or %KF_CERT_VOUCHER
+ * @cert:	[out] DER; with %KF_CERT_VOUCHER an authenticated request [BSI TR-03110-3 C.2.2]. A card that
+ *		keeps it where the certificate goes has it no more once there is one
  */
 struct kf_cert_read {
 	__u64 context;
