@@ -2,7 +2,8 @@
 /*
  * tools/cmd_inject_fleet.c - keyferry inject of a key wrapped under a DKEK. Such a card signs no receipt, so
  * the new key answers the server's challenge; without an answer it is indeterminate whether the key is
- * there, and that is said and not guessed. A key that lies there already only answers again.
+ * there, and that is said and not guessed. A key that lies there already only answers again, and where the card
+ * does not tell which key that is, the server learns it from the answer.
  */
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -11,13 +12,20 @@
 #include "tools/client_cmds.h"
 #include "tools/tool.h"
 
+/* What lies in the container before anything is sent. */
+enum found {
+	FOUND_NOTHING,			/* or something else: the card says no */
+	FOUND_IT,			/* the pair of the cargo */
+	FOUND_SOME,			/* a key of its type, and nothing tells which: the answer will */
+};
+
 /* One run. */
 struct fleet_injection {
 	struct tool *tool;
 	const struct fleet_how *how;
 	struct fleet_cargo cargo;
 	char serial[KF_SERIAL_MAX + 1];
-	bool was_there;
+	enum found found;
 };
 
 static int read_cargo(struct tool *tool, struct bytes text, struct fleet_cargo *out)
@@ -86,20 +94,33 @@ static int check_dkek(struct fleet_injection *run)
 		      "the card has no DKEK %s", kcv);
 }
 
-/* The same pair in its place: a repeat of a cargo installs nothing. */
+/* Of a pair without a certificate the card knows not even the curve, of an AES key no more than its size. */
+static enum found judge(const struct fleet_cargo *cargo, const struct kf_container *container)
+{
+	uint32_t type = kf_container_key_type(container);
+	size_t n = 0;
+
+	if (type == KF_KEY_NONE)
+		return FOUND_NOTHING;
+	if (cargo->is_pair && kf_container_public_key(container, &n))
+		return memcmp(kf_container_key_hash(container), cargo->public_hash, KF_DIGEST_SIZE) == 0 ?
+			FOUND_IT : FOUND_NOTHING;
+	return type == cargo->key_type || (cargo->is_pair && type == KF_KEY_OTHER) ? FOUND_SOME : FOUND_NOTHING;
+}
+
+/* A repeat of a cargo installs nothing. */
 static int look_at_container(struct fleet_injection *run)
 {
 	struct kf_container *container = NULL;
 
-	run->was_there = run->how->prove_only;
-	if (run->how->prove_only || !run->cargo.is_pair)
+	run->found = FOUND_SOME;
+	if (run->how->prove_only)
 		return UI_OK;
+	run->found = FOUND_NOTHING;
 	if (kf_container_read(run->tool->context, run->cargo.container, &container) < 0)
 		return kf_client_error(run->tool->client)->code == -ENOENT ? UI_OK
 									     : tool_fail(run->tool);
-	run->was_there = kf_container_key_type(container) != KF_KEY_NONE &&
-			 memcmp(kf_container_key_hash(container), run->cargo.public_hash,
-				KF_DIGEST_SIZE) == 0;
+	run->found = judge(&run->cargo, container);
 	container = kf_container_free(container);
 	return UI_OK;
 }
@@ -119,7 +140,7 @@ static int unwrap(struct fleet_injection *run)
 	bool on_card;
 	int code;
 
-	if (run->was_there)
+	if (run->found != FOUND_NOTHING)
 		return UI_OK;
 	ui_progress(&run->tool->ui, "the card unwraps the key ...");
 	if (kf_blob_unwrap(run->tool->context, &spec, cargo->blob.p, cargo->blob.n, NULL) == 0)
@@ -195,6 +216,17 @@ static int take_answer(const struct fleet_injection *run, struct bytes proof, st
 	return r < 0 ? r : blob_set(out, BYTES_OF(sent));
 }
 
+/* The key is in the card whatever became of the file, and that is said first. */
+static int unsaved(struct fleet_injection *run, const struct kf_error *why)
+{
+	struct kf_error e = *why;
+
+	error_text_set(e.what, "the key is in the card and has answered, but that cannot be written");
+	error_text_set(e.why, "%s: %s", why->what, why->why);
+	error_text_set(e.next, "%s; then run it again: nothing is installed twice", why->next);
+	return tool_fail_with(run->tool, &e);
+}
+
 static int save(struct fleet_injection *run, const struct kf_blob *proof)
 {
 	_cleanup_(fleet_receipt_deinit) struct fleet_receipt receipt = FLEET_RECEIPT_INIT;
@@ -210,8 +242,8 @@ static int save(struct fleet_injection *run, const struct kf_blob *proof)
 		r = fleet_receipt_write(&receipt, &text, &n, &e);
 	if (r == 0)
 		r = ui_file_write(run->how->out, BYTES(text, n), 0644, &e);
-	if (error_what(&e, r, "the key is in the card and has answered, but that cannot be written") < 0)
-		return tool_fail_with(run->tool, &e);
+	if (error_what(&e, r, "cannot keep the answer") < 0)
+		return unsaved(run, &e);
 	run->tool->ui.stdout_is_taken |= strcmp(run->how->out, "-") == 0;
 	return UI_OK;
 }
@@ -220,7 +252,8 @@ static int report(struct fleet_injection *run)
 {
 	const struct fleet_cargo *cargo = &run->cargo;
 	const struct ui *ui = &run->tool->ui;
-	const char *outcome = run->was_there ? "installed before" : "installed";
+	const char *outcome = run->found == FOUND_NOTHING ? "installed" :
+			      run->found == FOUND_IT ? "installed before" : "one was there before";
 
 	if (strcmp(run->how->out, "-") == 0)
 		return UI_OK;
@@ -229,6 +262,8 @@ static int report(struct fleet_injection *run)
 	ui_say(ui, "grade %s, as the server computed it; the blob opens on every card with this DKEK, and "
 		   "no policy but the card's PIN is enforced", grade_name(cargo->grade));
 	ui_say(ui, "The card signs no receipt: the key has answered the server's challenge.");
+	if (run->found == FOUND_SOME)
+		ui_say(ui, "Nothing was installed, and the card does not tell which key this is: the server will.");
 	ui_say(ui, "Send %s to the server: keyferry receipt verify %s", run->how->out, run->how->out);
 	return ui_json(ui, json_pack("{s:s,s:s,s:s,s:I,s:s,s:b,s:b}", "serial", run->serial, "grade",
 				     grade_name(cargo->grade), "outcome", outcome, "container",
