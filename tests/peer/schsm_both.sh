@@ -65,6 +65,21 @@ what_opensc_wrapped_we_unwrap() {
 	grep -q 'password is not' said || fail "$(cat said)"
 }
 
+# It was made here, and then outside: its word is the same, and no more is said than that.
+the_word_for_a_key_that_came_back_says_where_it_was_made() {
+	kf container list >listed
+	grep -Eq '^ *9 +rsa2048 +sign +generated' listed || fail "$(cat listed)"
+	kf card show --cert device.cvc >shown
+	kf container attest 9 -o voucher
+	"$bin/keyferry" server init --state server
+	"$bin/keyferry" server enroll --state server --cert device.cvc --root card/root.cvc --allow-virtual
+	"$bin/keyferry" attestation verify voucher --state server --device ZZVIRTA1 >said
+	cat said
+	grep -q '^attested: *was generated on the card ZZVIRTA1$' said
+	grep -q 'does not say whether the key may be wrapped out, nor whether it ever was' said
+	! grep -qi 'never\|not left\|only' said || fail "$(cat said)"
+}
+
 what_we_made_opensc_finds() {
 	kf_pin container create --container 20 --type p256 --usage sign >made
 	kf container show 20 --pubkey -o made.pem
@@ -85,8 +100,9 @@ what_we_made_opensc_finds() {
 	grep -q 'Key ref *: 9' keys
 }
 
-plan 3
+plan 4
 t what_opensc_made_we_find
 t what_opensc_wrapped_we_unwrap
+t the_word_for_a_key_that_came_back_says_where_it_was_made
 t what_we_made_opensc_finds
 finish

@@ -88,7 +88,7 @@ a_smartcard_hsm_is_enrolled_listed_and_forgotten() {
 		--crl hsm/root.cvc
 	says 'no revocation lists'
 	code 0 kf server list --state server
-	! grep -q ZZVIRT said
+	! grep -q ZZVIRT said || fail 'it is listed before it is enrolled'
 	code 0 kf server enroll --state server --cert hsm/device.cvc --root hsm/root.cvc --allow-virtual
 	code 0 kf server list --state server
 	says '^ZZVIRTA1 *schsm *virtual *ok *[0-9a-f]\{64\}$'
