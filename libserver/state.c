@@ -35,6 +35,8 @@ static int open_folders(const char *dir, bool make, struct kf_state *state, stru
 		r = open_one(state->top.fd, "devices", &state->cards, e);
 	if (r == 0 && (make || folder_has(&state->top, "hsms")))
 		r = open_one(state->top.fd, "hsms", &state->hsms, e);
+	if (r == 0 && (make || folder_has(&state->top, "dkeks")))
+		r = open_one(state->top.fd, "dkeks", &state->dkeks, e);
 	if (r == 0)
 		r = open_one(state->top.fd, "nonces", &state->fresh, e);
 	if (r == 0)
@@ -66,7 +68,7 @@ static struct kf_state *state_new(void)
 	if (state)
 		*state = (struct kf_state){
 			.lock = -1, .top = FOLDER_INIT, .cards = FOLDER_INIT,
-			.hsms = FOLDER_INIT,
+			.hsms = FOLDER_INIT, .dkeks = FOLDER_INIT,
 			.fresh = FOLDER_INIT, .used = FOLDER_INIT, .tickets = FOLDER_INIT,
 			.passphrase = SECRET_INIT,
 		};
@@ -79,6 +81,7 @@ struct kf_state *kf_state_close(struct kf_state *state)
 		return NULL;
 	folder_deinit(&state->cards);
 	folder_deinit(&state->hsms);
+	folder_deinit(&state->dkeks);
 	folder_deinit(&state->fresh);
 	folder_deinit(&state->used);
 	folder_deinit(&state->tickets);
@@ -94,8 +97,8 @@ struct kf_state *kf_state_close(struct kf_state *state)
 static int check_empty(const char *dir, const struct kf_state *state, struct kf_error *e)
 {
 	static const char *const ours[] = {
-		"lock", "injector.pem", "injector.pub.pem", "devices", "hsms", "nonces",
-		"tickets", NULL,
+		"lock", "injector.pem", "injector.pub.pem", "devices", "hsms", "dkeks",
+		"nonces", "tickets", NULL,
 	};
 	int r;
 
@@ -257,6 +260,16 @@ int kf_state_needs_passphrase(const char *dir, struct kf_error *e)
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
 	return encrypted;
+}
+
+int state_need_folder(struct kf_state *state, const char *name, struct folder *folder, struct kf_error *e)
+{
+	int r;
+
+	if (folder->fd >= 0)
+		return 0;
+	r = folder_make(state->top.fd, name, folder, e);
+	return r == 0 && fsync(state->top.fd) < 0 ? -errno : r;
 }
 
 int state_need_master(struct kf_state *state, struct kf_error *e)

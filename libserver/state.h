@@ -10,6 +10,7 @@
  *	policy.json		what the administrator decided, if anything (policy.h)
  *	devices/		enrolled cards (cards.h)
  *	hsms/			enrolled SmartCard-HSMs (schsm/hsms.h)
+ *	dkeks/			how shares of DKEKs came to cards (schsm/dkeks.h)
  *	nonces/, nonces/used/	nonces (nonces.h)
  *	tickets/		what was sealed (tickets.h)
  */
@@ -22,19 +23,22 @@
 /**
  * struct kf_state - one open state
  * @lock:	descriptor that holds the lock
- * @hsms:	not open in a state that is older than it, until one is enrolled
+ * @hsms, @dkeks: not open in a state that is older than they are, until something goes there
  * @passphrase:	that opened the injector key, for a master that is made later; empty: none
  * @locked:	the injector key is encrypted, and so is a master; the passphrase was not given
  */
 struct kf_state {
 	int lock;
-	struct folder top, cards, hsms, fresh, used, tickets;
+	struct folder top, cards, hsms, dkeks, fresh, used, tickets;
 	struct kf_server *server;
 	struct secret passphrase;
 	bool locked;
 };
 
 DEFINE_CLEANUP(struct kf_state *, kf_state_close);
+
+/* Makes sure that @folder of @state, which is called @name there, is open. Return: 0, -errno. */
+int state_need_folder(struct kf_state *state, const char *name, struct folder *folder, struct kf_error *e);
 
 /* Makes the master of SHARED keys, if there is none. Return: 0, -ENOKEY the state is locked, -errno. */
 int state_need_master(struct kf_state *state, struct kf_error *e);

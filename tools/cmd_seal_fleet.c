@@ -101,6 +101,7 @@ struct sealed_key {
 	enum kf_key_type type;
 	enum kf_purpose purpose;
 	char hash[HEX_DIGEST_SIZE];
+	enum kf_grade grade;
 };
 
 static int read_pair(const struct seal_fleet *want, struct kf_keypair **out, struct sealed_key *key,
@@ -179,7 +180,7 @@ static int report(const struct ui *ui, const struct seal_fleet *want, const stru
 		  const struct sealed_key *key)
 {
 	char kcv[2 * KF_FLEET_CHECK_SIZE + 1];
-	const char *grade = kf_grade_name(kf_fleet_grade(fleet));
+	const char *grade = kf_grade_name(key->grade);
 
 	hex_print(BYTES(kf_fleet_check_value(fleet), KF_FLEET_CHECK_SIZE), kcv);
 	ui_say(ui, "cargo:     %s", want->out);
@@ -227,6 +228,8 @@ static int seal(const struct ui *ui, const struct seal_fleet *want)
 	request.fleet = fleet;
 	if (r == 0)
 		r = wrap(want, state, &request, &key, &e);
+	if (r == 0)
+		r = kf_state_fleet_grade(state, fleet, &key.grade, &e);
 	if (error_what(&e, r, "cannot seal the key") < 0)
 		return ui_fail(ui, &e);
 	return strcmp(want->out, "-") == 0 ? UI_OK : report(ui, want, fleet, &key);

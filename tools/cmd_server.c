@@ -2,6 +2,7 @@
 /* tools/cmd_server.c - keyferry server: make a state, and keep its list of cards. */
 #include "base/error.h"
 #include "format/numbers.h"
+#include "libserver/json/object.h"
 #include "tools/args.h"
 #include "tools/server_state.h"
 #include "tools/table.h"
@@ -313,6 +314,113 @@ static int cmd_server_forget(int argc, char **argv)
 	return forget(&ui, dir, device);
 }
 
+/* --- dkek --- */
+
+struct dkek {
+	const char *dir, *check_value;
+	bool on_host, complete;
+};
+
+static const struct table_column dkek_columns[] = {
+	{ "CHECK VALUE", TABLE_TEXT }, { "GRADE", TABLE_TEXT }, { "ON HOST", TABLE_BOOL },
+	{ "COMPLETE", TABLE_BOOL }, { "CARDS", TABLE_NUMBER },
+};
+
+static int dkek_row(void *arg, const struct kf_dkek_facts *facts)
+{
+	struct libscols_line *row = table_row(arg);
+	char text[2 * KF_FLEET_CHECK_SIZE + 1];
+
+	hex_print(BYTES(facts->check_value, KF_FLEET_CHECK_SIZE), text);
+	table_cell(row, 0, "%s", text);
+	table_cell(row, 1, "%s", kf_grade_name(facts->grade));
+	table_cell(row, 2, "%d", facts->on_host);
+	table_cell(row, 3, "%d", facts->complete);
+	table_cell(row, 4, "%zu", facts->n_cards);
+	return 0;
+}
+
+static int list_dkeks(const struct ui *ui, struct kf_state *state)
+{
+	struct libscols_table *table = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int code = table_new(ui, "dkeks", dkek_columns, sizeof(dkek_columns) / sizeof(dkek_columns[0]),
+			     &table);
+
+	if (code != UI_OK)
+		return code;
+	if (kf_state_each_dkek(state, dkek_row, table, &e) == 0)
+		return table_print(table);
+	table_drop(table);
+	return ui_fail(ui, &e);
+}
+
+/* In the digits that keyferry dkek status shows, or in those of keyferry seal. */
+static int parse_check_value(const char *text, uint8_t out[static KF_FLEET_CHECK_SIZE])
+{
+	char lower[2 * KF_FLEET_CHECK_SIZE + 2];
+
+	(void)snprintf(lower, sizeof(lower), "%s", text);
+	for (char *c = lower; *c; c++)
+		*c = *c >= 'A' && *c <= 'F' ? (char)(*c + 'a' - 'A') : *c;
+	return hex_parse(lower, out, KF_FLEET_CHECK_SIZE);
+}
+
+static int note_dkek(const struct dkek *want, struct kf_state *state, struct kf_error *e)
+{
+	uint8_t check_value[KF_FLEET_CHECK_SIZE];
+	const struct kf_dkek_note note = {
+		.size = sizeof(note), .check_value = check_value, .on_host = want->on_host,
+		.complete = want->complete,
+	};
+
+	if (parse_check_value(want->check_value, check_value) < 0)
+		return error_why(e, -EINVAL, "a check value has 16 hexadecimal digits",
+				 "keyferry dkek status shows a card's", "%s is none", want->check_value);
+	return kf_state_dkek_note(state, &note, e);
+}
+
+static int do_dkek(const struct ui *ui, const struct dkek *want)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_error e = KF_ERROR_INIT;
+	int r = server_state_open(want->dir, &state, &e);
+
+	if (r == 0 && want->check_value)
+		r = note_dkek(want, state, &e);
+	if (error_what(&e, r, "cannot note how the DKEK came to its cards") < 0)
+		return ui_fail(ui, &e);
+	return list_dkeks(ui, state);
+}
+
+static int cmd_server_dkek(int argc, char **argv)
+{
+	struct ui ui = { .command = "keyferry server dkek" };
+	struct dkek want = { 0 };
+	int code;
+	const struct arg args[] = {
+		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
+		{ "check-value", 0, ARG_TEXT, &want.check_value, "HEX", "the DKEK to note something of" },
+		{ "on-host", 0, ARG_FLAG, &want.on_host, NULL,
+		  "a host has seen a share of it: grade C, for good" },
+		{ "complete", 0, ARG_FLAG, &want.complete, NULL,
+		  "you vouch that its shares came to no card by a way that is not noted" },
+		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
+		ARG_END
+	};
+	const struct arg_tables tables = {
+		"Show, or note, how the shares of DKEKs came to their cards.", args, NULL,
+	};
+
+	if (!args_parse(&ui, &tables, argc, argv, &code))
+		return code;
+	if (!want.dir)
+		return ui_usage(&ui, "--state is missing");
+	if (!want.check_value != !(want.on_host || want.complete))
+		return ui_usage(&ui, "--check-value and what to note of it belong together");
+	return do_dkek(&ui, &want);
+}
+
 /* --- crl --- */
 
 static int set_crl(const struct ui *ui, const char *dir, const char *path)
@@ -460,6 +568,7 @@ static const struct cmd server_cmds[] = {
 	{ "list", "list the enrolled cards", cmd_server_list },
 	{ "show", "show one card, or why it is refused", cmd_server_show },
 	{ "forget", "forget a SmartCard-HSM", cmd_server_forget },
+	{ "dkek", "show or note how shares of a DKEK came to cards", cmd_server_dkek },
 	{ "crl", "take a newer revocation list", cmd_server_crl },
 	{ "methods", "show or set how session keys are established", cmd_server_methods },
 	{ "shared", "make the keys that one card shares with this server", cmd_server_shared },

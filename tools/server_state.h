@@ -24,7 +24,7 @@ int cmd_channel(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
-	{ "server", "the server's state: init, enroll, list, show, forget, crl, methods, shared", cmd_server }, \
+	{ "server", "the server's state: init, enroll, list, show, forget, dkek, crl, methods, shared", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key, or an order about a PIN, for one card", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \

@@ -722,7 +722,10 @@ struct kf_fleet_share_file {
 int kf_fleet_add_share_file(struct kf_fleet *fleet, const struct kf_fleet_share_file *file,
 			    struct kf_error *e);
 
-/* Says that a process on a host saw shares on their way to the cards: grade C (SECURITY section 5). */
+/*
+ * Says that a process on a host saw shares on their way to the cards: grade C (SECURITY section 5). A state that
+ * wraps a key under it remembers that of the DKEK.
+ */
 void kf_fleet_set_on_host(struct kf_fleet *fleet, int on_host);
 
 /* SHA-256 of the DKEK, %KF_FLEET_CHECK_SIZE bytes of it, borrowed; NULL: no share yet. */
@@ -730,9 +733,62 @@ const uint8_t *kf_fleet_check_value(const struct kf_fleet *fleet);
 
 /*
  * Of a key wrapped under it: %KF_GRADE_C if a host saw a share or the DKEK stands in a document, else
- * %KF_GRADE_U, because nobody attests how the cards came by it.
+ * %KF_GRADE_U, because nobody attests how the cards came by it. kf_state_fleet_grade() knows more.
  */
 enum kf_grade kf_fleet_grade(const struct kf_fleet *fleet);
+
+/**
+ * struct kf_dkek_note - start from { .size = sizeof(struct kf_dkek_note) }
+ * @size:	of the struct the caller knows
+ * @check_value: which DKEK, %KF_FLEET_CHECK_SIZE bytes
+ * @on_host:	a process on a host has seen one of its shares, on the way to whichever card
+ * @complete:	the caller vouches that there was no way besides those that are noted, now and before
+ * @serial:	a card that got all shares; NULL: none to note
+ * @grade:	of the way by which @serial got them
+ */
+struct kf_dkek_note {
+	size_t size;
+	const uint8_t *check_value;
+	int on_host;
+	int complete;
+	const char *serial;
+	enum kf_grade grade;
+};
+
+/**
+ * kf_state_dkek_note() - remember how shares of a DKEK came to a card
+ *
+ * Notes are added, and none takes back another: a host has seen a share for good, and of two ways to one card
+ * the lower counts. Return: 0, -EINVAL, -ENOSPC a thousand cards are noted.
+ */
+int kf_state_dkek_note(struct kf_state *state, const struct kf_dkek_note *note, struct kf_error *e);
+
+/*
+ * Of a key that is wrapped now, by what is noted of its DKEK: %KF_GRADE_C if a host saw a share or the DKEK
+ * stands in a document; %KF_GRADE_U unless the notes are complete and there is a card; else the lowest of all
+ * ways. Return: 0, -EBADMSG damaged.
+ */
+int kf_state_fleet_grade(struct kf_state *state, const struct kf_fleet *fleet, enum kf_grade *out,
+			 struct kf_error *e);
+
+/**
+ * struct kf_dkek_facts - what is noted of a DKEK, in kf_state_each_dkek()
+ * @check_value: %KF_FLEET_CHECK_SIZE bytes, borrowed
+ * @n_cards:	that got all shares
+ * @grade:	of a key wrapped under it
+ */
+struct kf_dkek_facts {
+	const uint8_t *check_value;
+	int on_host;
+	int complete;
+	size_t n_cards;
+	enum kf_grade grade;
+};
+
+/* Visits all that are noted, by check value; anything but 0 from @visit ends it and is returned. */
+int kf_state_each_dkek(struct kf_state *state,
+		       int (*visit)(void *arg, const struct kf_dkek_facts *facts), void *arg,
+		       struct kf_error *e);
 
 /**
  * struct kf_fleet_seal - start from { .size = sizeof(struct kf_fleet_seal) }

@@ -74,7 +74,7 @@ enum kf_grade json_in_grade(struct json_in *in, const char *name)
 {
 	const char *text = json_in_text(in, name);
 
-	for (int grade = KF_GRADE_U; grade <= KF_GRADE_A; grade++)
+	for (int grade = KF_GRADE_U; grade <= KF_GRADE_B_VIRTUAL; grade++)
 		if (in->r == 0 && strcmp(text, grade_name((enum kf_grade)grade)) == 0)
 			return (enum kf_grade)grade;
 	json_in_fail(in, name, "is not a grade");

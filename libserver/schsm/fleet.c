@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * libserver/schsm/fleet.c - A key is worth no more than what protected it on its way. No share is known
- * here to have come by an attested path, so no grade is A: it is C if a host saw one, else unknown.
+ * here to have come by an attested path, so no grade is A: it is C if a host saw one, else unknown. What a state
+ * has noted is in dkeks.c.
  */
 #include "libserver/schsm/fleet.h"
 #include "base/error.h"

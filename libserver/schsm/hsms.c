@@ -131,16 +131,6 @@ int hsms_find(const struct folder *hsms, const char *name, char out[static HEX_D
 
 /* --- enrolling and forgetting --- */
 
-static int open_folder(struct kf_state *state, struct kf_error *e)
-{
-	int r;
-
-	if (state->hsms.fd >= 0)
-		return 0;
-	r = folder_make(state->top.fd, "hsms", &state->hsms, e);
-	return r == 0 && fsync(state->top.fd) < 0 ? -errno : r;
-}
-
 /* Neither kind of card may have the name of another, or nobody knows which one was meant. */
 static int check_serial_is_free(struct kf_state *state, const struct kf_hsm *hsm, struct kf_error *e)
 {
@@ -169,7 +159,7 @@ int kf_state_hsm_enroll(struct kf_state *state, const void *chain, size_t chain_
 	if (r == 0)
 		r = check_serial_is_free(state, hsm, e);
 	if (r == 0)
-		r = open_folder(state, e);
+		r = state_need_folder(state, "hsms", &state->hsms, e);
 	if (r == 0)
 		r = store(&state->hsms, hsm, e);
 	return error_what(e, r, "cannot enroll the card");

@@ -192,7 +192,6 @@ static void fill_common(const struct kf_fleet_seal *want, struct fleet_sealing *
 	struct fleet_ticket *t = &s->ticket;
 
 	t->container = want->container;
-	t->grade = fleet_grade(want->fleet);
 	t->sealed = time(NULL);
 	memcpy(t->kcv, want->fleet->kcv, sizeof(t->kcv));
 	if (want->serial)
@@ -264,6 +263,18 @@ static int prepare(const struct kf_fleet_seal *want, struct fleet_sealing *s, st
 	return r;
 }
 
+/* What is known of the DKEK counts for this key, and what was said of it now for every later one. */
+static int settle_grade(struct kf_state *state, const struct kf_fleet *fleet, struct fleet_ticket *t,
+			struct kf_error *e)
+{
+	const struct kf_dkek_note note = {
+		.size = sizeof(note), .check_value = fleet->kcv, .on_host = 1,
+	};
+	int r = fleet->on_host ? kf_state_dkek_note(state, &note, e) : 0;
+
+	return r < 0 ? r : kf_state_fleet_grade(state, fleet, &t->grade, e);
+}
+
 static int seal(struct kf_state *state, const struct kf_fleet_seal *want, struct fleet_sealing *s,
 		char **cargo, size_t *len, struct kf_error *e)
 {
@@ -272,6 +283,9 @@ static int seal(struct kf_state *state, const struct kf_fleet_seal *want, struct
 	if (r < 0)
 		return r;
 	fill_common(want, s);
+	r = settle_grade(state, want->fleet, &s->ticket, e);
+	if (r < 0)
+		return r;
 	fill_cargo(want, s);
 	r = keep_archive(want, s, e);
 	if (r == 0)

@@ -143,6 +143,8 @@ a_whole_voyage_speaks_json() {
 	json_pin 0 key sign --container 1 -i mail/pin -o mail/signature
 	json 0 server server list --state server --json
 	json 0 server server show --state server --device "$stage_serial" --json
+	json 0 server server dkek --state server --json
+	json 0 server server dkek --state server --check-value 0011223344556677 --on-host --json
 	json 0 server server methods --state server --json
 	json 0 server server methods --state server --set ecdh,rsa --json
 	json 0 server server shared --state server --serial OTHER -o server/keys --json
@@ -171,6 +173,7 @@ failures_speak_json_too() {
 	json 1 server server enroll --state server --cert mail/pin --root mail/root.pem --json
 	json 1 server server show --state server --device NOBODY --json
 	json 1 server server forget --state server --device NOBODY --json
+	json 1 server server dkek --state server --check-value none --on-host --json
 	json 1 server attestation verify mail/cargo --state server --device NOBODY --json
 	json 1 card container attest 3 -o mail/nothing --json
 	grep -q 'this card vouches for no key' mail/said.out || says_wrong 'container attest'

@@ -230,6 +230,9 @@ a_share_that_a_host_has_seen_is_in_the_grade() {
 	seal_pair sign 74 --dkek-on-host
 	says '^grade: *C, once'
 	grade=C voyage
+	# And it is remembered, whoever forgets to say it again.
+	seal_pair sign 75
+	says '^grade: *C, once'
 }
 
 # --- what a card says of a key it made ---
@@ -376,11 +379,11 @@ t a_certificate_goes_along
 t one_blob_opens_on_each_card_of_the_fleet
 t the_same_cargo_again_installs_nothing
 t an_injection_that_was_interrupted_is_finished
-t a_share_that_a_host_has_seen_is_in_the_grade
 t the_guides_commands_enroll_the_card_and_verify_its_word
 t a_word_is_the_cards_own_and_of_the_key
 t a_key_from_outside_has_no_word_of_the_card
 t whatever_is_wrong_with_an_ec_blob
 t whatever_is_wrong_with_an_rsa_blob
 t whatever_is_wrong_with_an_aes_blob
+t a_share_that_a_host_has_seen_is_in_the_grade
 finish

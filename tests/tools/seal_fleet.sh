@@ -65,6 +65,36 @@ a_locked_state_is_good_enough() {
 	code 2 wrap --key ec.pem -o c11 --injector-passphrase-fd 3 3<injector.pass
 }
 
+what_was_said_of_a_dkek_once_is_remembered() {
+	head -c 32 /dev/urandom >dkek2
+	seal2() { kf seal --card schsm --state server --dkek dkek2 --container 5 --key ec.pem -o "$@"; }
+	code 0 seal2 c12
+	says '^grade: *U'
+	check=$(sed -n 's/^DKEK: *//p' said)
+	code 2 kf server dkek --state server --check-value "$check"
+	code 2 kf server dkek --state server --on-host
+	code 1 kf server dkek --state server --check-value "${check}0" --on-host
+	says 'is none'
+	code 0 kf server dkek --state server --check-value "$check" --complete
+	says "^$check *U *0 *1 *0\$"
+	code 0 seal2 c13
+	says '^grade: *U'
+	code 0 seal2 c14 --dkek-on-host
+	says '^grade: *C'
+	code 0 seal2 c15
+	says '^grade: *C'
+	code 0 kf server dkek --state server
+	says "^$check *C *1 *1 *0\$"
+	head -c 32 /dev/urandom >dkek2
+	code 0 seal2 c16
+	says '^grade: *U'
+	check=$(sed -n 's/^DKEK: *//p' said | tr a-f A-F)
+	code 0 kf server dkek --state server --check-value "$check" --on-host --json
+	says '"grade": "C"'
+	code 0 seal2 c17 --json
+	says '"grade": "C"'
+}
+
 a_key_that_could_leave_takes_insisting() {
 	code 1 wrap --key ec.pem -o c4 --ops any
 	says 'rule: '
@@ -121,11 +151,12 @@ archives_are_kept_first_and_never_replaced() {
 	says 'never overwritten'
 }
 
-plan 9
+plan 10
 t the_command_explains_itself
 t a_wrong_command_line_is_exit_code_2
 t what_a_blob_is_not_is_said_each_time
 t a_locked_state_is_good_enough
+t what_was_said_of_a_dkek_once_is_remembered
 t a_key_that_could_leave_takes_insisting
 t a_certificate_is_of_its_key
 t what_is_no_dkek_is_refused

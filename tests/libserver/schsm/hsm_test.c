@@ -197,6 +197,9 @@ TEST_F(state, whether_a_virtual_card_was_allowed_is_remembered_with_it)
 	EXPECT_TRUE(kf_hsm_is_virtual(out));
 	EXPECT_EQ(KF_GRADE_A_VIRTUAL, kf_hsm_grade(out));
 	kf_hsm_free(out);
+	/* It is judged whenever it is used, not only when it was enrolled. */
+	command("sh -c 'sed -i s/true/false/ \"$0\"/hsms/*.json'", self->path);
+	EXPECT_EQ(-EACCES, find(self, "ZZVIRTA1"));
 	fakehsm_deinit(&hsm);
 }
 
