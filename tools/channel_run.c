@@ -19,6 +19,7 @@ bool channel_parse(struct channel_run *run, const char *summary, const struct ar
 		   int *exit_code)
 {
 	const struct arg common[] = {
+		{ "state", 0, ARG_TEXT, &run->state, "DIR", "the server's state, where the card is enrolled" },
 		{ "device", 0, ARG_TEXT, &run->device, "SERIAL", "the card it has to be" },
 		{ "any-genuine", 0, ARG_FLAG, &run->any_genuine, NULL, "any card under one of the roots" },
 		{ "root", 0, ARG_TEXTS, &run->roots, "CVC", "root certificate of the card's maker; again for each" },
@@ -41,8 +42,10 @@ bool channel_parse(struct channel_run *run, const char *summary, const struct ar
 	*exit_code = UI_USAGE;
 	if (!run->device == !run->any_genuine)
 		(void)ui_usage(&run->ui, "--device or --any-genuine says which card it has to be");
-	else if (run->roots.n == 0)
-		(void)ui_usage(&run->ui, "--root is needed");
+	else if (run->state && (run->roots.n != 0 || !run->device))
+		(void)ui_usage(&run->ui, "--state knows the root of the card that --device names");
+	else if (!run->state && run->roots.n == 0)
+		(void)ui_usage(&run->ui, "--state, or --root, is needed");
 	else if (!run->listen == !run->list || !run->list != !run->answers)
 		(void)ui_usage(&run->ui, "--listen, or --list and --answers, say how to reach the client");
 	else if (run->list && (!strchr(run->list, '%') || !strchr(run->answers, '%')))
@@ -63,21 +66,46 @@ static int add_root(struct channel_run *run, const char *path, struct kf_error *
 	return r < 0 ? r : kf_channel_add_root(run->channel, cvc, n, e);
 }
 
+static int set_named(struct channel_run *run, struct kf_error *e)
+{
+	int r = kf_channel_set_device(run->channel, run->device, e);
+
+	(void)snprintf(run->serial, sizeof(run->serial), "%s", run->device ? run->device : "");
+	for (size_t i = 0; r == 0 && i < run->roots.n; i++)
+		r = add_root(run, run->roots.v[i], e);
+	return r;
+}
+
+static int set_enrolled(struct channel_run *run, struct kf_error *e)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	struct kf_hsm *hsm = NULL;
+	int r = server_state_open(run->state, &state, e);
+
+	if (r == 0)
+		r = kf_state_hsm(state, run->device, &hsm, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(run->serial, sizeof(run->serial), "%s", kf_hsm_serial(hsm));
+	r = kf_channel_set_enrolled(run->channel, hsm, e);
+	hsm = kf_hsm_free(hsm);
+	return r;
+}
+
 int channel_prepare(struct channel_run *run, struct kf_error *e)
 {
 	uint8_t nonce[KF_NONCE_SIZE];
 	int r = kf_channel_new(&run->channel, e);
 
 	if (r == 0)
-		r = kf_channel_set_device(run->channel, run->device, e);
-	for (size_t i = 0; r == 0 && i < run->roots.n; i++)
-		r = add_root(run, run->roots.v[i], e);
+		r = run->state ? set_enrolled(run, e) : set_named(run, e);
 	if (r == 0)
 		r = kf_nonce_new(nonce, e);
 	if (r < 0)
 		return r;
 	memcpy(run->id, nonce, sizeof(run->id));
-	kf_channel_allow_virtual(run->channel, run->allow_virtual);
+	if (run->allow_virtual)
+		kf_channel_allow_virtual(run->channel, 1);
 	kf_channel_allow_last_try(run->channel, run->last_try);
 	return 0;
 }
@@ -136,9 +164,9 @@ static int put_list(struct channel_run *run, const struct relay_list *list, stru
 
 static struct relay_list list_begin(struct channel_run *run)
 {
-	struct relay_list list = { .any_card = !run->device, .round = ++run->round, .seconds = run->seconds };
+	struct relay_list list = { .any_card = run->serial[0] == '\0', .round = ++run->round, .seconds = run->seconds };
 
-	(void)snprintf(list.serial, sizeof(list.serial), "%s", run->device ? run->device : "");
+	(void)snprintf(list.serial, sizeof(list.serial), "%s", run->serial);
 	memcpy(list.id, run->id, sizeof(list.id));
 	return list;
 }

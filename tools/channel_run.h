@@ -12,7 +12,8 @@
 
 /**
  * struct channel_run - one run
- * @device, @any_genuine, @roots, @allow_virtual, @last_try: which card, and what is granted to it
+ * @state, @device, @any_genuine, @roots, @allow_virtual, @last_try: which card, and what is granted to it
+ * @serial:	of that card; empty: any
  * @listen:	the socket that the client's relay connects to; or @list and @answers, names of files
  * @seconds:	how long the client may hold the card; @wait_s: how long until it begins
  * @pin_fd:	where PINs come from; -1: the terminal
@@ -24,12 +25,13 @@
 struct channel_run {
 	struct ui ui;
 	const char *order;
-	const char *device;
+	const char *state, *device;
 	bool any_genuine, allow_virtual, last_try;
 	struct arg_texts roots;
 	const char *listen, *list, *answers;
 	uint32_t seconds, wait_s;
 	int pin_fd;
+	char serial[KF_SERIAL_MAX + 1];
 	struct kf_channel *channel;
 	struct relay_channel relay;
 	uint8_t id[RELAY_ID_SIZE];

@@ -933,6 +933,12 @@ int kf_channel_add_root(struct kf_channel *channel, const void *cvc, size_t len,
  */
 int kf_channel_set_device(struct kf_channel *channel, const char *serial, struct kf_error *e);
 
+/*
+ * The card it has to be, and its root, as enrolled: its device certificate byte for byte, and virtual if that was allowed
+ * then. In place of both functions above. Return: 0, -EINVAL there are roots enough.
+ */
+int kf_channel_set_enrolled(struct kf_channel *channel, const struct kf_hsm *hsm, struct kf_error *e);
+
 /* Whether a virtual card, or one whose device key everybody knows, is accepted; default no. */
 void kf_channel_allow_virtual(struct kf_channel *channel, int allow);
 /* Whether the last try of a PIN may be spent; default no. */

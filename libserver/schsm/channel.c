@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "format/der.h"
 #include "format/ossl.h"
+#include "libserver/schsm/hsm.h"
 
 enum { P1_SET_AT = 0x41, P2_SET_AT = 0xa4, LE_SHORT = 256 };
 enum { FID_DEVICE_CERT = 0x2f02, INS_READ = 0xb1, SW_END_OF_FILE = 0x6282, READS = 6 };
@@ -71,6 +72,19 @@ int kf_channel_set_device(struct kf_channel *channel, const char *serial, struct
 		return error_why(e, -EINVAL, "docs/card-application.md 1", "a serial is 1 to 32 of A-Z a-z 0-9 . -",
 				 "%s is no serial", serial);
 	(void)snprintf(channel->device, sizeof(channel->device), "%s", serial ? serial : "");
+	return 0;
+}
+
+int kf_channel_set_enrolled(struct kf_channel *channel, const struct kf_hsm *hsm, struct kf_error *e)
+{
+	int r = kf_channel_add_root(channel, hsm->root.p, hsm->root.n, e);
+
+	if (r == 0)
+		r = kf_channel_set_device(channel, hsm->serial, e);
+	if (r < 0)
+		return r;
+	memcpy(channel->enrolled, hsm->fingerprint, sizeof(channel->enrolled));
+	channel->allow_virtual |= hsm->allow_virtual;
 	return 0;
 }
 

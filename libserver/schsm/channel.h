@@ -28,6 +28,7 @@ enum channel_phase { CHANNEL_NEW, CHANNEL_READING, CHANNEL_AGREEING, CHANNEL_WOR
 /**
  * struct kf_channel - one channel
  * @device:	the serial it has to have; empty with @any: whatever it has
+ * @enrolled:	fingerprint that it has to have besides; empty: whatever it has
  * @now:	when certificates have to be good; 0: this moment
  * @file:	EF.C_DevAut, as far as it has been read; @chain borrows from it
  * @chain:	once it is verified; key NULL until then
@@ -38,7 +39,7 @@ enum channel_phase { CHANNEL_NEW, CHANNEL_READING, CHANNEL_AGREEING, CHANNEL_WOR
 struct kf_channel {
 	struct blob roots[CHANNEL_ROOTS_MAX];
 	size_t n_roots;
-	char device[KF_SERIAL_MAX + 1];
+	char device[KF_SERIAL_MAX + 1], enrolled[HEX_DIGEST_SIZE];
 	bool any, allow_virtual, allow_last_try;
 	int64_t now;
 	enum channel_phase phase;

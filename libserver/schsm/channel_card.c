@@ -84,6 +84,10 @@ static int check(const struct kf_channel *channel, struct kf_error *e)
 	if (!channel->any && strcmp(channel->device, channel->serial) != 0)
 		return error_why(e, -EACCES, "the right card, not just a genuine one", "insert that card, or name this one",
 				 "this is card %s, and it has to be %s", serial, channel->device);
+	if (channel->enrolled[0] != '\0' && strcmp(channel->enrolled, channel->fingerprint) != 0)
+		return error_why(e, -EACCES, "the right card, not just a genuine one",
+				 "see which one is in, and enroll it anew if it is meant",
+				 "card %s has another device certificate than the enrolled one", serial);
 	return 0;
 }
 

@@ -244,6 +244,23 @@ an_answer_that_is_not_the_cards_proves_nothing() {
 	through '' "$so_pin\n$pin" pin reset
 }
 
+an_enrolled_card_needs_no_root() {
+	keep=$the_card
+	for file in card/device.cvc:device other/device.cvc:other-device; do
+		cp "${file%:*}" "mail/${file#*:}.cvc"
+		chmod 644 "mail/${file#*:}.cvc"
+	done
+	as server keyferry server enroll --state server/state --cert mail/device.cvc --root mail/root.cvc --allow-virtual >mail/log
+	the_card='--state server/state --device ZZVIRTA1'
+	through '' "$so_pin\n$pin" pin reset || fail "$(cat mail/server.err)"
+	grep -q 'grade:  *B-virtual' mail/server.out
+	the_card='--state server/state --device ZZVIRTB2'
+	printf 'x\n' | as server keyferry channel pin reset $the_card --listen server/socket --pin-fd 0 2>mail/server.err &&
+		fail 'not enrolled'
+	grep -q 'enroll it first' mail/server.err || fail "$(cat mail/server.err)"
+	the_card=$keep
+}
+
 # forged WORDS PYTHON: answers to the first list, all of them 9000, changed by that before they are given
 forged() {
 	rm -f mail/list-* mail/answers-*
@@ -320,7 +337,7 @@ without_the_right_nothing_is_relayed() {
 	with "$pin" card pin verify >mail/log
 }
 
-plan 12
+plan 13
 t a_pin_is_set_by_a_server
 t it_is_changed_by_files
 t a_dkek_and_a_key_under_it_go_in
@@ -330,6 +347,7 @@ t nothing_secret_went_through_the_clients_hands
 t what_the_card_refuses_is_told_in_one_way
 t another_card_or_root_is_refused
 t an_answer_that_is_not_the_cards_proves_nothing
+t an_enrolled_card_needs_no_root
 t answers_that_are_none_of_ours_are_refused
 t the_commands_of_the_guide_run_as_they_stand
 t without_the_right_nothing_is_relayed

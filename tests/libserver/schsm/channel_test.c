@@ -408,6 +408,37 @@ TEST_F(channel, no_byte_of_the_device_certificate_can_change)
 	}
 }
 
+TEST_F(channel, an_enrolled_card_is_known_by_its_certificate)
+{
+	const struct bytes root = blob_bytes(self->rig.hsm->state->root);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *other = NULL;
+	struct kf_server *server = NULL;
+	struct kf_hsm *hsm = NULL;
+	struct bytes chain = blob_bytes(self->rig.hsm->state->device_cert);
+
+	ASSERT_EQ(0, kf_server_new(&server, &self->e));
+	kf_server_allow_virtual(server, 1);
+	ASSERT_EQ(0, kf_hsm_new(server, chain.p, chain.n, root.p, root.n, &hsm, &self->e));
+	kf_channel_free(self->channel);
+	ASSERT_EQ(0, kf_channel_new(&self->channel, &self->e));
+	ASSERT_EQ(0, kf_channel_set_enrolled(self->channel, hsm, &self->e));
+	order_reset(self, "new-pin");
+	EXPECT_EQ(0, carry(self));
+	EXPECT_STREQ(kf_hsm_fingerprint(hsm), kf_channel_fingerprint(self->channel));
+	/* The same name, from the same maker, and another certificate. */
+	ASSERT_EQ(0, issuer_make_pair(&other));
+	rig_set_device(&self->rig, other);
+	rig_restart(&self->rig);
+	kf_channel_free(self->channel);
+	ASSERT_EQ(0, kf_channel_new(&self->channel, &self->e));
+	ASSERT_EQ(0, kf_channel_set_enrolled(self->channel, hsm, &self->e));
+	order_reset(self, "new-pin");
+	EXPECT_EQ(-EACCES, carry(self));
+	EXPECT_WHY("another device certificate");
+	kf_hsm_free(hsm);
+	kf_server_free(server);
+}
+
 TEST_F(channel, certificates_have_to_be_good_today)
 {
 	order_reset(self, "new-pin");
