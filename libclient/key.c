@@ -80,6 +80,29 @@ KF_EXPORT int kf_aes_cbc(struct kf_context *context, uint32_t number, uint32_t f
 	return blob_new_secret(&call, call_get(&call, kf_cipher, output), out);
 }
 
+KF_EXPORT int kf_aes_cmac(struct kf_context *context, uint32_t number, const uint8_t *input,
+			  size_t len, uint8_t mac[KF_CMAC_SIZE])
+{
+	_cleanup_(call_end) struct call call = CALL_INIT;
+	struct kf_cipher *cipher = call_begin_card(&call, context, KF_CIPHER);
+	struct bytes made;
+	int r;
+
+	if (!context || !input || !mac)
+		return -EINVAL;
+	cipher->container = number;
+	cipher->flags = KF_CIPHER_MAC;
+	call_set(&call, kf_cipher, input, BYTES(input, len));
+	r = call_run(&call, "cannot make a MAC with the AES key in container %u", number);
+	if (r < 0)
+		return r;
+	made = call_get(&call, kf_cipher, output);
+	if (made.n != KF_CMAC_SIZE)
+		return call_reply_broken(&call, "the MAC has not the length of one");
+	memcpy(mac, made.p, KF_CMAC_SIZE);
+	return 0;
+}
+
 /* The reply's struct after one pass of GCM. */
 static int run_gcm(struct call *call, struct kf_cipher *cipher, uint32_t number,
 		   const uint8_t *aad, size_t aad_len, const uint8_t *input, size_t len)

@@ -80,7 +80,7 @@ static const struct shape shapes[] = {
 	SHAPE(KF_AGREE, kf_agree, secret, FLAGS(kf_agree, flags, 0), IN(kf_agree, peer),
 	      OUT(kf_agree, secret)),
 
-	SHAPE(KF_CIPHER, kf_cipher, output, FLAGS(kf_cipher, flags, KF_CIPHER_DECRYPT),
+	SHAPE(KF_CIPHER, kf_cipher, output, FLAGS(kf_cipher, flags, KF_CIPHER_DECRYPT | KF_CIPHER_MAC),
 	      RES(kf_cipher, reserved), IN(kf_cipher, aad), IN(kf_cipher, input),
 	      OUT(kf_cipher, output)),
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tools/cmd_key.c - keyferry key sign, encrypt, decrypt, derive. The message is hashed here and only its
+ * tools/cmd_key.c - keyferry key sign, encrypt, decrypt, derive, mac. The message is hashed here and only its
  * digest goes to the card; signatures come out as openssl dgst -verify wants them. What an AES key
  * encrypts is AES-GCM's nonce, ciphertext and tag, one behind the other.
  */
@@ -182,6 +182,50 @@ static int read_input(struct tool *tool, const char *path, size_t max, uint8_t *
 	if (ui_file_read(path, max, text, n, &e) < 0)
 		return tool_fail_with(tool, &e);
 	return UI_OK;
+}
+
+/* --- AES-CMAC --- */
+
+static int mac(struct tool *tool, uint32_t number, const char *in, const char *out)
+{
+	_cleanup_(freep) uint8_t *input = NULL;
+	uint8_t made[KF_CMAC_SIZE];
+	uint32_t type = 0;
+	size_t n = 0;
+	int code = read_input(tool, in, KF_CIPHER_MAX, &input, &n);
+
+	if (code == UI_OK)
+		code = open_key(tool, number, "mac", &type);
+	if (code == UI_OK && kf_aes_cmac(tool->context, number, input, n, made) < 0)
+		code = tool_fail(tool);
+	if (code == UI_OK)
+		code = tool_write(tool, out, BYTES_OF(made), 0644);
+	if (code == UI_OK && strcmp(out, "-") != 0)
+		code = ui_json(&tool->ui, json_pack("{s:s,s:I}", "file", out, "bytes", (json_int_t)sizeof(made)));
+	return code;
+}
+
+static int cmd_mac(int argc, char **argv)
+{
+	const char *in = "-", *out = NULL;
+	uint32_t number = KF_CONTAINER_ANY;
+	const struct arg args[] = {
+		{ "container", 'c', ARG_NUMBER, &number, "N", "which key" },
+		{ "in", 'i', ARG_TEXT, &in, "FILE", "as much as the card takes at once (standard input)" },
+		{ "output", 'o', ARG_TEXT, &out, "FILE", "where the 16 bytes go" },
+		ARG_END
+	};
+	struct tool tool = TOOL_INIT("keyferry key mac");
+	int code;
+
+	if (!tool_parse(&tool, "Authenticates a file with an AES key in the card, by AES-CMAC.", args, argc,
+			argv, &code))
+		return code;
+	if (number == KF_CONTAINER_ANY || !out)
+		return ui_usage(&tool.ui, "which key, and where to? --container N -o FILE");
+	code = mac(&tool, number, in, out);
+	tool_close(&tool);
+	return code;
 }
 
 /* --- AES-GCM --- */
@@ -387,7 +431,8 @@ int cmd_key(int argc, char **argv)
 		{ "encrypt", "encrypt with AES", cmd_encrypt },
 		{ "decrypt", "decrypt with RSA or AES", cmd_decrypt },
 		{ "derive", "agree on a secret by ECDH", cmd_derive },
+		{ "mac", "authenticate with AES", cmd_mac },
 	};
 
-	return cmd_dispatch("keyferry key", cmds, 4, argc, argv);
+	return cmd_dispatch("keyferry key", cmds, 5, argc, argv);
 }

@@ -190,6 +190,8 @@ static int cipher_find(const struct kf_cipher *how, enum app_cipher *out)
 {
 	bool decrypt = how->flags & KF_CIPHER_DECRYPT;
 
+	if (how->flags & KF_CIPHER_MAC)
+		return -EOPNOTSUPP;
 	if (how->mode == KF_CHAIN_CBC)
 		*out = decrypt ? APP_CBC_DECRYPT : APP_CBC_ENCRYPT;
 	else if (how->mode == KF_CHAIN_GCM)

@@ -75,7 +75,7 @@ static int version_parse(struct bytes answer, struct schsm *out)
 /* What no card tells: what the family can; one that is older says so when it is asked. */
 static void count_abilities(struct kf_card_info *info)
 {
-	info->flags = KF_CARD_CVC | KF_CARD_DKEK;
+	info->flags = KF_CARD_CVC | KF_CARD_DKEK | KF_CARD_CMAC;
 	info->key_import = KF_IMPORT_SHARED;
 	info->key_types = 1u << KF_KEY_RSA_2048 | 1u << KF_KEY_RSA_3072 | 1u << KF_KEY_RSA_4096 |
 			  1u << KF_KEY_EC_P256 | 1u << KF_KEY_EC_P384 | 1u << KF_KEY_EC_P521 |

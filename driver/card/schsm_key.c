@@ -11,7 +11,7 @@
 #include "format/der.h"
 #include "format/numbers.h"
 
-enum { INS_SIGN = 0x68, INS_DECIPHER = 0x62, INS_DERIVE = 0x78, POINT_MAX = 133 };
+enum { INS_SIGN = 0x68, INS_DECIPHER = 0x62, INS_DERIVE = 0x78, POINT_MAX = 133, SHORT_DATA_MAX = 255 };
 
 int schsm_judge_use(struct card *card, int r)
 {
@@ -202,8 +202,26 @@ static int cipher_run(struct card *card, const struct kf_cipher *how, uint8_t iv
 	return pack_end(output);
 }
 
-int schsm_cipher(struct card *card, struct kf_cipher *how, struct bytes aad, struct bytes input,
-		 struct packer *output)
+/* The card takes what one command carries: nothing of a MAC is kept for a second one [cards 2.3]. */
+static int cmac(struct card *card, const struct kf_cipher *how, struct bytes aad, struct bytes input,
+		struct packer *output)
+{
+	struct bytes answer;
+	int r;
+
+	if (how->mode != 0 || how->flags != KF_CIPHER_MAC || aad.n != 0 || input.n == 0 ||
+	    input.n > KF_CIPHER_MAX)
+		return -EINVAL;
+	if (input.n > (card->io->extended ? SCHSM_COMMAND_MAX : SHORT_DATA_MAX))
+		return -EOPNOTSUPP;
+	r = use(card, INS_DERIVE, SCHSM_CMAC, how->container, input, &answer);
+	if (r < 0)
+		return r;
+	return answer.n == KF_CMAC_SIZE ? give(answer, KF_CMAC_SIZE, output) : -EBADMSG;
+}
+
+static int cbc(struct card *card, struct kf_cipher *how, struct bytes aad, struct bytes input,
+	       struct packer *output)
 {
 	_cleanup_(secret_deinit) struct secret work = SECRET_INIT;
 	size_t most = card->io->extended ? SCHSM_COMMAND_MAX / AES_BLOCK * AES_BLOCK : 240;
@@ -216,4 +234,11 @@ int schsm_cipher(struct card *card, struct kf_cipher *how, struct bytes aad, str
 	for (size_t at = 0; r == 0 && at < input.n; at += most)
 		r = cipher_run(card, how, iv, &work, bytes_slice(input, at, most), output);
 	return r;
+}
+
+int schsm_cipher(struct card *card, struct kf_cipher *how, struct bytes aad, struct bytes input,
+		 struct packer *output)
+{
+	return how->flags & KF_CIPHER_MAC ? cmac(card, how, aad, input, output) :
+					    cbc(card, how, aad, input, output);
 }

@@ -719,6 +719,20 @@ int kf_aes_cbc(struct kf_context *context, uint32_t number, uint32_t flags,
 	       struct kf_blob **out);
 
 /**
+ * kf_aes_cmac() - AES-CMAC by a CIPHER key, of cards with %KF_CARD_CMAC in %KF_CP_FLAGS
+ * @context:	on a card; PIN verified where the key wants it
+ * @number:	of the container
+ * @input:	at least one byte, at most %KF_CIPHER_MAX and what the card takes at once: a SmartCard-HSM
+ *		1000, behind a reader without extended APDUs 255
+ * @len:	of @input
+ * @mac:	result, not cut
+ *
+ * Return: as kf_sign(); -EOPNOTSUPP: the card makes none, or none of so long an @input.
+ */
+int kf_aes_cmac(struct kf_context *context, uint32_t number, const uint8_t *input, size_t len,
+		uint8_t mac[KF_CMAC_SIZE]);
+
+/**
  * kf_aes_gcm_encrypt() - AES-GCM by a CIPHER key
  * @context:	on a card; PIN verified where the key wants it
  * @number:	of the container

@@ -648,6 +648,7 @@ static_assert(sizeof(struct kf_context_close) == 8, "kf_context_close");
 #define KF_CARD_SESSIONS_STAY	0x8u	/* session objects survive KF_DRV_DROP and SELECT */
 #define KF_CARD_CVC		0x10u	/* KF_DEVICE_CERT answers card-verifiable certificates */
 #define KF_CARD_DKEK		0x20u	/* wraps and unwraps keys under a DKEK */
+#define KF_CARD_CMAC		0x40u	/* its AES keys make MACs, %KF_CIPHER_MAC */
 
 /**
  * struct kf_card_info - what the card is and can
@@ -1082,20 +1083,22 @@ static_assert(sizeof(struct kf_agree) == 32, "kf_agree");
 #define KF_AGREE		_IOWR(KF_TYPE, 0x52, struct kf_agree)
 
 #define KF_CIPHER_DECRYPT	0x1u	/* else encrypt */
+#define KF_CIPHER_MAC		0x2u	/* neither: AES-CMAC [SP 800-38B], by cards that say %KF_CARD_CMAC */
 
 /**
  * struct kf_cipher - AES by a CIPHER key
  * @context:	[in] handle
  * @container:	[in] number
- * @mode:	[in] %KF_CHAIN_CBC, without padding, or %KF_CHAIN_GCM
+ * @mode:	[in] %KF_CHAIN_CBC, without padding, or %KF_CHAIN_GCM; 0 for a MAC
  * @flags:	[in] KF_CIPHER_
  * @reserved:	0
  * @iv:		CBC: 16 bytes [in]. GCM: the first 12, [in] to decrypt, [out] to encrypt: the card
  *		chooses it, and never one twice
  * @tag:	GCM: [in] to decrypt, [out] to encrypt
  * @aad:	[in] GCM: at most 1024 bytes
- * @input:	[in] at most %KF_CIPHER_MAX bytes; CBC: whole blocks, at least one
- * @output:	[out] as long
+ * @input:	[in] at most %KF_CIPHER_MAX bytes; CBC: whole blocks, at least one. MAC: at least one byte, and
+ *		EOPNOTSUPP if it is more than the card takes at once
+ * @output:	[out] as long; the %KF_CMAC_SIZE bytes of a MAC
  *
  * EREMOTEIO with KF_REASON_TAG: the tag is wrong, and no byte of the text is told.
  */

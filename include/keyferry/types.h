@@ -28,6 +28,7 @@ extern "C" {
 #define KF_GCM_IV_SIZE		12
 #define KF_GCM_TAG_SIZE		16
 #define KF_CIPHER_MAX		4096	/* text of one AES operation */
+#define KF_CMAC_SIZE		16	/* not cut */
 #define KF_CONTAINER_PINS	255	/* in place of a container: what is sealed is about PINs */
 #define KF_CONTAINER_SHARED	253	/* in place of a container: the card's SHARED keys */
 #define KF_CONTAINER_BATCH	254	/* in place of an offer's: each item names its own */

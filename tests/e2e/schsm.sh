@@ -3,7 +3,7 @@
 #
 # A SmartCard-HSM from the maker's box to a fleet of two with one DKEK, through client, broker and driver,
 # each with its own uid: everything the card can, and what is refused, in words.
-# shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh
+# shellcheck disable=SC2034,SC2119,SC2154,SC2317 # for and from stage.sh; reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 
@@ -158,6 +158,24 @@ a_published_blob_is_unwrapped() {
 	with "$pin" dkek unwrap mail/aes.blob --type aes256 --container 20 --replace >mail/log
 }
 
+# The key in the blob is 40 41 .. 5F, so openssl can say what the MACs are. A byte, a block, a block and more,
+# and as much as the card takes at once.
+macs_are_those_of_openssl() {
+	key=$(printf '%02X' $(seq 64 95))
+	for n in 1 16 17 1000; do
+		head -c "$n" /dev/zero | tr '\0' m >mail/text
+		rm -f mail/mac
+		with "$pin" key mac --container 20 -i mail/text -o mail/mac
+		openssl mac -cipher AES-256-CBC -macopt "hexkey:$key" -binary -in mail/text -out mail/theirs.mac CMAC
+		cmp mail/mac mail/theirs.mac
+	done
+	printf more >>mail/text
+	refused 'cannot do it' with "$pin" key mac --container 20 -i mail/text -o mail/mac
+	: >mail/nothing
+	refused 'out of range' with "$pin" key mac --container 20 -i mail/nothing -o mail/mac
+	refused purpose with "$pin" key mac --container 1 -i mail/theirs.mac -o mail/mac
+}
+
 what_does_not_fit_is_told_and_nothing_changes() {
 	card container list >mail/before
 	with "$pin" dkek unwrap mail/aes.blob --type rsa2048 >mail/said 2>&1 && fail 'a lie about the type'
@@ -237,11 +255,11 @@ without_a_rule_none_of_it_is_allowed() {
 }
 
 t_all() { for test in "$@"; do t "$test"; done; }
-plan 18
+plan 19
 t_all it_is_known_and_says_what_it_is it_is_not_erased_by_a_slip \
 	it_is_initialised_with_a_dkek_of_two_shares a_wrong_so_pin_erases_nothing_and_is_called_that \
 	shares_add_up_to_the_key keys_of_every_kind_are_made_and_used signatures_verify_for_openssl \
-	texts_are_decrypted points_are_agreed a_key_that_stays_stays a_published_blob_is_unwrapped \
+	texts_are_decrypted points_are_agreed a_key_that_stays_stays a_published_blob_is_unwrapped macs_are_those_of_openssl \
 	what_does_not_fit_is_told_and_nothing_changes a_fleet_has_one_dkek \
 	a_certificate_lies_beside_its_key keys_are_deleted_with_what_lies_beside \
 	pins_are_changed_and_unblocked a_users_pin_serves_nobody_else without_a_rule_none_of_it_is_allowed

@@ -37,7 +37,8 @@ static void use_key(struct card *card, uint8_t how, struct packer *out)
 	const struct kf_sign sign = { .container = 1, .padding = how & 1 ? KF_PADDING_PKCS1 : KF_PADDING_NONE,
 				      .hash = KF_HASH_SHA256 };
 	const struct kf_decrypt decrypt = { .container = 1, .padding = KF_PADDING_PKCS1 };
-	struct kf_cipher cipher = { .container = 1, .mode = KF_CHAIN_CBC, .flags = how & KF_CIPHER_DECRYPT };
+	struct kf_cipher cipher = { .container = 1, .mode = how & KF_CIPHER_MAC ? 0 : KF_CHAIN_CBC,
+				    .flags = how & (KF_CIPHER_DECRYPT | KF_CIPHER_MAC) };
 
 	switch (how >> 6) {
 	case 0: (void)schsm_sign(card, &sign, BYTES(text, 32), out); break;

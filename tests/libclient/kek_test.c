@@ -261,6 +261,30 @@ TEST_F(kek, cbc_is_asked_for_with_its_iv)
 	EXPECT_BYTES_EQ(BYTES_OF(text), packet_get(&p, kf_cipher, input));
 }
 
+TEST_F(kek, a_mac_is_whole_or_it_is_none)
+{
+	static const uint8_t text[3] = { 9 }, made[KF_CMAC_SIZE] = { 4 };
+	const struct kf_cipher *asked;
+	struct packet p = fake_reply_begin(&self->f, KF_CIPHER, 0);
+	uint8_t mac[KF_CMAC_SIZE] = { 0 };
+
+	packet_set(&p, kf_cipher, output, BYTES_OF(made));
+	fake_send(&self->f, &p);
+	ASSERT_EQ(0, kf_aes_cmac(self->f.context, 1, text, 3, mac));
+	EXPECT_MEMEQ(made, mac, sizeof(mac));
+	p = fake_asked(&self->f);
+	asked = packet_read(&p);
+	EXPECT_EQ(0u, asked->mode);
+	EXPECT_EQ(KF_CIPHER_MAC, asked->flags);
+	EXPECT_BYTES_EQ(BYTES_OF(text), packet_get(&p, kf_cipher, input));
+	EXPECT_EQ(-EINVAL, kf_aes_cmac(self->f.context, 1, NULL, 0, mac));
+	p = fake_reply_begin(&self->f, KF_CIPHER, 0);
+	packet_set(&p, kf_cipher, output, BYTES(made, 15));
+	fake_send(&self->f, &p);
+	EXPECT_EQ(-EBADMSG, kf_aes_cmac(self->f.context, 1, text, 3, mac));
+	expect_explained(self->f.client, -EBADMSG);
+}
+
 TEST_F(kek, attesting_names_the_container)
 {
 	struct packet p = fake_reply_begin(&self->f, KF_KEK_ATTEST, 0);

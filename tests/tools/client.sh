@@ -5,6 +5,7 @@
 # out is judged by the openssl command.
 #
 # Faces: tools/tool.c
+# shellcheck disable=SC2317 # reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/tools/desk.sh"
 
@@ -81,7 +82,7 @@ every_command_explains_itself() {
 	for c in 'reader list' 'reader wait' 'card show' 'card pin verify' 'card pin change' \
 		'card pin unblock' 'container list' 'container show' 'container create' \
 		'container delete' 'container cert store' 'container cert read' \
-		'container cert remove' 'key sign' 'key decrypt' 'key derive' offer inject status \
+		'container cert remove' 'key sign' 'key decrypt' 'key derive' 'key mac' offer inject status \
 		clients; do
 		# shellcheck disable=SC2086 # words
 		code 0 kf $c --help

@@ -165,6 +165,11 @@ TEST_F(key, what_cannot_be_a_cipher_is_not_sent)
 
 		EXPECT_EQ(bad[i].error, cipher(self, &how, bad[i].aad, bad[i].n));
 	}
+	struct kf_cipher mac = { .container = 3, .flags = KF_CIPHER_MAC };
+
+	EXPECT_EQ(-EOPNOTSUPP, cipher(self, &mac, 0, 16));
+	mac.mode = KF_CHAIN_CBC;
+	EXPECT_EQ(-EOPNOTSUPP, cipher(self, &mac, 0, 16));
 }
 
 TEST_F(key, each_refusal_of_a_cipher_has_its_errno)

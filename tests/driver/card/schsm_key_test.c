@@ -3,7 +3,7 @@
 
 FIXTURE(key) {
 	struct script s;
-	uint8_t out[1024], digest[64], input[512];
+	uint8_t out[1024], digest[64], input[SCHSM_COMMAND_MAX + 1];
 	struct packer p;
 };
 FIXTURE_SETUP(key)
@@ -138,6 +138,49 @@ TEST_F(key, cbc_has_our_iv_though_the_card_has_none)
 	EXPECT_EQ(-EINVAL, schsm_card_driver.cipher(script_begin(&self->s), &how, BYTES_NONE, BYTES(self->input, 15), &self->p));
 	how.mode = KF_CHAIN_GCM;
 	EXPECT_EQ(-EOPNOTSUPP, schsm_card_driver.cipher(script_begin(&self->s), &how, BYTES_NONE, BYTES(self->input, 16), &self->p));
+}
+
+static int mac(struct fixture_key *self, struct kf_cipher how, size_t aad, size_t n)
+{
+	how.container = 6;
+	how.flags |= KF_CIPHER_MAC;
+	self->p.n = 0;
+	return schsm_card_driver.cipher(script_begin(&self->s), &how, BYTES(self->digest, aad), BYTES(self->input, n), &self->p);
+}
+
+/* [cards 2.3 80 78 18]: whatever the length, and 16 bytes of answer. */
+TEST_F(key, a_mac_is_one_command)
+{
+	static const char *const bad[] = { "9000", D16 "11 9000", "11 9000" };
+	struct kf_cipher how = { 0 };
+
+	script_expect(&self->s, "80780618 000011 2222222222222222222222222222222222 0000", D16 "9000");
+	EXPECT_EQ(0, mac(self, how, 0, 17));
+	EXPECT_BYTES_EQ(BYTES(self->digest, 16), pack_done(&self->p));
+	for (size_t i = 0; i < 3; i++) {
+		script_expect(&self->s, "80780618 000001 22 0000", bad[i]);
+		EXPECT_EQ(-EBADMSG, mac(self, how, 0, 1));
+	}
+	script_expect(&self->s, "80780618 000001 22 0000", "6985");
+	EXPECT_EQ(-EREMOTEIO, mac(self, how, 0, 1));
+	EXPECT_EQ(KF_REASON_KEY_PURPOSE, self->s.card->said.reason);
+}
+
+TEST_F(key, what_is_no_mac_or_too_long_for_one_is_not_sent)
+{
+	struct kf_cipher how = { 0 };
+
+	EXPECT_EQ(-EINVAL, mac(self, how, 0, 0));
+	EXPECT_EQ(-EINVAL, mac(self, how, 1, 16));
+	how.mode = KF_CHAIN_CBC;
+	EXPECT_EQ(-EINVAL, mac(self, how, 0, 16));
+	how = (struct kf_cipher){ .flags = KF_CIPHER_DECRYPT };
+	EXPECT_EQ(-EINVAL, mac(self, how, 0, 16));
+	how.flags = 0;
+	EXPECT_EQ(-EOPNOTSUPP, mac(self, how, 0, SCHSM_COMMAND_MAX + 1));
+	self->s.io->extended = false;
+	EXPECT_EQ(-EOPNOTSUPP, mac(self, how, 0, 256));
+	self->s.io->extended = true;
 }
 
 TEST_F(key, a_long_text_goes_in_runs_chained_by_their_last_block)

@@ -51,7 +51,7 @@ TEST_F(schsm, facts_come_from_the_fcp)
 	ASSERT_EQ(0, schsm_card_driver.info(script_begin(&self->s), &info));
 	EXPECT_EQ(0x30006u, info.app_version);
 	EXPECT_EQ((uint32_t)KF_LEVEL_CHIP, info.level);
-	EXPECT_EQ(KF_CARD_CVC | KF_CARD_DKEK, info.flags);
+	EXPECT_EQ(KF_CARD_CVC | KF_CARD_DKEK | KF_CARD_CMAC, info.flags);
 	EXPECT_EQ(3, info.tries[KF_PIN_USER]);
 	EXPECT_EQ(15, info.tries[KF_PIN_PUK]);
 	EXPECT_EQ(0u, info.serial_len);
