@@ -4,6 +4,7 @@
  * SmartCard-HSMs. A cargo made here has a ticket like any other, so its receipt is verified like any other.
  */
 #include "base/error.h"
+#include "format/hash.h"
 #include "format/numbers.h"
 #include "format/schsm/dkek_blob.h"
 #include "format/schsm/prkd.h"
@@ -34,13 +35,17 @@ static int write_file(const struct convert *want, const struct fleet_cargo *carg
 {
 	uint8_t description[PRKD_MAX], buf[WRAPPED_FILE_MAX];
 	struct packer p = pack_begin(description, sizeof(description)), out = pack_begin(buf, sizeof(buf));
-	const struct prkd prkd = prkd_of(cargo->key_type, cargo->purpose, cargo->label,
-					 (uint8_t)cargo->container);
+	struct prkd prkd = prkd_of(cargo->key_type, cargo->purpose, cargo->label, (uint8_t)cargo->container);
+	uint8_t digest[KF_DIGEST_SIZE];
 	struct wrapped_file file = {
 		.blob = blob_bytes(&cargo->blob), .cert = blob_bytes(&cargo->certificate),
 	};
-	int r = prkd_pack(&prkd, &p);
+	int r = sha256(file.blob, digest);
 
+	prkd.marked = !cargo->is_pair;		/* of such keys nothing else tells one from another */
+	memcpy(prkd.mark, digest, sizeof(prkd.mark));
+	if (r == 0)
+		r = prkd_pack(&prkd, &p);
 	file.prkd = pack_done(&p);
 	if (r == 0)
 		r = wrapped_file_pack(&file, &out);

@@ -13,6 +13,7 @@
 #include "format/numbers.h"
 
 #include <openssl/evp.h>
+#include <sys/random.h>
 
 static const uint8_t aid[] = SCHSM_AID;
 static_assert(sizeof(aid) <= KF_AID_MAX, "AID");
@@ -132,6 +133,11 @@ static void schsm_close(struct card *card)
 	card->private = NULL;
 }
 
+static int draw(uint8_t *out, size_t n)
+{
+	return getrandom(out, n, 0) == (ssize_t)n ? 0 : -EIO;
+}
+
 static int schsm_open(struct card *card)
 {
 	struct schsm *schsm;
@@ -144,6 +150,7 @@ static int schsm_open(struct card *card)
 	if (!schsm)
 		return -ENOMEM;
 	card->private = schsm;
+	schsm->random = draw;
 	r = version_parse(answer, schsm);
 	if (r == 0) {
 		count_abilities(&schsm->info);

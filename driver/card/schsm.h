@@ -56,12 +56,14 @@ enum {
  * @version:	major << 8 | minor
  * @device:	public half of the device key; NULL if it could not be read
  * @device_algorithm: enum cvc_algorithm it signs with
+ * @random:	fills @n bytes, 0 or -EIO; a test has its own, and knows what is written
  */
 struct schsm {
 	struct kf_card_info info;
 	uint16_t version;
 	EVP_PKEY *device;
 	int device_algorithm;
+	int (*random)(uint8_t *out, size_t n);
 };
 
 static inline struct schsm *schsm_of(const struct card *card)
@@ -152,7 +154,6 @@ int schsm_place_describe(struct card *card, uint32_t container, const struct prk
 
 /* What the card is to allow a key of @type with @purpose. */
 struct bytes schsm_algorithms(enum kf_key_type type, enum kf_purpose purpose);
-uint16_t schsm_usage(enum kf_key_type type, uint32_t purposes);
 /* Has the card make a key; @answer is the voucher for a pair, borrowed. */
 int schsm_generate(struct card *card, uint32_t container, enum kf_key_type type,
 		   enum kf_purpose purpose, struct bytes *answer);

@@ -150,13 +150,33 @@ static uint32_t all_purposes(enum kf_key_type type, uint8_t kind)
 	return purposes;
 }
 
+/*
+ * By the blob, which is another one for each key: an id where none was given, and where nothing tells the
+ * public half the mark that a key is known by which is to be replaced.
+ */
+static int name(struct unwrapping *u)
+{
+	struct bytes id = u->given->id;
+	uint8_t digest[KF_DIGEST_SIZE];
+	int r = sha256(u->given->blob, digest);
+
+	if (r < 0)
+		return r;
+	if (id.n == 0)
+		id = BYTES(digest, ID_MADE_UP);
+	memcpy(u->prkd.id, id.p, id.n);
+	u->prkd.id_len = (uint8_t)id.n;
+	u->prkd.marked = !u->public.key;
+	memcpy(u->prkd.mark, digest + ID_MADE_UP, sizeof(u->prkd.mark));
+	return 0;
+}
+static_assert(ID_MADE_UP + PRKD_MARK_SIZE == KF_DIGEST_SIZE, "one hash makes both");
+
 static int describe(struct card *card, struct unwrapping *u)
 {
 	enum kf_key_type type = (enum kf_key_type)u->want->key_type;
-	uint8_t digest[KF_DIGEST_SIZE];
-	struct bytes label = u->given->label, id = u->given->id;
+	struct bytes label = u->given->label;
 	uint32_t all;
-	int r = 0;
 
 	u->prkd.kind = u->blob.type == DKEK_AES ? PRKD_AES :
 		       u->blob.type == DKEK_EC ? PRKD_EC : PRKD_RSA;
@@ -164,21 +184,15 @@ static int describe(struct card *card, struct unwrapping *u)
 	all = all_purposes(type, u->prkd.kind);
 	if (u->want->purposes & ~all)
 		return wrong(card, -EINVAL, KF_BLOB_PURPOSE);
-	u->prkd.usage = schsm_usage(type, u->want->purposes ? u->want->purposes : all);
-	if (label.n > KF_KEY_LABEL_MAX || id.n > KF_KEY_ID_MAX ||
+	u->prkd.usage = prkd_usage(type, u->want->purposes ? u->want->purposes : all);
+	if (label.n > KF_KEY_LABEL_MAX || u->given->id.n > KF_KEY_ID_MAX ||
 	    (label.n != 0 && memchr(label.p, '\0', label.n)))
 		return wrong(card, -EINVAL, KF_BLOB_LABEL);
 	if (label.n == 0)
 		(void)snprintf(u->prkd.label, sizeof(u->prkd.label), "key %u", u->kid);
 	else
 		memcpy(u->prkd.label, label.p, label.n);
-	if (id.n == 0) {
-		r = sha256(u->given->blob, digest);
-		id = BYTES(digest, ID_MADE_UP);
-	}
-	memcpy(u->prkd.id, id.p, id.n);
-	u->prkd.id_len = (uint8_t)id.n;
-	return r;
+	return name(u);
 }
 
 static int place_check(struct card *card, struct unwrapping *u)

@@ -284,8 +284,9 @@ static int describe_new(struct card *card, uint32_t kid, const struct kf_contain
 	struct prkd prkd = {
 		.kind = key_type_is_aes(type) ? PRKD_AES :
 			key_type_is_rsa(type) ? PRKD_RSA : PRKD_EC,
-		.usage = schsm_usage(type, 1u << want->purpose), .local = true,
+		.usage = prkd_usage(type, 1u << want->purpose), .local = true,
 		.bits = key_type_bits(type), .id_len = 2, .id = { (uint8_t)'k', (uint8_t)kid },
+		.marked = key_type_is_aes(type),
 	};
 	int r = 0;
 
@@ -295,6 +296,8 @@ static int describe_new(struct card *card, uint32_t kid, const struct kf_contain
 		r = -EBADMSG;
 	if (r == 0 && !key_type_is_aes(type))
 		r = describe_pair(schsm_of(card), pack_done(&copy), want, &prkd, spki);
+	else if (r == 0)		/* nothing else tells it from the next one of its size */
+		r = schsm_of(card)->random(prkd.mark, sizeof(prkd.mark));
 	if (r < 0) {		/* a key that nobody can use is none */
 		(void)schsm_place_clear(card, kid);
 		return r;

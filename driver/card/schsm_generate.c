@@ -37,21 +37,6 @@ struct bytes schsm_algorithms(enum kf_key_type type, enum kf_purpose purpose)
 	       purpose == KF_PURPOSE_DERIVE ? BYTES_OF(ec_derive) : BYTES_NONE;
 }
 
-uint16_t schsm_usage(enum kf_key_type type, uint32_t purposes)
-{
-	uint16_t usage = 0;
-
-	if (key_type_is_aes(type))
-		return PRKD_ENCRYPT | PRKD_DECRYPT | PRKD_SIGN | PRKD_VERIFY;
-	if (purposes & 1u << KF_PURPOSE_SIGN)
-		usage |= PRKD_SIGN;
-	if (purposes & 1u << KF_PURPOSE_DECRYPT)
-		usage |= PRKD_DECRYPT | PRKD_UNWRAP;
-	if (purposes & 1u << KF_PURPOSE_DERIVE)
-		usage |= PRKD_DERIVE;
-	return usage;
-}
-
 static int put_curve(struct packer *p, enum kf_key_type type)
 {
 	static const struct { enum kf_key_type type; const char *group; } groups[] = {

@@ -8,7 +8,8 @@
 #include "format/der.h"
 #include "format/numbers.h"
 
-enum { DER_BITS = 0x03, DER_TYPE_ATTRIBUTES = 0xa1 };
+/* CommonKeyAttributes end in "...": what follows has a tag of a class that no standard gives out. */
+enum { DER_BITS = 0x03, DER_TYPE_ATTRIBUTES = 0xa1, DER_MARK = 0xc1 };
 
 /* keyAccessFlags [PKCS#15 6.2.6]. */
 enum { ACCESS_SENSITIVE = 0x80, ACCESS_LOCAL_ALL = 0xb8, ACCESS_LOCAL = 0x08 };
@@ -126,13 +127,26 @@ int prkd_parse(struct bytes der, struct prkd *out)
 	return 0;
 }
 
+uint16_t prkd_usage(enum kf_key_type type, uint32_t purposes)
+{
+	uint16_t usage = 0;
+
+	if (key_type_is_aes(type))
+		return PRKD_ENCRYPT | PRKD_DECRYPT | PRKD_SIGN | PRKD_VERIFY;
+	if (purposes & 1u << KF_PURPOSE_SIGN)
+		usage |= PRKD_SIGN;
+	if (purposes & 1u << KF_PURPOSE_DECRYPT)
+		usage |= PRKD_DECRYPT | PRKD_UNWRAP;
+	if (purposes & 1u << KF_PURPOSE_DERIVE)
+		usage |= PRKD_DERIVE;
+	return usage;
+}
+
 struct prkd prkd_of(enum kf_key_type type, enum kf_purpose purpose, const char *label, uint8_t id)
 {
 	struct prkd prkd = {
 		.kind = key_type_is_rsa(type) ? PRKD_RSA : key_type_is_ec(type) ? PRKD_EC : PRKD_AES,
-		.usage = purpose == KF_PURPOSE_SIGN    ? PRKD_SIGN :
-			 purpose == KF_PURPOSE_DECRYPT ? PRKD_DECRYPT :
-			 purpose == KF_PURPOSE_DERIVE  ? PRKD_DERIVE : PRKD_ENCRYPT | PRKD_DECRYPT,
+		.usage = prkd_usage(type, 1u << purpose),
 		.bits = key_type_bits(type),
 		.id = { id },
 		.id_len = 1,
@@ -164,6 +178,8 @@ int prkd_pack(const struct prkd *prkd, struct packer *out)
 	der_put(out, DER_OCTETS, BYTES(prkd->id, prkd->id_len));
 	put_bits(out, prkd->usage);
 	put_bits(out, (prkd->local ? ACCESS_LOCAL_ALL : ACCESS_SENSITIVE) << 8);
+	if (prkd->marked)
+		der_put(out, DER_MARK, BYTES_OF(prkd->mark));
 	der_end(out, part);
 	part = der_begin(out, DER_TYPE_ATTRIBUTES);
 	sequence = der_begin(out, DER_SEQUENCE);

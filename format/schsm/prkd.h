@@ -10,6 +10,7 @@
 #include "keyferry/types.h"
 
 #define PRKD_MAX 256
+#define PRKD_MARK_SIZE 12
 
 /* Outer tag: which of PKCS#15's key objects it is. */
 enum prkd_kind { PRKD_RSA = 0x30, PRKD_EC = 0xa0, PRKD_AES = 0xa8 };
@@ -32,6 +33,8 @@ enum {
  * @local:	made on the card, it says
  * @label:	for people, NUL-terminated
  * @id:		by which programs find it
+ * @mark:	what two keys differ by that are called alike and have no public half, %PRKD_MARK_SIZE bytes if
+ *		@marked; nobody but who compares descriptions looks at it
  */
 struct prkd {
 	uint8_t kind;
@@ -41,7 +44,12 @@ struct prkd {
 	char label[KF_KEY_LABEL_MAX + 1];
 	uint8_t id[KF_KEY_ID_MAX];
 	uint8_t id_len;
+	uint8_t mark[PRKD_MARK_SIZE];
+	bool marked;
 };
+
+/* PRKD_ of a key that is for @purposes, bits by enum kf_purpose. */
+uint16_t prkd_usage(enum kf_key_type type, uint32_t purposes);
 
 /*
  * How a key of one purpose is described where it did not come to be on the card; @label has at most

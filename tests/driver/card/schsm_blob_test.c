@@ -5,6 +5,7 @@
 #define BLOB_AES \
 	"630DCD2966C433660F0008608648016503040100041011189900000000AAE179FD7BFBC0CD2ACC2E9929672E4B" \
 	"49D49326E7178045D788BCC17A8651A3C34EC3FDC9A71FF726D627742AC06AD3BCE4EA0288E443F726FC1F55CB34B42D"
+#define BLOB_MARK 0xc4, 0xb5, 0xd8, 0x31, 0xde, 0x38, 0xb7, 0x2d, 0x43, 0x16, 0xf6, 0x54
 #define READY	"0100630DCD2966C43366"
 #define UNWRAP	"80740193 5D" BLOB_AES
 
@@ -38,8 +39,9 @@ static int unwrap(struct fixture_blob *self)
 
 static void expect_described(struct fixture_blob *self, uint16_t fid, uint16_t sw)
 {
+	/* The end of the blob's SHA-256. */
 	struct prkd prkd = { .kind = PRKD_AES, .usage = 0xe200, .bits = 256, .label = "published", .id = { 0x45 },
-			     .id_len = 1 };
+			     .id_len = 1, .marked = true, .mark = { BLOB_MARK } };
 	uint8_t der[PRKD_MAX];
 	struct packer d = pack_begin(der, sizeof(der));
 

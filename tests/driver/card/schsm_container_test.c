@@ -189,6 +189,73 @@ TEST(no_list_lets_a_key_leave_or_do_two_things)
 	EXPECT_EQ((size_t)0, schsm_algorithms(KF_KEY_EC_P256, KF_PURPOSE_DECRYPT).n);
 }
 
+static uint8_t drawn;
+
+static int draw_the_same(uint8_t *out, size_t n)
+{
+	memset(out, drawn, n);
+	return 0;
+}
+
+static int draw_nothing(uint8_t *out, size_t n)
+{
+	(void)out;
+	(void)n;
+	return -EIO;
+}
+
+static void expect_aes_made(struct fixture_container *self)
+{
+	schsm_script_files(&self->s, "CC00");
+	script_expect(&self->s, "004802B2 05 9103 101118", "9000");
+}
+
+static int create_aes(struct fixture_container *self)
+{
+	struct kf_container_create want = {
+		.container = 2, .key_type = KF_KEY_AES_256, .purpose = KF_PURPOSE_CIPHER,
+	};
+
+	return schsm_card_driver.container_create(script_begin(&self->s), &want, &self->p);
+}
+
+/* What is to be replaced is named by what lies beside it, and that is never the same twice. */
+TEST_F(container, two_aes_keys_of_one_size_and_place_are_told_apart)
+{
+	struct prkd prkd = { .kind = PRKD_AES, .usage = 0xe200, .bits = 256, .local = true, .label = "key 2",
+			     .id = "k\2", .id_len = 2, .marked = true };
+	struct kf_container_info info[2] = { { .entry.container = 2 }, { .entry.container = 2 } };
+
+	schsm_of(self->s.card)->random = draw_the_same;
+	for (int i = 0; i < 2; i++) {
+		uint8_t der[PRKD_MAX];
+		struct packer d = pack_begin(der, sizeof(der));
+
+		drawn = (uint8_t)(0x70 + i);
+		memset(prkd.mark, drawn, sizeof(prkd.mark));
+		ASSERT_EQ(0, prkd_pack(&prkd, &d));
+		expect_aes_made(self);
+		schsm_script_write(&self->s, 0xc402, pack_done(&d), 0x9000);
+		schsm_script_delete(&self->s, 0xce02, 0x6a82);
+		ASSERT_EQ(0, create_aes(self));
+		schsm_script_files(&self->s, "CC02 C402");
+		schsm_script_file(&self->s, 0xc402, der, d.n);
+		ASSERT_EQ(0, schsm_card_driver.container_info(script_begin(&self->s), &info[i], &self->p));
+		EXPECT_EQ((uint32_t)KF_KEY_AES_256, info[i].entry.key_type);
+	}
+	EXPECT_NE(0, memcmp(info[0].entry.holds, info[1].entry.holds, sizeof(info[0].entry.holds)));
+}
+
+TEST_F(container, a_key_that_got_no_mark_is_deleted_again)
+{
+	schsm_of(self->s.card)->random = draw_nothing;
+	expect_aes_made(self);
+	schsm_script_delete(&self->s, 0xcc02, 0x9000);
+	schsm_script_delete(&self->s, 0xc402, 0x6a82);
+	schsm_script_delete(&self->s, 0xce02, 0x6a82);
+	EXPECT_EQ(-EIO, create_aes(self));
+}
+
 TEST_F(container, a_key_that_cannot_be_described_is_deleted_again)
 {
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *other = EVP_EC_gen("P-384");

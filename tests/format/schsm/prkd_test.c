@@ -32,12 +32,47 @@ TEST(what_is_written_is_what_stands_in_the_standard)
 	EXPECT_TRUE(equal(&mail, &read));
 }
 
+/* Two keys that are called alike differ by it, and nobody who reads a description minds. */
+TEST(a_mark_stands_behind_what_the_standard_has)
+{
+	static const uint8_t der[] = {
+		0xa8, 0x2c, 0x30, 0x03, 0x0c, 0x01, 'k', 0x30, 0x19, 0x04, 0x01, 0x05, 0x03, 0x02, 0x01, 0xe2,
+		0x03, 0x02, 0x07, 0x80, 0xc1, 0x0c, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9, 8,
+		0xa1, 0x0a, 0x30, 0x08, 0x30, 0x02, 0x04, 0x00, 0x02, 0x02, 0x01, 0x00,
+	};
+	struct prkd key = prkd_of(KF_KEY_AES_256, KF_PURPOSE_CIPHER, "k", 5), read;
+	uint8_t buf[PRKD_MAX];
+	struct packer p = pack_begin(buf, sizeof(buf));
+
+	key.marked = true;
+	memcpy(key.mark, der + 22, sizeof(key.mark));
+	ASSERT_EQ(0, prkd_pack(&key, &p));
+	EXPECT_BYTES_EQ(BYTES_OF(der), pack_done(&p));
+	ASSERT_EQ(0, prkd_parse(pack_done(&p), &read));
+	EXPECT_TRUE(equal(&key, &read));
+}
+
+TEST(usage_is_what_its_purposes_take)
+{
+	static const struct { enum kf_key_type type; uint32_t purposes; uint16_t usage; } rows[] = {
+		{ KF_KEY_RSA_2048, 1u << KF_PURPOSE_SIGN, PRKD_SIGN },
+		{ KF_KEY_RSA_2048, 1u << KF_PURPOSE_DECRYPT, PRKD_DECRYPT | PRKD_UNWRAP },
+		{ KF_KEY_EC_P256, 1u << KF_PURPOSE_SIGN | 1u << KF_PURPOSE_DERIVE, PRKD_SIGN | PRKD_DERIVE },
+		{ KF_KEY_AES_128, 1u << KF_PURPOSE_CIPHER, PRKD_ENCRYPT | PRKD_DECRYPT | PRKD_SIGN | PRKD_VERIFY },
+		{ KF_KEY_OTHER, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		EXPECT_EQ(rows[i].usage, prkd_usage(rows[i].type, rows[i].purposes));
+}
+
 TEST(each_kind_comes_back_at_its_largest)
 {
 	static const uint8_t kinds[] = { PRKD_RSA, PRKD_EC, PRKD_AES };
 
 	for (size_t i = 0; i < 3; i++) {
-		struct prkd prkd = { .kind = kinds[i], .usage = 0xffff, .bits = 521, .id_len = KF_KEY_ID_MAX }, read;
+		struct prkd prkd = { .kind = kinds[i], .usage = 0xffff, .bits = 521, .id_len = KF_KEY_ID_MAX,
+				     .marked = true }, read;
 		uint8_t buf[PRKD_MAX];
 		struct packer p = pack_begin(buf, sizeof(buf));
 
