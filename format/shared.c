@@ -3,6 +3,7 @@
  * format/shared.c - KBKDF all over; every use has a label of its own, and no two methods share one.
  */
 #include "format/shared.h"
+#include "base/hex.h"
 #include "format/der.h"
 #include "format/kdf.h"
 #include "format/statement.h"
@@ -44,33 +45,18 @@ int shared_key_derive(const struct secret *master, enum kf_method method, enum k
 
 /* --- the file for a card's maker --- */
 
-static uint8_t hex_digit(struct unpacker *u)
-{
-	uint8_t c = unpack_u8(u);
-
-	if (c >= '0' && c <= '9')
-		return (uint8_t)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (uint8_t)(c - 'a' + 10);
-	unpack_fail(u);
-	return 0;
-}
-
 int shared_key_from_hex(struct unpacker *u, struct secret *out)
 {
 	int r = secret_init(out, SHARED_KEY_SIZE);
 
-	for (size_t i = 0; r == 0 && i < SHARED_KEY_SIZE; i++) {
-		uint8_t high = hex_digit(u), low = hex_digit(u);
-
-		out->p[i] = (uint8_t)(high << 4 | low);
-	}
-	if (r == 0)
-		out->n = SHARED_KEY_SIZE;
-	if (r == 0 && u->bad)
+	if (r == 0 && hex_read(unpack_bytes(u, 2 * SHARED_KEY_SIZE), HEX_LOWER, out->p, SHARED_KEY_SIZE) < 0) {
+		unpack_fail(u);
 		r = -EBADMSG;
+	}
 	if (r < 0)
 		secret_deinit(out);
+	else
+		out->n = SHARED_KEY_SIZE;
 	return r;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "tools/byok_blob.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "keyferry/server.h"
 #include "libserver/json/base64url.h"
 #include "libserver/json/byok.h"
@@ -47,19 +48,18 @@ static int no_blob(struct kf_error *e, const char *why)
 
 static int hex_lenient(struct bytes text, struct packer *out)
 {
-	int high = -1;
+	uint32_t high = HEX_NONE;
 
 	for (size_t i = 0; i < text.n; i++) {
-		int c = text.p[i];
-		int digit = isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
+		uint32_t digit = hex_value(text.p[i], HEX_ANY);
 
-		if (digit < 0)
+		if (digit == HEX_NONE)
 			continue;		/* white space and colons: byok_shape() saw no others */
-		if (high >= 0)
-			pack_u8(out, (uint64_t)(high << 4 | digit));
-		high = high >= 0 ? -1 : digit;
+		if (high != HEX_NONE)
+			pack_u8(out, high << 4 | digit);
+		high = high != HEX_NONE ? HEX_NONE : digit;
 	}
-	return high >= 0 ? -EBADMSG : pack_end(out);
+	return high != HEX_NONE ? -EBADMSG : pack_end(out);
 }
 
 bool byok_blob_fits(size_t n, size_t k)

@@ -6,6 +6,7 @@
  */
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "format/der.h"
 #include "format/numbers.h"
 #include "format/schsm/dkek_blob.h"
@@ -150,27 +151,14 @@ static uint32_t purposes_of(uint16_t usage)
 	       (usage & PRKD_DERIVE ? 1u << KF_PURPOSE_DERIVE : 0);
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int take_id(struct tool *tool, struct unwrap_args *a)
 {
 	size_t n = a->id_text ? strlen(a->id_text) : 0;
 
-	for (size_t i = 0; i < n / 2 && n % 2 == 0 && n <= 2 * sizeof(a->id); i++) {
-		int high = digit(a->id_text[2 * i]), low = digit(a->id_text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			break;
-		a->id[a->id_len++] = (uint8_t)(high << 4 | low);
-	}
-	return 2 * a->id_len == n ? UI_OK :
-		ui_usage(&tool->ui, "--id takes at most %d bytes in hexadecimal", KF_KEY_ID_MAX);
+	if (n > 2 * sizeof(a->id) || hex_read(BYTES(a->id_text, n), HEX_ANY, a->id, n / 2) < 0)
+		return ui_usage(&tool->ui, "--id takes at most %d bytes in hexadecimal", KF_KEY_ID_MAX);
+	a->id_len = n / 2;
+	return UI_OK;
 }
 
 /* What is said here goes before what the file says. */

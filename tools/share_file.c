@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "format/schsm/dkek.h"
 
 enum { SHARE_HEX = 2 * DKEK_SIZE, FILE_MAX = 80, PASSWORD_MAX = 256 };
@@ -41,25 +42,12 @@ static int open_protected(const struct ui *ui, int password_fd, struct bytes fil
 	return r;
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (uint8_t)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int take_hex(struct bytes text, struct secret *out)
 {
 	int r = secret_init(out, DKEK_SIZE);
 
-	for (size_t i = 0; r == 0 && i < DKEK_SIZE; i++) {
-		int high = digit(text.p[2 * i]), low = digit(text.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -EINVAL;
-		out->p[i] = (uint8_t)(high << 4 | low);
-	}
+	if (r == 0)
+		r = hex_read(text, HEX_ANY, out->p, DKEK_SIZE);
 	return r < 0 ? r : secret_resize(out, DKEK_SIZE);
 }
 

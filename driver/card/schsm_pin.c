@@ -7,6 +7,7 @@
  */
 #include "driver/card/schsm.h"
 
+#include "base/hex.h"
 #include "base/secret.h"
 #include "format/numbers.h"
 
@@ -20,33 +21,13 @@ static int reference_of(uint32_t id, uint8_t *out)
 	return 0;
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int schsm_so_pin(struct bytes given, uint8_t out[static KF_SO_PIN_SIZE])
 {
 	if (given.n == KF_SO_PIN_SIZE) {
 		memcpy(out, given.p, KF_SO_PIN_SIZE);
 		return 0;
 	}
-	if (given.n != SCHSM_SO_HEX)
-		return -EINVAL;
-	for (size_t i = 0; i < KF_SO_PIN_SIZE; i++) {
-		int high = digit(given.p[2 * i]), low = digit(given.p[2 * i + 1]);
-
-		if (high < 0 || low < 0) {
-			wipe(out, KF_SO_PIN_SIZE);
-			return -EINVAL;
-		}
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
+	return hex_read(given, HEX_ANY, out, KF_SO_PIN_SIZE);
 }
 
 /* What the answer to an empty VERIFY means; a card that was never initialised has no PIN to tell of. */

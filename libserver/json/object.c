@@ -5,6 +5,7 @@
  */
 #include "libserver/json/object.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "format/numbers.h"
 #include "libserver/json/base64url.h"
 #include "libserver/json/time.h"
@@ -42,25 +43,9 @@ void hex_print(struct bytes b, char *out)
 	*out = '\0';
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int hex_parse(const char *text, uint8_t *out, size_t n)
 {
-	if (strlen(text) != 2 * n)
-		return -EINVAL;
-	for (size_t i = 0; i < n; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return -EINVAL;
-		out[i] = (uint8_t)(high << 4 | low);
-	}
-	return 0;
+	return hex_read(BYTES(text, strlen(text)), HEX_LOWER, out, n);
 }
 
 /* --- reading --- */

@@ -5,6 +5,7 @@
  */
 #include "libserver/schsm/order.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "format/der.h"
 #include "libserver/schsm/channel.h"
 
@@ -50,28 +51,11 @@ int order_settle(struct kf_channel *channel, const struct order *order, int r, s
 	return error_what(e, r, "%s", what);
 }
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int take_so_pin(struct bytes text, struct secret *out, struct kf_error *e)
 {
-	bool hex = text.n == (size_t)2 * ORDER_SO_PIN_SIZE;
-
 	if (text.n == ORDER_SO_PIN_SIZE)
 		return secret_set(out, text);
-	for (size_t i = 0; hex && i < ORDER_SO_PIN_SIZE; i++) {
-		int high = digit(text.p[2 * i]), low = digit(text.p[2 * i + 1]);
-
-		hex = high >= 0 && low >= 0;
-		if (hex)
-			out->p[i] = (uint8_t)(high << 4 | low);
-	}
-	if (!hex)
+	if (hex_read(text, HEX_ANY, out->p, ORDER_SO_PIN_SIZE) < 0)
 		return error_why(e, -EINVAL, GUIDE, "give the one the card was initialised with",
 				 "an SO-PIN is 8 bytes, or 16 hexadecimal digits for them");
 	out->n = ORDER_SO_PIN_SIZE;
