@@ -13,7 +13,7 @@ enum landlock_may {
 	LANDLOCK_READ = 1 << 0,		/* files and folders */
 	LANDLOCK_WRITE = 1 << 1,	/* existing files and device nodes, ioctl included */
 	LANDLOCK_RUN = 1 << 2,
-	LANDLOCK_SOCKETS = 1 << 3,	/* make and remove sockets in a folder */
+	LANDLOCK_SOCKETS = 1 << 3,	/* make and remove sockets in a folder, which base/listen.h locks */
 };
 
 /**

@@ -6,19 +6,27 @@
  * it away. ss(8) and getsockname(2) go on saying the former.
  *
  * A socket left by somebody who died is told from a living one by connecting to it: only a refused
- * connection may be replaced.
+ * connection may be replaced. Between that look and the name another could have got it, so one at a time
+ * starts in a folder: who has it locked. Whoever can read a folder can lock it, so nobody is waited for longer
+ * than a start takes.
  */
 #pragma once
 
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
+
+enum { LISTEN_LOCK_TRIES = 200, LISTEN_LOCK_US = 5000 };
 
 static inline int listen_socket(void)
 {
@@ -55,6 +63,20 @@ static inline struct sockaddr_un listen_beside(const struct sockaddr_un *addr)
 	return beside;
 }
 
+/*
+ * Return: a descriptor that holds the lock as long as it is open; without a lock, -1 for a folder that cannot be read
+ * or is locked for ever: then listen_move() has the last word.
+ */
+static inline int listen_lock(const struct sockaddr_un *addr)
+{
+	struct sockaddr_un copy = *addr;	/* dirname() writes into it */
+	int fd = open(dirname(copy.sun_path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < LISTEN_LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+		(void)usleep(LISTEN_LOCK_US);
+	return fd;
+}
+
 static inline int listen_bind(int fd, const struct sockaddr_un *addr, mode_t mode)
 {
 	int r = listen_is_free(addr);
@@ -72,8 +94,8 @@ static inline int listen_bind(int fd, const struct sockaddr_un *addr, mode_t mod
 }
 
 /*
- * Of two that start at once the later one takes the name beside from the earlier, and either may
- * move it: it is whose the socket is that has won. Return: 0; -EADDRINUSE it is the other's.
+ * Of two that start at once, without the lock, the later one takes the name beside from the earlier, and either
+ * may move it: it is whose the socket is that has won. Return: 0; -EADDRINUSE it is the other's.
  */
 static inline int listen_move(const struct sockaddr_un *from, const struct stat *ours,
 			      const struct sockaddr_un *to)
@@ -97,7 +119,7 @@ static inline int listen_move(const struct sockaddr_un *from, const struct stat 
 static inline int listen_open(const char *path, mode_t mode, int backlog)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX }, beside;
-	_cleanup_(fd_closep) int fd = -1;
+	_cleanup_(fd_closep) int fd = -1, lock = -1;
 	struct stat ours;
 	int r;
 
@@ -106,6 +128,7 @@ static inline int listen_open(const char *path, mode_t mode, int backlog)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path));
+	lock = listen_lock(&addr);
 	r = listen_is_free(&addr);
 	if (r < 0)
 		return r;

@@ -189,6 +189,96 @@ TEST_F(listen, who_moves_the_socket_of_another_start_leaves_it_to_that)
 	EXPECT_EQ(0, listen_move(&half.beside, &half.ours, &half.addr));
 }
 
+/* --- many starts at once, each a process of its own --- */
+
+enum { STARTS = 6, ROUNDS = 20 };
+
+struct race { atomic_bool begun, over; atomic_int served, in_use, failed; };
+
+static void dawdle(void *arg)
+{
+	(void)arg;
+	(void)usleep(500);
+}
+
+static _Noreturn void start_one(const struct fixture_listen *self, struct race *race)
+{
+	int r;
+
+	before_listen = dawdle;
+	while (!race->begun)
+		;
+	r = listen_open(self->path, 0666, 8);
+	(*(r >= 0 ? &race->served : r == -EADDRINUSE ? &race->in_use : &race->failed))++;
+	while (!race->over)
+		(void)usleep(1000);
+	_exit(0);
+}
+
+/* A name that a dead one left is there in each round but the first. */
+TEST_F(listen, of_many_that_start_at_once_one_serves)
+{
+	struct race *race = mmap(NULL, sizeof(*race), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	ASSERT_TRUE(race != MAP_FAILED);
+	strcpy(addr.sun_path, self->path);
+	for (int round = 0; round < ROUNDS; round++) {
+		int fd;
+
+		memset(race, 0, sizeof(*race));
+		for (int i = 0; i < STARTS; i++) {
+			pid_t child = fork();
+
+			ASSERT_LE(0, child);
+			if (child == 0)
+				start_one(self, race);
+		}
+		race->begun = true;
+		while (race->served + race->in_use + race->failed < STARTS)
+			(void)usleep(1000);
+		EXPECT_EQ(1, race->served);
+		EXPECT_EQ(STARTS - 1, race->in_use);
+		fd = listen_socket();
+		EXPECT_EQ(0, connect(fd, (struct sockaddr *)&addr, sizeof(addr)));
+		(void)close(fd);
+		race->over = true;
+		for (int i = 0; i < STARTS; i++)
+			(void)wait(NULL);
+		EXPECT_FALSE(is_there(self->beside));
+	}
+}
+
+static int lock_folder(const struct fixture_listen *self)
+{
+	int fd = open(self->dir, O_RDONLY | O_CLOEXEC);
+
+	EXPECT_LE(0, fd);
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 ? fd : fd_close(fd);
+}
+
+TEST_F(listen, who_locks_the_folder_for_ever_keeps_nobody_from_starting)
+{
+	int fd = lock_folder(self);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, open_it(self));
+	(void)close(fd);
+}
+
+TEST_F(listen, the_folder_is_locked_until_there_is_a_name_and_no_longer)
+{
+	ASSERT_EQ(0, open_it(self));
+	int fd = lock_folder(self);
+
+	EXPECT_LE(0, fd);
+	fd = fd_close(fd);
+	EXPECT_EQ(-EADDRINUSE, listen_open(self->path, 0666, 8));
+	fd = lock_folder(self);
+	EXPECT_LE(0, fd);
+	fd = fd_close(fd);
+}
+
 TEST_F(listen, a_file_is_never_removed)
 {
 	self->fd = fd_close(open(self->path, O_CREAT | O_WRONLY, 0600));

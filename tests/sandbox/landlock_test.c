@@ -96,6 +96,7 @@ TEST(a_folder_for_sockets_takes_sockets_and_no_files)
 	(void)snprintf(path, sizeof(path), "%s/socket", dir);
 	EXPECT_EQ(0, make_socket(path));
 	EXPECT_EQ(0, unlink(path));
+	EXPECT_EQ(0, try_open(dir, O_RDONLY | O_DIRECTORY));	/* to lock it */
 	EXPECT_EQ(-EACCES, make_socket("/tmp/keyferry-landlock-socket"));
 }
 
