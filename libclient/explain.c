@@ -95,6 +95,9 @@ static const struct explanation by_reason[] = {
 	  "the card, which does not say which of these", "get the blob again from where it was wrapped" },
 	{ KF_REASON_CERT, "it is no certificate that the card can read, or it is one of another key",
 	  "what lies beside a key is of that key", "give this key's own certificate" },
+	{ KF_REASON_BLOB_SPARE, "the card opened the blob in container %u to try it, and that copy could not be deleted; "
+	  "the key that was to be replaced is still there", CARD,
+	  "delete the copy (keyferry container delete), then try again" },
 	{ KF_REASON_TAG, "the tag does not fit: encrypted by another key, or text, IV, tag or additional "
 	  "data were changed", "the card, which does not say which of these and tells nothing of the text",
 	  "decrypt with the key and the additional data that encrypted it, or get the text again" },

@@ -265,8 +265,12 @@ static int try_beside(struct card *card, const struct unwrapping *u)
 
 	if (r == 0)
 		r = unwrap_into(card, spare, u->given->blob);
-	if (r == 0)
-		r = schsm_file_delete(card, schsm_fid(SCHSM_KEY, spare));
+	if (r < 0)
+		return r;
+	r = schsm_file_delete(card, schsm_fid(SCHSM_KEY, spare));
+	/* A key that nobody knows of: whoever has the PIN could use it. */
+	if (r < 0 && !card->lost)
+		return card_say(card, r, KF_REASON_BLOB_SPARE, spare);
 	return r < 0 ? r : schsm_place_clear(card, u->kid);
 }
 

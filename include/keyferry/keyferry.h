@@ -1059,7 +1059,8 @@ struct kf_unwrap_spec {
  *
  * Return: 0; -EINVAL, -ENOENT or -EEXIST with %KF_REASON_BLOB: kf_client_detail() has enum kf_blob_field, and
  * the card was not asked to open anything; -EREMOTEIO with %KF_REASON_BLOB_REFUSED: it does not take it,
- * and does not say why; -ENOENT or -EPROTO with %KF_REASON_DKEK; -ENOSPC; -EPERM: PIN first.
+ * and does not say why; -ENOENT or -EPROTO with %KF_REASON_DKEK; -ENOSPC; -EPERM: PIN first. Whatever it is, with
+ * %KF_REASON_BLOB_SPARE a copy of the key stays in container kf_client_detail(), and nothing was replaced.
  */
 int kf_blob_unwrap(struct kf_context *context, const struct kf_unwrap_spec *spec,
 		   const uint8_t *blob, size_t len, uint32_t *number);

@@ -140,6 +140,8 @@ enum kf_reason {
 	KF_REASON_DKEK = 48,		/* ENOENT, EPROTO, EEXIST: about the DKEK; detail: kf_dkek_state */
 	KF_REASON_PIN_TRANSPORT = 49,	/* EPERM: it is a transport PIN, and opens nothing until changed */
 	KF_REASON_CERT = 50,		/* EINVAL: what was to lie beside a key is no certificate, or not the key's */
+	KF_REASON_BLOB_SPARE = 51,	/* the card opened the blob beside the key to be replaced, which is
+					 * still there, and that copy cannot be deleted; detail: its container */
 	KF_REASON_PIN_LEAST = 39,	/* EREMOTEIO: fewer tries are left than the sender of a sealed PIN
 					 * asks for */
 };
@@ -1739,7 +1741,8 @@ static_assert(sizeof(struct kf_blob_wrap) == 24, "kf_blob_wrap");
  *
  * What does not fit is told, as KF_REASON_BLOB, before the card opens anything; then there is one refusal:
  * EREMOTEIO with KF_REASON_BLOB_REFUSED. Key, description and certificate are three writes: when
- * anything but the first fails the key is deleted again. With an outcome that is unknown look into
+ * anything but the first fails the key is deleted again. A key that is replaced goes only after the blob was
+ * opened once in a free container; a copy that stays there is named, KF_REASON_BLOB_SPARE. With an outcome that is unknown look into
  * the container; the request is not to be repeated unseen.
  */
 struct kf_blob_unwrap {

@@ -13,7 +13,7 @@ static void expect_full(const struct failure *failure)
 
 TEST(every_reason_has_words)
 {
-	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_CERT; reason++) {
+	for (uint16_t reason = KF_REASON_NONE; reason <= KF_REASON_BLOB_SPARE; reason++) {
 		struct failure failure = { 0 };
 
 		explain_reply(&failure, &(struct kf_header){ .result = -EIO, .reason = reason,

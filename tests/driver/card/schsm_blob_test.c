@@ -213,6 +213,20 @@ TEST_F(blob, a_key_is_given_up_only_for_a_blob_that_opened)
 	EXPECT_EQ(0, unwrap(self));
 }
 
+TEST_F(blob, a_copy_that_stays_beside_is_named_and_the_old_key_stays)
+{
+	self->want.container = 1;
+	self->want.flags = KF_BLOB_REPLACE;
+	memcpy(self->want.replaces, holds_nothing, sizeof(holds_nothing));
+	schsm_script_files(&self->s, "CC01 CC02");
+	schsm_script_dkek(&self->s, 0, READY, 0x9000);
+	script_expect(&self->s, "80740393 5D" BLOB_AES, "9000");
+	schsm_script_delete(&self->s, 0xcc03, 0x6581);
+	EXPECT_EQ(-EREMOTEIO, unwrap(self));
+	EXPECT_EQ(KF_REASON_BLOB_SPARE, self->s.card->said.reason);
+	EXPECT_EQ(3u, self->s.card->said.detail);
+}
+
 TEST_F(blob, what_is_replaced_is_named)
 {
 	self->want.flags = KF_BLOB_REPLACE;
