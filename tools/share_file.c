@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/hex.h"
-#include "format/schsm/dkek.h"
+#include "format/schsm/dkek_share.h"
 
 enum { SHARE_HEX = 2 * DKEK_SIZE, FILE_MAX = 80, PASSWORD_MAX = 256 };
 

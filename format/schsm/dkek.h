@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * format/schsm/dkek.h - The device key encryption key of a SmartCard-HSM, which every card of a fleet
- * has: made of 32-byte shares, told by its check value, and good for two keys [card dossier 2.4]. And
- * the password-protected file in which sc-hsm-tool and SCSH3 keep one share.
+ * has: made of 32-byte shares, told by its check value, and good for two keys [card dossier 2.4].
  */
 #pragma once
 
@@ -11,9 +10,6 @@
 enum {
 	DKEK_SIZE = 32,
 	DKEK_KCV_SIZE = 8,
-	DKEK_SHARE_FILE_SIZE = 64,
-	DKEK_SALT_SIZE = 8,
-	DKEK_ROUNDS = 10000000,		/* of MD5, three times in a file */
 };
 
 /**
@@ -42,24 +38,3 @@ static inline void dkek_deinit(struct dkek *dkek)
 {
 	secret_deinit(&dkek->value);
 }
-
-/**
- * struct dkek_progress - told a hundred times on the way through DKEK_ROUNDS, some seconds of work
- * @told:	gets 1 to 100; may be NULL
- */
-struct dkek_progress {
-	void (*told)(void *context, unsigned int percent);
-	void *context;
-};
-
-/*
- * Opens a share file; @out is as dkek_init() leaves it or has room for DKEK_SIZE bytes.
- *
- * Return: 0; -EBADMSG it is no share file; -EKEYREJECTED the password is not its own; -EIO, -ENOMEM.
- */
-int dkek_share_open(struct bytes file, struct bytes password, struct dkek_progress progress,
-		    struct secret *out);
-
-/* Writes one. Return: 0, -EINVAL unless @share has DKEK_SIZE bytes, -EMSGSIZE, -EIO, -ENOMEM. */
-int dkek_share_seal(struct bytes share, const uint8_t salt[static DKEK_SALT_SIZE],
-		    struct bytes password, struct dkek_progress progress, struct packer *out);

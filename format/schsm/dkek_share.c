@@ -3,7 +3,7 @@
  * format/schsm/dkek_share.c - OpenSSL's old password file, "Salted__", with a count of rounds that
  * EVP_BytesToKey() would take in one call that tells nobody how far it is; so the loop is ours.
  */
-#include "format/schsm/dkek.h"
+#include "format/schsm/dkek_share.h"
 #include "format/aes.h"
 #include "format/ossl.h"
 

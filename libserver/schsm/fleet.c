@@ -6,6 +6,7 @@
  */
 #include "libserver/schsm/fleet.h"
 #include "base/error.h"
+#include "format/schsm/dkek_share.h"
 
 int kf_fleet_new(struct kf_fleet **out, struct kf_error *e)
 {

@@ -3,7 +3,7 @@
  * The file was made by Python's hashlib and cryptography after the text of the card dossier, 2.4. Each
  * derivation is 30 million rounds of MD5, so there are few.
  */
-#include "format/schsm/dkek.h"
+#include "format/schsm/dkek_share.h"
 #include "base/cleanup.h"
 #include "tests/format/schsm/hex.h"
 
