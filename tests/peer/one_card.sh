@@ -53,4 +53,9 @@ one_card() {
 	"$bin/keyferryd" --socket "$dir/broker.sock" --virtual "$dir/kf.sock" \
 		--grant "$(id -u):look,use,inject,create,delete,init,kek,wrap" 2>service.log &
 	service=$!
+	for _ in $(seq 200); do
+		[ ! -S broker.sock ] || return 0
+		sleep 0.05
+	done
+	fail "the service never came up: $(cat service.log)"
 }
