@@ -6,7 +6,7 @@
 # all of it, also where there are more than a card keeps.
 #
 # Faces: tools/kept_receipts.c libserver/archive_file.c
-# shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh and bad.sh
+# shellcheck disable=SC2034,SC2119,SC2154,SC2317 # for and from stage.sh and bad.sh, run by name
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 . "$KF_SRC/tests/e2e/bad.sh"
@@ -115,6 +115,13 @@ an_occupied_container_stops_it_there_and_no_further() {
 	put >mail/log
 	[ "$(grep -c ': installed before in container' mail/log)" = 2 ] || fail "$(cat mail/log)"
 	all_proved
+	# Before the first there is nothing to prove, and what a file held stays.
+	rewind base
+	new_batch
+	card_with_pin "$stage_pin" container create --type p256 --container 2 >mail/log
+	cp mail/receipt mail/first
+	! put >mail/log 2>&1 || fail 'over a key that nobody named'
+	cmp mail/receipt mail/first
 }
 
 # A list of 24: eight containers twice, each time by the name of what is there.
@@ -194,6 +201,60 @@ what_is_in_the_file_has_to_be_this_cargos() {
 	echo 'no receipt at all' >mail/receipt
 	put >mail/log
 	all_proved
+	cp mail/receipt mail/first
+	# Each by itself: what the card signed names number, session and item, and a file can say anything.
+	for bent in "flip_at(sid + b'\x02\x01', len(sid) + 2)" 'flip_at(sid, 0)' 'flip_at(digest, 0)' \
+		"d['receipts'].append(dict(d['receipts'][4], number=6))"; do
+		edit mail/first mail/bent "
+import hashlib
+sid, digest = b(d['sid']), hashlib.sha256(b(load('mail/cargo')['items'][0]['item'])).digest()
+def flip_at(known, behind):
+    r = d['receipts'][0]
+    r['receipt'] = flip(r['receipt'], 8 * (b(r['receipt']).index(known) + behind) + 7)
+$bent"
+		cat mail/bent >mail/receipt
+		put >mail/log || fail "$bent: $(cat mail/log)"
+		cmp mail/receipt mail/first || fail "taken from the file: $bent"
+	done
+}
+
+# In one piece, at the end: a pipe is no file that the next item could replace.
+receipts_go_to_standard_output_in_one_piece() {
+	rewind base
+	new_batch
+	put_out() { card_with_pin "$stage_pin" inject mail/cargo -o - >mail/receipt 2>mail/log; }
+	put_out
+	all_proved
+	[ ! -e ./- ] || fail 'a file named -'
+	put_out
+	all_proved
+	put_json() { card_with_pin "$stage_pin" inject mail/cargo -o mail/receipt --json >mail/told; }
+	put_json
+	python "
+d = load('mail/told')
+assert [i['number'] for i in d['items']] == [1, 2, 3, 4, 5], d
+assert {i['outcome'] for i in d['items']} == {'installed before'} and d['sender authenticated'], d"
+}
+
+# What was sent to a card that is not heard of again is neither in it nor not: that is said, and the next run knows.
+of_what_was_sent_and_not_answered_nothing_is_claimed() {
+	for n in 27 28 26; do
+		rewind base
+		new_batch
+		stage_unplug card
+		stage_reader card reader --misbehave "die=$n"
+		card reader wait >mail/log
+		code=0
+		put 3 >mail/log 2>&1 || code=$?
+		[ "$code" != 3 ] || break
+	done
+	[ "$code" = 3 ] || fail "status $code: $(cat mail/log)"
+	grep -q 'indeterminate: it was sent and nothing came back' mail/log || fail "$(cat mail/log)"
+	stage_unplug card 2>/dev/null || :
+	stage_reader card reader
+	card reader wait >mail/log
+	put >mail/log
+	all_proved
 }
 
 # The first receipt cannot be kept: nothing is sent behind it.
@@ -250,6 +311,9 @@ what_is_no_list_is_said() {
 	rewind base
 	batch_offer
 	before
+	awk 'BEGIN { for (i = 0; i < 65; i++) print i % 16, "sign server/2.pem" }' >mail/many
+	awk 'BEGIN { for (i = 0; i < 1100; i++) print "# sixty characters that nobody but the reader of a list will see" }' \
+		>mail/long
 	bad_list() {
 		printf '%b' "$1" >mail/list
 		refused 1 "$2" . . -- to_nothing mail/list
@@ -264,7 +328,22 @@ what_is_no_list_is_said() {
 	bad_list '\n# nothing\n' 'the list names no key'
 	bad_list '2 sign server/2.pem\n2 sign server/4.pem\n' 'container 2 comes twice'
 	bad_list '2 sign server/absent.pem\n' 'server/absent.pem'
+	bad_list '2 sign server/2.pem\n\0\n' 'line 1: the list is not text'
+	bad_list '2 sign server/2.pem no-pin no-pin maybe\n' 'line 1: an option is neither'
+	bad_list '256 sign server/2.pem\n' 'line 1: the first word is not the number'
+	refused 1 'line 65: a batch has at most 64 keys' . . -- to_nothing mail/many
+	refused 1 'it is longer than 65536 bytes' . . -- to_nothing mail/long
+	refused 1 'no card KF-STAGE-0009|not the card' . . -- to_nothing server/list --device KF-STAGE-0009
+	refused 1 '4096' . . -- to_nothing server/list --exchange-bits 4096
 	unchanged
+	for missing in state offer output; do
+		case $missing in
+		state) set -- --offer mail/offer -o mail/nothing ;;
+		offer) set -- --state server -o mail/nothing ;;
+		output) set -- --state server --offer mail/offer ;;
+		esac
+		answers 2 server seal batch server/list "$@"
+	done
 	batch_offer --container=3
 	before
 	refused 1 'the offer is not for a batch' . 'keyferry offer --batch' -- to_nothing server/list
@@ -274,15 +353,21 @@ what_is_no_list_is_said() {
 		server seal --state server --offer mail/offer --key server/2.pem -o mail/nothing
 	unchanged
 }
-to_nothing() { server seal batch "$1" --state server --offer mail/offer -o mail/nothing; }
+to_nothing() {
+	list=$1
+	shift
+	server seal batch "$list" --state server --offer mail/offer -o mail/nothing "$@"
+}
 
-plan 8
+plan 10
 keep base
 rows many_keys_come_in_one_cargo
 rows cut_off_anywhere_it_goes_on_where_it_was
 rows an_occupied_container_stops_it_there_and_no_further
 rows a_long_batch_loses_no_receipt_though_the_client_is_killed
 rows what_is_in_the_file_has_to_be_this_cargos
+rows receipts_go_to_standard_output_in_one_piece
+rows of_what_was_sent_and_not_answered_nothing_is_claimed
 rows a_receipt_that_cannot_be_kept_stops_the_batch
 rows each_key_of_a_batch_is_archived
 rows what_is_no_list_is_said
