@@ -6,7 +6,7 @@
 # same rounds go through a socket. Then what is refused: each with one clear error, and the card as it was.
 #
 # Faces: tools/relay_channel.c
-# shellcheck disable=SC2034,SC2119,SC2154 # for and from stage.sh and bad.sh
+# shellcheck disable=SC2034,SC2119,SC2154,SC2317 # for and from stage.sh and bad.sh, run by name
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/e2e/stage.sh"
 . "$KF_SRC/tests/e2e/bad.sh"
@@ -227,6 +227,26 @@ apdu('00CA010000')"
 	card card show >mail/log	# and nobody waits for it
 }
 
+# Who keeps no deadline has one all the same: the broker's.
+a_client_that_stands_still_does_not_keep_the_card() {
+	make_list mail/one "d.update(more=True, seconds=1)"
+	rm -f mail/tunnel mail/*.answers
+	$python "$KF_SRC/tests/e2e/relay_server.py" mail/tunnel mail/one slow slow slow slow >mail/server.log 2>&1 &
+	server_pid=$!
+	wait_for_file mail/tunnel
+	chmod 777 mail/tunnel
+	as_background client keyferry --reader virtual:reader relay connect mail/tunnel >mail/relay.log 2>&1
+	holder=$!
+	wait_for_file mail/one.answers
+	kill -STOP "$holder"
+	stage_stopped "$holder"
+	card card show --timeout 8 >mail/log 2>&1 || fail "it is kept: $(cat mail/log)"
+	kill -CONT "$holder"
+	! wait "$holder" || fail 'over the deadline'
+	wait "$server_pid" || :
+	grep -q 'nothing came from the server in time' mail/relay.log || fail "$(cat mail/relay.log)"
+}
+
 a_list_that_is_none_is_refused() {
 	before
 	head -c 100 mail/list >mail/bad
@@ -272,7 +292,7 @@ it_takes_the_right_and_only_one_card_at_a_time() {
 	relay mail/list mail/answers >mail/log
 }
 
-plan 9
+plan 10
 keep base
 rows a_list_is_run_and_its_answers_go_back
 rows a_pin_is_unblocked_in_three_rounds_and_proved
@@ -281,6 +301,7 @@ rows an_unexpected_status_word_ends_the_round_and_the_relay
 rows what_is_not_the_servers_to_send_is_refused
 rows a_gap_in_the_numbers_is_refused
 rows over_the_deadline_it_is_over
+rows a_client_that_stands_still_does_not_keep_the_card
 rows a_list_that_is_none_is_refused
 rows it_takes_the_right_and_only_one_card_at_a_time
 finish
