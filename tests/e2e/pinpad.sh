@@ -107,6 +107,7 @@ wrong_pins_at_the_reader_stop_before_the_last_try() {
 	says 5 'tries left: 1' card pin verify --pinpad
 	typist=
 	says 5 'last' card pin verify --pinpad
+	says 5 'last' card pin change --pinpad
 	types "$stage_pin\n"
 	says 0 'The PIN is right' card pin verify --pinpad --allow-last-try
 }

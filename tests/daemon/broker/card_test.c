@@ -195,6 +195,29 @@ TEST_F(card, the_last_try_is_spent_only_when_offered_up)
 	EXPECT_EQ(0u, self->a.client->user->pin_spent);
 }
 
+/* Refused, and then, offered up, on its way. */
+static void last_try_at_keypad(struct fixture_card *self, uint32_t request)
+{
+	struct packet p = ask(request, self->ca), reply;
+
+	((struct kf_pin_pad *)packet_body(&p))->pin = KF_PIN_USER;
+	EXPECT_EQ(-EPERM, call(self, &self->a, p, &reply));
+	EXPECT_EQ(KF_REASON_PIN_LAST_TRY, reply.header.reason);
+	EXPECT_ASKED(&self->rig, NR(KF_PIN_STATUS));
+	((struct kf_pin_pad *)packet_body(&p))->flags = KF_PIN_LAST_TRY;
+	EXPECT_EQ(0, call(self, &self->a, p, &reply));
+}
+
+TEST_F(card, the_last_try_is_spent_at_a_keypad_only_when_offered_up)
+{
+	self->rig.reader->device->hello.features |= KF_FEATURE_PIN_VERIFY | KF_FEATURE_PIN_CHANGE;
+	self->rig.tries = 1;
+	last_try_at_keypad(self, KF_PIN_PAD_VERIFY);
+	EXPECT_ASKED(&self->rig, NR(KF_PIN_PAD_VERIFY));
+	last_try_at_keypad(self, KF_PIN_PAD_CHANGE);
+	EXPECT_ASKED(&self->rig, NR(KF_PIN_PAD_CHANGE));
+}
+
 TEST_F(card, wrong_pins_are_budgeted_over_all_connections_of_a_uid)
 {
 	struct packet reply;

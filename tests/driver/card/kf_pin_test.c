@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "driver/ccid/desc.h"
+#include "driver/ccid/exchange.h"
+#include "driver/ccid/slot.h"
 #include "tests/driver/card/script.h"
 
 FIXTURE(pin) { struct script s; };
@@ -78,6 +81,29 @@ TEST_F(pin, the_last_try_is_kept_unless_it_is_asked_for)
 
 	script_pin_state(&self->s, 0, 8, false);
 	EXPECT_EQ(-EKEYREVOKED, kf_card_driver.pin_verify(script_begin(&self->s), &bold));
+}
+
+/* Whatever is typed there: it is asked before the keypad is. */
+TEST_F(pin, the_last_try_is_kept_at_a_keypad_too)
+{
+	const struct ccid_desc desc = { .pin_support = 3 };
+	struct exchange x = { .desc = &desc };
+	struct slot slot = { .state = SLOT_READY, .x = &x };
+	const struct card_pin typed = { .id = KF_PIN_USER }, puk = { .id = KF_PIN_PUK };
+
+	self->s.io->slot = &slot;
+	script_pin_state(&self->s, 1, 8, false);
+	EXPECT_EQ(-EPERM, kf_card_driver.pin_pad_verify(script_begin(&self->s), &typed));
+	EXPECT_EQ(KF_REASON_PIN_LAST_TRY, self->s.card->said.reason);
+	script_pin_state(&self->s, 1, 8, false);
+	EXPECT_EQ(-EPERM, kf_card_driver.pin_pad_change(script_begin(&self->s), &typed));
+	EXPECT_EQ(KF_REASON_PIN_LAST_TRY, self->s.card->said.reason);
+	script_pin_state(&self->s, 3, 1, false);
+	EXPECT_EQ(-EPERM, kf_card_driver.pin_pad_change(script_begin(&self->s), &puk));
+	EXPECT_EQ((uint32_t)KF_PIN_PUK, self->s.card->said.detail);
+	script_pin_state(&self->s, 0, 8, false);
+	EXPECT_EQ(-EKEYREVOKED, kf_card_driver.pin_pad_verify(script_begin(&self->s), &typed));
+	self->s.io->slot = NULL;
 }
 
 TEST_F(pin, a_value_no_pin_can_have_never_reaches_the_card)
