@@ -7,32 +7,23 @@
 
 #include "base/secret.h"
 #include "keyferry/server.h"
-#include "tools/link/message.h"
-
-#include <sys/types.h>
-
-/* How to get there; all is borrowed. @id: CKA_ID, or empty. */
-struct byok_source_name {
-	const char *module, *token, *label;
-	struct bytes id;
-};
+#include "tools/helper.h"
 
 /**
  * struct byok_source - a running helper and what it has found
  * @spki:	of @spki_len bytes; 0: not known, or a secret key
  */
 struct byok_source {
-	pid_t pid;
-	int fd;
+	struct helper helper;
 	enum kf_key_type type;
 	uint8_t spki[SOURCE_SPKI_MAX];
 	size_t spki_len;
 };
 
-#define BYOK_SOURCE_INIT ((struct byok_source){ .pid = -1, .fd = -1 })
+#define BYOK_SOURCE_INIT ((struct byok_source){ .helper = HELPER_INIT })
 
 /* Starts the helper and has it find the key. Return: 0, -errno. */
-int byok_source_open(struct byok_source *source, const struct byok_source_name *name,
+int byok_source_open(struct byok_source *source, const struct key_name *name,
 		     const struct secret *pin, struct kf_error *e);
 
 /* Has it wrap; @blob has room for SOURCE_BLOB_MAX. Return: 0, -errno. */

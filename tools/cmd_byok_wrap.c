@@ -22,7 +22,7 @@ struct wrap {
 	struct byok_voucher voucher;
 	const char *fingerprint_text;
 	const char *key, *raw;
-	struct byok_source_name source;
+	struct key_name source;
 	const char *id_text;
 	uint8_t id[SOURCE_ID_MAX];
 	const char *format_text, *hash_text;

@@ -4,7 +4,7 @@
 # keyferry byok wrap --pkcs11, with SoftHSM 2 as the source and, where it cannot be one, with shim.c in front of
 # it. 51 is the number in docs/byok.md 8.
 #
-# Faces: tools/byok_source.c tools/pkcs11/rv.c tools/pkcs11/token.c tools/pkcs11/selftest.c
+# Faces: tools/helper.c tools/byok_source.c tools/pkcs11/rv.c tools/pkcs11/token.c tools/pkcs11/selftest.c
 # Faces: tools/pkcs11/wrapping.c tools/pkcs11/extract.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/tools/desk.sh"
