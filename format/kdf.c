@@ -32,3 +32,25 @@ int kbkdf(const struct secret *key, const char *label, struct bytes context, uin
 
 	return ossl_end(ctx && EVP_KDF_derive(ctx, out, n, params) == 1 ? 0 : -EIO);
 }
+
+/* [SP 800-108 5.1]: K(i) = PRF(key, [i] || Label || 00 || Context || [L]), i and L of 32 bits. */
+int kbkdf_by(const struct kdf_mac *key, const char *label, struct bytes context, uint8_t *out, size_t n)
+{
+	uint8_t buf[KDF_INPUT_MAX];
+	int r = 0;
+
+	assert(n % KDF_MAC_SIZE == 0);
+	for (size_t i = 0; r == 0 && i < n / KDF_MAC_SIZE; i++) {
+		struct packer p = pack_begin(buf, sizeof(buf));
+
+		pack_be32(&p, i + 1);
+		pack_bytes(&p, BYTES(label, strlen(label)));
+		pack_u8(&p, 0);
+		pack_bytes(&p, context);
+		pack_be32(&p, n * 8);
+		r = pack_end(&p) < 0 ? -EMSGSIZE : key->mac(key->arg, pack_done(&p), out + i * KDF_MAC_SIZE);
+	}
+	if (r < 0)
+		wipe(out, n);
+	return r;
+}

@@ -25,22 +25,42 @@ static void make_label(char label[static LABEL_MAX], enum kf_method method, cons
 	(void)snprintf(label, LABEL_MAX, "keyferry/%s/%s", method_name(method), use);
 }
 
-int shared_key_derive(const struct secret *master, enum kf_method method, enum kf_origin origin,
-		      const char *serial, struct secret *out)
+/* A master, by one of the two. */
+struct master {
+	const struct secret *key;
+	const struct kdf_mac *by;
+};
+
+static int derive(struct master master, enum kf_method method, enum kf_origin origin,
+		  const char *serial, struct secret *out)
 {
+	struct bytes context = BYTES(serial, strlen(serial));
 	char label[LABEL_MAX];
 	int r = secret_init(out, SHARED_KEY_SIZE);
 
 	assert(method_is_shared(method));
 	make_label(label, method, origin == KF_ORIGIN_INJECTED ? "injected-key" : "key");
 	if (r == 0)
-		r = kbkdf(master, label, BYTES(serial, strlen(serial)), out->p, SHARED_KEY_SIZE);
+		r = master.by ? kbkdf_by(master.by, label, context, out->p, SHARED_KEY_SIZE)
+			      : kbkdf(master.key, label, context, out->p, SHARED_KEY_SIZE);
 	if (r < 0) {
 		secret_deinit(out);
 		return r;
 	}
 	out->n = SHARED_KEY_SIZE;
 	return 0;
+}
+
+int shared_key_derive(const struct secret *master, enum kf_method method, enum kf_origin origin,
+		      const char *serial, struct secret *out)
+{
+	return derive((struct master){ .key = master }, method, origin, serial, out);
+}
+
+int shared_key_derive_by(const struct kdf_mac *master, enum kf_method method, enum kf_origin origin,
+			 const char *serial, struct secret *out)
+{
+	return derive((struct master){ .by = master }, method, origin, serial, out);
 }
 
 /* --- the file for a card's maker --- */

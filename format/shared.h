@@ -28,6 +28,11 @@ bool method_is_shared(enum kf_method method);
 int shared_key_derive(const struct secret *master, enum kf_method method, enum kf_origin origin,
 		      const char *serial, struct secret *out);
 
+/* The same, from a master that is not here. Return: as that, and what @master returned. */
+struct kdf_mac;
+int shared_key_derive_by(const struct kdf_mac *master, enum kf_method method, enum kf_origin origin,
+			 const char *serial, struct secret *out);
+
 /* What a server gives to the maker of one card, and nobody else (docs/formats.md 9). */
 struct shared_keys {
 	char serial[KF_SERIAL_MAX + 1];
