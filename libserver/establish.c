@@ -129,12 +129,13 @@ static int challenge(const struct kf_verified_offer *offer, uint8_t out[static C
 	return r;
 }
 
-static int derive(struct kf_md_key *key, struct shared_facts *facts, struct agreed *agreed)
+static int derive(struct kf_md_key *key, struct shared_facts *facts, struct agreed *agreed,
+		  struct kf_error *e)
 {
 	_cleanup_(secret_deinit) struct secret shared = SECRET_INIT;
 	const struct kf_verified_offer *offer = key->offer;
 	int r = master_derive(key->server, offer->method, offer->statement.origin,
-			      offer->statement.serial, &shared, NULL);
+			      offer->statement.serial, &shared, e);
 
 	facts->method = offer->method;
 	facts->h = offer->h;
@@ -156,7 +157,7 @@ static int establish_shared(struct kf_md_key *key, struct kf_error *e)
 	int r = challenge(key->offer, ours, e);
 
 	if (r == 0)
-		r = derive(key, &facts, &agreed);
+		r = derive(key, &facts, &agreed, e);
 	if (r < 0)
 		return r;
 	if (method_confirms(key->offer->method))

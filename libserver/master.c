@@ -2,7 +2,9 @@
 #include "libserver/master.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "format/kdf.h"
 #include "format/shared.h"
+#include "libserver/keeper.h"
 #include "libserver/pem.h"
 #include "libserver/random.h"
 #include "libserver/server.h"
@@ -108,17 +110,71 @@ int master_make(const struct folder *top, struct kf_server *server, struct bytes
 	return r < 0 ? r : kf_server_set_master(server, master.p, master.n, e);
 }
 
-int master_derive(const struct kf_server *server, enum kf_method method, enum kf_origin origin,
-		  const char *serial, struct secret *out, struct kf_error *e)
+int master_remove(const struct folder *top, struct kf_error *e)
 {
+	int r = folder_has(top, file_name) ? folder_remove(top, file_name) : 0;
+
+	if (r == 0 && fsync(top->fd) < 0)
+		r = -errno;
+	return r < 0 ? error_why(e, r, "the token has it now", "remove it yourself",
+				 "cannot remove %s: %s", file_name, strerror(-r)) : 0;
+}
+
+/* --- what comes of it --- */
+
+static int missing(const struct kf_server *server, struct kf_error *e)
+{
+	if (server->master_away)
+		return error_why(e, -ENOKEY, "the state's master is elsewhere, docs/formats.md 9",
+				 "have its token there (keyferry server master)",
+				 "the master of shared keys is in a token, and nobody asks it");
 	if (server->master_locked)
 		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
 				 "the master of shared keys is locked");
-	if (server->master.n == 0)
-		return error_why(e, -EACCES, "docs/card-application.md 6.2",
-				 "make shared keys before cards: keyferry server shared",
-				 "this server shares no keys with cards");
-	return shared_key_derive(&server->master, method, origin, serial, out);
+	return error_why(e, -EACCES, "docs/card-application.md 6.2",
+			 "make shared keys before cards: keyferry server shared",
+			 "this server shares no keys with cards");
+}
+
+int kf_server_master_check(const struct kf_server *server, uint8_t check[KF_MASTER_CHECK_SIZE],
+			   struct kf_error *e)
+{
+	int r = 0;
+
+	if (server->master_away)
+		memcpy(check, server->check, KF_MASTER_CHECK_SIZE);
+	else if (server->keeper.mac)
+		r = keeper_check(&server->keeper, check, e);
+	else if (server->master.n > 0)
+		r = kbkdf(&server->master, MASTER_CHECK_LABEL, BYTES_NONE, check, KF_MASTER_CHECK_SIZE);
+	else
+		r = missing(server, e);
+	return error_what(e, r, "cannot tell which master it is");
+}
+
+/* Each time: a token may be another one by now, and what a wrong master makes looks like any key. */
+int master_try_keeper(const struct kf_server *server, struct kf_error *e)
+{
+	uint8_t check[KF_MASTER_CHECK_SIZE];
+	int r = server->keeper.mac ? keeper_check(&server->keeper, check, e) : missing(server, e);
+
+	if (r < 0 || !server->master_away || bytes_equal(BYTES_OF(check), BYTES_OF(server->check)))
+		return r;
+	return error_why(e, -EACCES, "the master's check value, docs/formats.md 9",
+			 "use the token that the master is in (keyferry server master)",
+			 "the key in the token is not this state's master");
+}
+
+int master_derive(const struct kf_server *server, enum kf_method method, enum kf_origin origin,
+		  const char *serial, struct secret *out, struct kf_error *e)
+{
+	int r;
+
+	if (!server->keeper.mac)
+		return server->master.n > 0 ? shared_key_derive(&server->master, method, origin, serial, out)
+					    : missing(server, e);
+	r = master_try_keeper(server, e);
+	return r < 0 ? r : keeper_derive(&server->keeper, method, origin, serial, out, e);
 }
 
 static int write_keys(const char *path, const struct secret *text, struct kf_error *e)
@@ -146,9 +202,9 @@ int master_share(const struct kf_server *server, const char *serial, const char 
 
 	memcpy(keys.serial, serial, strlen(serial));
 	if (r == 0)
-		r = shared_key_derive(&server->master, KF_METHOD_SHARED, KF_ORIGIN_FACTORY, serial, &keys.shared);
+		r = master_derive(server, KF_METHOD_SHARED, KF_ORIGIN_FACTORY, serial, &keys.shared, e);
 	if (r == 0)
-		r = shared_key_derive(&server->master, KF_METHOD_DERIVED, KF_ORIGIN_FACTORY, serial, &keys.derived);
+		r = master_derive(server, KF_METHOD_DERIVED, KF_ORIGIN_FACTORY, serial, &keys.derived, e);
 	if (r < 0)
 		return r;
 	shared_keys_write(&keys, &text);

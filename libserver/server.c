@@ -86,6 +86,22 @@ int kf_server_set_master(struct kf_server *server, const void *master, size_t le
 	secret_deinit(&server->master);
 	server->master = secret_take(&copy);
 	server->master_locked = false;
+	server->master_away = false;
+	server->keeper = (struct kf_master_keeper){ 0 };
+	return 0;
+}
+
+int kf_server_set_master_keeper(struct kf_server *server, const struct kf_master_keeper *keeper,
+				struct kf_error *e)
+{
+	if (keeper && (keeper->size != sizeof(*keeper) || !keeper->mac)) {
+		(void)error_why(e, -EINVAL, "struct kf_master_keeper", "set size and mac",
+				"the keeper is incomplete");
+		return error_what(e, -EINVAL, "cannot take the keeper of the master");
+	}
+	secret_deinit(&server->master);
+	server->master_locked = false;
+	server->keeper = keeper ? *keeper : (struct kf_master_keeper){ 0 };
 	return 0;
 }
 

@@ -17,6 +17,9 @@ enum { METHODS_MAX = 4 };
  * @methods:	@n_methods of them, best first
  * @master:	what cards' SHARED keys are derived from; none while master.n is 0
  * @master_locked: there is one, and it was not opened
+ * @keeper:	has the master in its place; none while keeper.mac is NULL
+ * @master_away: there is one, and a keeper has it
+ * @check:	of the one that a keeper has to have, if @master_away
  * @injector:	P-256 key that signs items, or NULL; @injector_hash is its SPKI hash
  */
 struct kf_server {
@@ -25,7 +28,9 @@ struct kf_server {
 	unsigned int exchange_bits;
 	bool allow_virtual;
 	struct secret master;
-	bool master_locked;
+	bool master_locked, master_away;
+	struct kf_master_keeper keeper;
+	uint8_t check[KF_MASTER_CHECK_SIZE];
 	EVP_PKEY *injector;
 	uint8_t injector_hash[KF_DIGEST_SIZE];
 };

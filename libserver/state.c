@@ -70,7 +70,7 @@ static struct kf_state *state_new(void)
 			.lock = -1, .top = FOLDER_INIT, .cards = FOLDER_INIT,
 			.hsms = FOLDER_INIT, .dkeks = FOLDER_INIT,
 			.fresh = FOLDER_INIT, .used = FOLDER_INIT, .tickets = FOLDER_INIT,
-			.passphrase = SECRET_INIT,
+			.passphrase = SECRET_INIT, .master_place = MASTER_PLACE_INIT,
 		};
 	return state;
 }
@@ -88,6 +88,7 @@ struct kf_state *kf_state_close(struct kf_state *state)
 	folder_deinit(&state->top);
 	kf_server_free(state->server);
 	secret_deinit(&state->passphrase);
+	master_place_deinit(&state->master_place);
 	state->lock = fd_close(state->lock);
 	free(state);
 	return NULL;
@@ -220,6 +221,19 @@ static int load_injector(struct kf_state *state, struct bytes passphrase, struct
 	return r == 0 && encrypted ? keep_passphrase(state, passphrase) : r;
 }
 
+/* A file left by a move that was interrupted is the same master, and is not looked at. */
+static int load_master(struct kf_state *state, struct kf_error *e)
+{
+	struct kf_server *server = state->server;
+	int r = master_place_load(&state->top, &state->master_place, e);
+
+	if (r < 0 || !state->master_place.module)
+		return r < 0 ? r : master_load(&state->top, server, secret_bytes(&state->passphrase), e);
+	server->master_away = true;
+	memcpy(server->check, state->master_place.check, sizeof(server->check));
+	return 0;
+}
+
 int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len,
 		  struct kf_state **out, struct kf_error *e)
 {
@@ -240,7 +254,7 @@ int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len
 	if (r == 0)
 		r = load_injector(state, BYTES(passphrase, passphrase_len), e);
 	if (r == 0)
-		r = master_load(&state->top, state->server, secret_bytes(&state->passphrase), e);
+		r = load_master(state, e);
 	if (r < 0)
 		return error_what(e, r, "cannot open the server state %s", dir);
 	*out = take_ptr(state);
@@ -274,6 +288,8 @@ int state_need_folder(struct kf_state *state, const char *name, struct folder *f
 
 int state_need_master(struct kf_state *state, struct kf_error *e)
 {
+	if (state->server->master_away)
+		return master_try_keeper(state->server, e);
 	if (state->locked)
 		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
 				 "the master of shared keys is locked");

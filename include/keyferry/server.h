@@ -98,6 +98,44 @@ int kf_server_set_injector(struct kf_server *server, const void *pem, size_t len
 int kf_server_set_master(struct kf_server *server, const void *master, size_t len,
 			 struct kf_error *e);
 
+#define KF_MASTER_MAC_SIZE 16
+#define KF_MASTER_CHECK_SIZE 16
+
+/**
+ * struct kf_master_keeper - who has a master that is given to nobody: a token, an HSM
+ * @size:	of the struct the caller knows
+ * @mac:	AES-CMAC [SP 800-38B] under the master, which is an AES-256 key, of the @len bytes at @in, at
+ *		most 256; %KF_MASTER_MAC_SIZE bytes into @out, which are a part of a card's key and go nowhere
+ *		else. Called whenever a card's key is derived, several times for each; calls no function on
+ *		the server or state. Return: 0, or a negative errno, with words in @e if it has some
+ * @arg:	handed to @mac
+ *
+ * The keys of cards are those that the same master makes in memory (docs/card-application.md 6.2). They come
+ * into this process, one card's at a time; the master does not.
+ */
+struct kf_master_keeper {
+	size_t size;
+	int (*mac)(void *arg, const uint8_t *in, size_t len, uint8_t out[KF_MASTER_MAC_SIZE],
+		   struct kf_error *e);
+	void *arg;
+};
+
+/**
+ * kf_server_set_master_keeper() - in place of kf_server_set_master(): the master stays where it is
+ * @keeper:	copied; what it points to outlives @server. NULL: none any more
+ *
+ * The keeper is asked for nothing yet. Return: 0, -EINVAL.
+ */
+int kf_server_set_master_keeper(struct kf_server *server, const struct kf_master_keeper *keeper,
+				struct kf_error *e);
+
+/*
+ * By what a master is known and nothing is learned of it (docs/formats.md 9); of one that is elsewhere what the
+ * state remembers. Return: 0, -EACCES there is no master, -ENOKEY it is locked; and as the keeper.
+ */
+int kf_server_master_check(const struct kf_server *server, uint8_t check[KF_MASTER_CHECK_SIZE],
+			   struct kf_error *e);
+
 /* SHA-256 of the injector's SubjectPublicKeyInfo. Return: 0, -ENOENT none was set. */
 int kf_server_injector_hash(const struct kf_server *server, uint8_t hash[KF_DIGEST_SIZE]);
 
@@ -467,7 +505,7 @@ int kf_state_init(const char *dir, const void *passphrase, size_t passphrase_len
  *
  * Waits for another process that holds the lock. Without its passphrase the state opens, but
  * kf_state_server() has no sender and no master of SHARED keys, and kf_state_offer() and kf_state_share()
- * answer -ENOKEY.
+ * answer -ENOKEY. A master that is elsewhere wants its keeper, see kf_state_master_place().
  *
  * Return: 0, -ENOENT no state there, -EACCES open to others, -EKEYREJECTED wrong passphrase,
  * -EBADMSG damaged.
@@ -484,12 +522,45 @@ int kf_state_needs_passphrase(const char *dir, struct kf_error *e);
  * @serial:	the card they are for
  * @path:	a new file, mode 0600 (docs/formats.md 9); a secret, to be deleted once the card has it
  *
- * The first call makes the state's master, under the state's passphrase if it has one. Return: 0,
+ * The first call makes the state's master, under the state's passphrase if it has one, unless it is a keeper's. Return: 0,
  * -EEXIST there is such a file, -EINVAL not a serial, -ENOKEY the state was opened without its
  * passphrase.
  */
 int kf_state_share(struct kf_state *state, const char *serial, const char *path,
 		   struct kf_error *e);
+
+/**
+ * struct kf_master_place - where a state's master is, if not in the state: names for a keeper
+ * @size:	of the struct the caller knows
+ * @module:	file of the PKCS #11 module, its whole path
+ * @token:	the token's label
+ * @label:	of the key, NULL: by @id alone
+ * @id:		CKA_ID of @id_len bytes, 64 at most, NULL: by @label alone
+ */
+struct kf_master_place {
+	size_t size;
+	const char *module, *token, *label;
+	const uint8_t *id;
+	size_t id_len;
+};
+
+/**
+ * kf_state_move_master() - from now on the state's master is a keeper's
+ * @place:	what the state remembers, for whoever makes a keeper the next time
+ * @keeper:	asked for the master's check value, and set as by kf_server_set_master_keeper()
+ *
+ * A master that the state has already must be the same one, since cards have keys of it; its file is then
+ * removed. Return: 0, -EINVAL, -EEXIST the state has another master, -ENOKEY it has one that is locked, and
+ * as the keeper.
+ */
+int kf_state_move_master(struct kf_state *state, const struct kf_master_place *place,
+			 const struct kf_master_keeper *keeper, struct kf_error *e);
+
+/*
+ * Where the master is; borrowed from @state, @out->size is set. Until a keeper is set, what needs the master
+ * answers -ENOKEY; one with another key -EACCES. Return: 0, -ENOENT it is not elsewhere.
+ */
+int kf_state_master_place(const struct kf_state *state, struct kf_master_place *out);
 
 /*
  * kf_server_set_methods() on the state's context, and from now on whenever it is opened. Return: as
