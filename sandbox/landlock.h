@@ -14,6 +14,7 @@ enum landlock_may {
 	LANDLOCK_WRITE = 1 << 1,	/* existing files and device nodes, ioctl included */
 	LANDLOCK_RUN = 1 << 2,
 	LANDLOCK_SOCKETS = 1 << 3,	/* make and remove sockets in a folder, which base/listen.h locks */
+	LANDLOCK_FILES = 1 << 4,	/* make, empty, rename and remove files and folders in a folder */
 };
 
 /**

@@ -100,6 +100,23 @@ TEST(a_folder_for_sockets_takes_sockets_and_no_files)
 	EXPECT_EQ(-EACCES, make_socket("/tmp/keyferry-landlock-socket"));
 }
 
+TEST(a_folder_for_files_takes_files_and_no_sockets)
+{
+	char dir[] = "/tmp/keyferry-test-XXXXXX", path[64], other[64];
+	struct landlock_path paths[] = { { dir, LANDLOCK_FILES | LANDLOCK_WRITE } };
+
+	ASSERT_NOT_NULL(mkdtemp(dir));
+	(void)enter(paths, 1, 0);
+	(void)snprintf(path, sizeof(path), "%s/file", dir);
+	(void)snprintf(other, sizeof(other), "%s/other", dir);
+	EXPECT_EQ(0, try_open(path, O_CREAT | O_WRONLY));
+	EXPECT_EQ(0, try_open(path, O_TRUNC | O_WRONLY));
+	EXPECT_EQ(0, rename(path, other));
+	EXPECT_EQ(0, unlink(other));
+	EXPECT_EQ(-EACCES, make_socket(path));
+	EXPECT_EQ(-EACCES, try_open("/tmp/keyferry-landlock-file", O_CREAT | O_WRONLY));
+}
+
 TEST(signals_to_others_are_refused_unless_they_were_asked_for)
 {
 	uint32_t guards = enter(NULL, 0, 0);
