@@ -8,6 +8,7 @@
 #include "libserver/json/object.h"
 #include "libserver/json/time.h"
 #include "tools/args.h"
+#include "tools/master_token.h"
 #include "tools/seal_offer.h"
 
 
@@ -19,7 +20,7 @@ struct seal {
 	const char *methods_text;
 	struct seal_archive archive;
 	bool no_pin;
-	int passphrase_fd, injector_passphrase_fd;
+	int passphrase_fd, injector_passphrase_fd, token_pin_fd;
 	uint8_t methods[METHODS_MAX];
 	enum kf_purpose usage;
 	bool replaces;
@@ -122,6 +123,7 @@ static int seal_and_write(const struct seal *want, struct kf_state *state,
 
 static int seal(const struct ui *ui, const struct seal *want)
 {
+	_cleanup_(master_token_close) struct master_token token = MASTER_TOKEN_INIT;
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	_cleanup_(kf_verified_offer_freep) struct kf_verified_offer *offer = NULL;
 	_cleanup_(kf_keypair_freep) struct kf_keypair *pair = NULL;
@@ -129,6 +131,8 @@ static int seal(const struct ui *ui, const struct seal *want)
 	struct kf_error e = KF_ERROR_INIT;
 	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 
+	if (r == 0)
+		r = master_token_attach(&token, state, want->token_pin_fd, &e);
 	if (r == 0)
 		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)
@@ -182,7 +186,9 @@ static bool is_for_a_fleet(int argc, char **argv)
 int cmd_seal(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry seal" };
-	struct seal want = { .passphrase_fd = -1, .injector_passphrase_fd = -1 };
+	struct seal want = {
+		.passphrase_fd = -1, .injector_passphrase_fd = -1, .token_pin_fd = -1,
+	};
 	int code;
 	const struct arg args[] = {
 		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
@@ -216,6 +222,8 @@ int cmd_seal(int argc, char **argv)
 		  "passphrase of the private key" },
 		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
 		  "passphrase of the injector key" },
+		{ "token-pin-fd", 0, ARG_FD, &want.token_pin_fd, "N",
+		  "PIN of the token that the master of shared keys is in" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};

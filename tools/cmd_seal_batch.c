@@ -7,6 +7,7 @@
 #include "format/numbers.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
+#include "tools/master_token.h"
 #include "tools/seal_offer.h"
 
 enum { LIST_MAX = 64 << 10 };
@@ -32,7 +33,7 @@ struct seal_batch {
 	const char *list, *dir, *out;
 	struct seal_offer offer;
 	struct seal_archive archive;
-	int passphrase_fd, injector_passphrase_fd;
+	int passphrase_fd, injector_passphrase_fd, token_pin_fd;
 };
 
 static int wrong_line(struct kf_error *e, unsigned int line, const char *why)
@@ -157,6 +158,7 @@ static int seal_and_write(const struct seal_batch *want, struct kf_state *state,
 
 static int seal(const struct ui *ui, const struct seal_batch *want)
 {
+	_cleanup_(master_token_close) struct master_token token = MASTER_TOKEN_INIT;
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	_cleanup_(kf_verified_offer_freep) struct kf_verified_offer *offer = NULL;
 	_cleanup_(batch_deinit) struct batch batch = { 0 };
@@ -164,6 +166,8 @@ static int seal(const struct ui *ui, const struct seal_batch *want)
 	size_t n;
 	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 
+	if (r == 0)
+		r = master_token_attach(&token, state, want->token_pin_fd, &e);
 	if (r == 0)
 		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)
@@ -179,7 +183,9 @@ static int seal(const struct ui *ui, const struct seal_batch *want)
 int cmd_seal_batch(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry seal batch" };
-	struct seal_batch want = { .passphrase_fd = -1, .injector_passphrase_fd = -1 };
+	struct seal_batch want = {
+		.passphrase_fd = -1, .injector_passphrase_fd = -1, .token_pin_fd = -1,
+	};
 	int code;
 	const struct arg args[] = {
 		{ "LIST", 0, ARG_WORD, &want.list, NULL,
@@ -202,6 +208,8 @@ int cmd_seal_batch(int argc, char **argv)
 		  "passphrases of the private keys, a line each" },
 		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
 		  "passphrase of the injector key" },
+		{ "token-pin-fd", 0, ARG_FD, &want.token_pin_fd, "N",
+		  "PIN of the token that the master of shared keys is in" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};

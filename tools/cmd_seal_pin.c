@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
+#include "tools/master_token.h"
 #include "tools/seal_offer.h"
 
 DEFINE_CLEANUP(struct kf_pin_order *, kf_pin_order_free);
@@ -17,7 +18,7 @@ struct seal_pin {
 	struct seal_offer offer;
 	bool set, set_puk, unblock, authenticate;
 	uint32_t least_tries;
-	int pin_fd, injector_passphrase_fd;
+	int pin_fd, injector_passphrase_fd, token_pin_fd;
 };
 
 static const char *action(const struct seal_pin *want)
@@ -96,12 +97,15 @@ static int seal_and_write(const struct seal_pin *want, struct kf_state *state,
 
 static int seal(const struct ui *ui, const struct seal_pin *want)
 {
+	_cleanup_(master_token_close) struct master_token token = MASTER_TOKEN_INIT;
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	_cleanup_(kf_verified_offer_freep) struct kf_verified_offer *offer = NULL;
 	_cleanup_(kf_pin_order_freep) struct kf_pin_order *order = NULL;
 	struct kf_error e = KF_ERROR_INIT;
 	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 
+	if (r == 0)
+		r = master_token_attach(&token, state, want->token_pin_fd, &e);
 	if (r == 0)
 		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)
@@ -127,7 +131,9 @@ static int check(const struct ui *ui, const struct seal_pin *want)
 int cmd_seal_pin(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry seal pin" };
-	struct seal_pin want = { .pin_fd = -1, .injector_passphrase_fd = -1 };
+	struct seal_pin want = {
+		.pin_fd = -1, .injector_passphrase_fd = -1, .token_pin_fd = -1,
+	};
 	int code;
 	const struct arg args[] = {
 		{ "set", 0, ARG_FLAG, &want.set, NULL, "replace the PIN, by the old one" },
@@ -153,6 +159,8 @@ int cmd_seal_pin(int argc, char **argv)
 		  "smallest EXCHANGE key (default 3072)" },
 		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
 		  "passphrase of the injector key" },
+		{ "token-pin-fd", 0, ARG_FD, &want.token_pin_fd, "N",
+		  "PIN of the token that the master of shared keys is in" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};

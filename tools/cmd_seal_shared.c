@@ -7,6 +7,7 @@
 #include "format/numbers.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
+#include "tools/master_token.h"
 #include "tools/seal_offer.h"
 
 enum { N_SHARED = 2 };
@@ -17,7 +18,7 @@ struct seal_shared {
 	struct seal_offer offer;
 	const char *replace_text[N_SHARED];
 	uint8_t replace[N_SHARED][KF_DIGEST_SIZE];
-	int injector_passphrase_fd;
+	int injector_passphrase_fd, token_pin_fd;
 };
 
 static const enum kf_method methods[N_SHARED] = { KF_METHOD_SHARED, KF_METHOD_DERIVED };
@@ -60,11 +61,14 @@ static int seal_and_write(const struct seal_shared *want, struct kf_state *state
 
 static int seal(const struct ui *ui, const struct seal_shared *want)
 {
+	_cleanup_(master_token_close) struct master_token token = MASTER_TOKEN_INIT;
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	_cleanup_(kf_verified_offer_freep) struct kf_verified_offer *offer = NULL;
 	struct kf_error e = KF_ERROR_INIT;
 	int r = server_state_unlock(want->dir, want->injector_passphrase_fd, &state, &e);
 
+	if (r == 0)
+		r = master_token_attach(&token, state, want->token_pin_fd, &e);
 	if (r == 0)
 		r = seal_offer_read(&want->offer, state, &offer, &e);
 	if (r == 0)
@@ -88,7 +92,9 @@ static int check(const struct ui *ui, struct seal_shared *want)
 int cmd_seal_shared(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry seal shared" };
-	struct seal_shared want = { .injector_passphrase_fd = -1 };
+	struct seal_shared want = {
+		.injector_passphrase_fd = -1, .token_pin_fd = -1,
+	};
 	int code;
 	const struct arg args[] = {
 		{ "state", 0, ARG_TEXT, &want.dir, "DIR", "the server's state" },
@@ -105,6 +111,8 @@ int cmd_seal_shared(int argc, char **argv)
 		  "smallest RSA EXCHANGE key (default 3072)" },
 		{ "injector-passphrase-fd", 0, ARG_FD, &want.injector_passphrase_fd, "N",
 		  "passphrase of the injector key" },
+		{ "token-pin-fd", 0, ARG_FD, &want.token_pin_fd, "N",
+		  "PIN of the token that the master of shared keys is in" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};

@@ -4,6 +4,7 @@
 #include "format/numbers.h"
 #include "libserver/json/object.h"
 #include "tools/args.h"
+#include "tools/master_token.h"
 #include "tools/server_state.h"
 #include "tools/table.h"
 
@@ -522,13 +523,21 @@ static int cmd_server_methods(int argc, char **argv)
 
 /* --- shared --- */
 
-static int share(const struct ui *ui, const char *dir, int passphrase_fd, const char *serial,
+/* Descriptors that the secrets which open a state are read from. */
+struct fds {
+	int passphrase, token_pin;
+};
+
+static int share(const struct ui *ui, const char *dir, struct fds fds, const char *serial,
 		 const char *path)
 {
+	_cleanup_(master_token_close) struct master_token token = MASTER_TOKEN_INIT;
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
 	struct kf_error e = KF_ERROR_INIT;
-	int r = server_state_unlock(dir, passphrase_fd, &state, &e);
+	int r = server_state_unlock(dir, fds.passphrase, &state, &e);
 
+	if (r == 0)
+		r = master_token_attach(&token, state, fds.token_pin, &e);
 	if (r == 0)
 		r = kf_state_share(state, serial, path, &e);
 	if (r < 0)
@@ -542,12 +551,16 @@ static int cmd_server_shared(int argc, char **argv)
 {
 	struct ui ui = { .command = "keyferry server shared" };
 	const char *dir = NULL, *serial = NULL, *path = NULL;
-	int code, fd = -1;
+	struct fds fds = { -1, -1 };
+	int code;
 	const struct arg args[] = {
 		{ "state", 0, ARG_TEXT, &dir, "DIR", "the server's state" },
 		{ "serial", 0, ARG_TEXT, &serial, "SERIAL", "the card they are for" },
 		{ "output", 'o', ARG_TEXT, &path, "FILE", "a new file; secret" },
-		{ "passphrase-fd", 0, ARG_FD, &fd, "N", "passphrase of the state, from descriptor N" },
+		{ "passphrase-fd", 0, ARG_FD, &fds.passphrase, "N",
+		  "passphrase of the state, from descriptor N" },
+		{ "token-pin-fd", 0, ARG_FD, &fds.token_pin, "N",
+		  "PIN of the token that the master is in, from descriptor N" },
 		{ "json", 0, ARG_FLAG, &ui.json, NULL, "print one JSON object" },
 		ARG_END
 	};
@@ -559,7 +572,7 @@ static int cmd_server_shared(int argc, char **argv)
 		return code;
 	if (!dir || !serial || !path)
 		return ui_usage(&ui, "--state, --serial and -o are needed");
-	return share(&ui, dir, fd, serial, path);
+	return share(&ui, dir, fds, serial, path);
 }
 
 static const struct cmd server_cmds[] = {
@@ -571,6 +584,7 @@ static const struct cmd server_cmds[] = {
 	{ "dkek", "show or note how shares of a DKEK came to cards", cmd_server_dkek },
 	{ "crl", "take a newer revocation list", cmd_server_crl },
 	{ "methods", "show or set how session keys are established", cmd_server_methods },
+	{ "master", "show where the master of shared keys is, or have it in a token", cmd_server_master },
 	{ "shared", "make the keys that one card shares with this server", cmd_server_shared },
 };
 

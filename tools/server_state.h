@@ -11,6 +11,7 @@
 #include "tools/ui.h"
 
 int cmd_server(int argc, char **argv);
+int cmd_server_master(int argc, char **argv);
 int cmd_challenge(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
 int cmd_seal_pin(int argc, char **argv);
@@ -24,7 +25,7 @@ int cmd_channel(int argc, char **argv);
 int cmd_byok(int argc, char **argv);
 
 #define SERVER_CMDS \
-	{ "server", "the server's state: init, enroll, list, show, forget, dkek, crl, methods, shared", cmd_server }, \
+	{ "server", "the server's state: init, enroll, list, show, forget, dkek, crl, methods, master, shared", cmd_server }, \
 	{ "challenge", "ask one enrolled card to prove itself", cmd_challenge }, \
 	{ "seal", "seal a private key, or an order about a PIN, for one card", cmd_seal }, \
 	{ "receipt", "prove what a card installed", cmd_receipt }, \

@@ -12,15 +12,20 @@
  *	short	nowrap, and of each value it gives a half
  *	other	nowrap, and beside each EC key the public half of the key whose number is 1
  *	stuck	wraps no key at all once its own is there
+ *	nocmac	no CMAC with AES
+ *	gone	is removed before the CMAC whose number is in $KF_SHIM_AT
+ *	hold	stops the process before each CMAC
  *
  * What is made and destroyed goes to $KF_SHIM_LOG, a line each.
  */
 #include <dlfcn.h>
 #include <openssl/evp.h>
 #include <p11-kit-1/p11-kit/pkcs11.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KWP_BLOCK = 8, AES_SIZE = 32, PLAIN_MAX = 4096 };
 
@@ -83,6 +88,8 @@ static CK_RV list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *out, CK_ULONG *n)
 
 static CK_RV info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *out)
 {
+	if (type == CKM_AES_CMAC && is("nocmac"))
+		return CKR_MECHANISM_INVALID;
 	if (type != CKM_RSA_AES_KEY_WRAP)
 		return real.C_GetMechanismInfo(slot, type == pad() ? CKM_AES_KEY_WRAP_PAD : type, out);
 	*out = (CK_MECHANISM_INFO){ 2048, 4096, CKF_WRAP | CKF_UNWRAP };
@@ -145,6 +152,23 @@ static CK_RV find(CK_SESSION_HANDLE s, CK_ATTRIBUTE *attributes, CK_ULONG n)
 	if (is("crash"))
 		abort();
 	return real.C_FindObjectsInit(s, attributes, n);
+}
+
+/* --- signing --- */
+
+static CK_RV sign(CK_SESSION_HANDLE s, unsigned char *data, CK_ULONG n, unsigned char *out, CK_ULONG *out_n)
+{
+	static long calls;
+	const char *at = getenv("KF_SHIM_AT");
+
+	if (is("gone") && ++calls >= (at ? strtol(at, NULL, 10) : 1))
+		return CKR_DEVICE_REMOVED;
+	if (is("hold")) {
+		note("held", (unsigned long)getpid(), 0);
+		(void)raise(SIGSTOP);
+	}
+	note("signed", n, 0);
+	return real.C_Sign(s, data, n, out, out_n);
 }
 
 /* --- wrapping --- */
@@ -274,6 +298,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
 	ours.C_DestroyObject = destroy;
 	ours.C_FindObjectsInit = find;
 	ours.C_WrapKey = wrap;
+	ours.C_Sign = sign;
 	ours.C_GetAttributeValue = attributes;
 	*out = &ours;
 	return CKR_OK;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * tests/tools/token.c - What pkcs11-tool cannot do for the tests of keyferry byok:
+ * tests/tools/token.c - What pkcs11-tool cannot do for the tests of keyferry byok and keyferry server master:
  *
  *	token trusted MODULE TOKEN PIN LABEL		makes an AES key that wants CKA_TRUSTED wrapping keys
  *	token open MODULE TOKEN PIN LABEL KIND		makes a key pair that may be read, KIND rsa, p256, p521
  *	token unwrap MODULE TOKEN PIN KEK KIND BLOB	opens a blob by C_UnwrapKey in two steps, KIND ec or
  *							aes, and prints the value in hexadecimal
+ *	token secret MODULE TOKEN PIN LABEL FLAGS	stores the AES key on stdin, in hexadecimal; FLAGS of
+ *							g sign, s sensitive, e extractable
  */
 #include "base/cleanup.h"
 #include "tools/pkcs11/rv.h"
@@ -122,6 +124,41 @@ static int unwrap(struct token *token, char **argv, const struct source_open *ke
 	return r;
 }
 
+static size_t read_key(uint8_t key[static 32])
+{
+	size_t n = 0;
+	unsigned int byte;
+
+	while (n < 32 && scanf("%2x", &byte) == 1)	/* NOLINT(cert-err34-c) */
+		key[n++] = (uint8_t)byte;
+	return n;
+}
+
+/* CKA_SIGN, which SoftHSM's default is not and pkcs11-tool of OpenSC 0.23 cannot set. */
+static int store(struct token *token, const char *label, const char *flags, struct kf_error *e)
+{
+	uint8_t key[32];
+	size_t n = read_key(key);
+	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+	CK_KEY_TYPE type = CKK_AES;
+	CK_ATTRIBUTE attributes[] = {
+		{ CKA_CLASS, &class, sizeof(class) }, { CKA_KEY_TYPE, &type, sizeof(type) },
+		{ CKA_TOKEN, &yes, 1 }, { CKA_PRIVATE, &yes, 1 }, { CKA_VALUE, key, n },
+		{ CKA_LABEL, (void *)(uintptr_t)label, strlen(label) },
+		{ CKA_SIGN, strchr(flags, 'g') ? &yes : &no, 1 },
+		{ CKA_SENSITIVE, strchr(flags, 's') ? &yes : &no, 1 },
+		{ CKA_EXTRACTABLE, strchr(flags, 'e') ? &yes : &no, 1 },
+	};
+	CK_SESSION_HANDLE session;
+	CK_OBJECT_HANDLE object;
+	CK_RV rv = token->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+					   &session);
+
+	if (rv == CKR_OK)
+		rv = token->f->C_CreateObject(session, attributes, 9, &object);
+	return rv_check(rv, "store the key", e);
+}
+
 static struct bytes text_of(const char *text)
 {
 	return BYTES(text, strlen(text));
@@ -145,6 +182,8 @@ int main(int argc, char **argv)
 		r = unwrap(&token, argv, &open, &e);
 	else if (r == 0 && strcmp(argv[1], "open") == 0 && argc == 7)
 		r = make_open(&token, argv[5], argv[6], &e);
+	else if (r == 0 && strcmp(argv[1], "secret") == 0 && argc == 7)
+		r = store(&token, argv[5], argv[6], &e);
 	else if (r == 0)
 		r = make_trusted(&token, argv[5], &e);
 	r = told(r, &e);

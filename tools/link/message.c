@@ -46,9 +46,8 @@ static uint64_t take_number(struct unpacker *u, uint64_t min, uint64_t max)
 	return v;
 }
 
-void source_open_pack(struct packer *p, const struct source_open *m)
+static void put_key(struct packer *p, const struct source_open *m)
 {
-	pack_u8(p, SOURCE_OPEN);
 	put(p, m->module);
 	put(p, m->token);
 	put(p, m->label);
@@ -56,19 +55,34 @@ void source_open_pack(struct packer *p, const struct source_open *m)
 	put(p, m->pin);
 }
 
-int source_open_parse(struct bytes packet, struct source_open *out)
+static struct source_open take_key(struct unpacker *u)
 {
-	struct unpacker u = begin(packet, SOURCE_OPEN);
 	struct source_open m = {
-		.module = take_text(&u),
-		.token = take_text(&u),
-		.label = take_text(&u),
-		.id = take(&u, SOURCE_ID_MAX),
-		.pin = take(&u, SOURCE_PIN_MAX),
+		.module = take_text(u),
+		.token = take_text(u),
+		.label = take_text(u),
+		.id = take(u, SOURCE_ID_MAX),
+		.pin = take(u, SOURCE_PIN_MAX),
 	};
 
 	/* Neither label nor id would be any key. */
-	if (unpack_end(&u) < 0 || m.module.n == 0 || (m.label.n == 0 && m.id.n == 0))
+	if (m.module.n == 0 || (m.label.n == 0 && m.id.n == 0))
+		unpack_fail(u);
+	return m;
+}
+
+void source_open_pack(struct packer *p, const struct source_open *m)
+{
+	pack_u8(p, SOURCE_OPEN);
+	put_key(p, m);
+}
+
+int source_open_parse(struct bytes packet, struct source_open *out)
+{
+	struct unpacker u = begin(packet, SOURCE_OPEN);
+	struct source_open m = take_key(&u);
+
+	if (unpack_end(&u) < 0)
 		return -EBADMSG;
 	*out = m;
 	return 0;
@@ -180,5 +194,82 @@ int source_failed_parse(struct bytes packet, struct kf_error *out)
 		return -EBADMSG;
 	e.code = -(int)code;
 	*out = e;
+	return 0;
+}
+
+/* --- a master --- */
+
+int source_kind_of(struct bytes packet)
+{
+	return packet.n > 0 ? packet.p[0] : 0;
+}
+
+void master_open_pack(struct packer *p, const struct master_open *m)
+{
+	pack_u8(p, MASTER_OPEN);
+	put_key(p, &m->key);
+	pack_u8(p, m->make);
+}
+
+int master_open_parse(struct bytes packet, struct master_open *out)
+{
+	struct unpacker u = begin(packet, MASTER_OPEN);
+	struct master_open m = { .key = take_key(&u) };
+
+	m.make = take_number(&u, 0, 1) == 1;
+	if (unpack_end(&u) < 0)
+		return -EBADMSG;
+	*out = m;
+	return 0;
+}
+
+void master_ready_pack(struct packer *p, bool extractable)
+{
+	pack_u8(p, MASTER_READY);
+	pack_u8(p, extractable);
+}
+
+int master_ready_parse(struct bytes packet, bool *extractable)
+{
+	struct unpacker u = begin(packet, MASTER_READY);
+	bool b = take_number(&u, 0, 1) == 1;
+
+	if (unpack_end(&u) < 0)
+		return -EBADMSG;
+	*extractable = b;
+	return 0;
+}
+
+void master_mac_pack(struct packer *p, struct bytes in)
+{
+	pack_u8(p, MASTER_MAC);
+	put(p, in);
+}
+
+int master_mac_parse(struct bytes packet, struct bytes *in)
+{
+	struct unpacker u = begin(packet, MASTER_MAC);
+	struct bytes b = take(&u, MASTER_IN_MAX);
+
+	if (unpack_end(&u) < 0 || b.n == 0)
+		return -EBADMSG;
+	*in = b;
+	return 0;
+}
+
+void master_maced_pack(struct packer *p, struct bytes mac)
+{
+	pack_u8(p, MASTER_MACED);
+	put(p, mac);
+}
+
+int master_maced_parse(struct bytes packet, struct bytes *mac)
+{
+	struct unpacker u = begin(packet, MASTER_MACED);
+	struct bytes b = take(&u, MASTER_MAC_SIZE);
+
+	if (unpack_end(&u) < 0 || b.n != MASTER_MAC_SIZE)
+		return -EBADMSG;
+	*mac = b;
 	return 0;
 }

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tools/link/message.h - What keyferry and keyferry-pkcs11 say to each other: two questions and their
- * answers, a packet each. A PIN goes one way, a wrapped key comes back; no private or secret key passes,
- * and there is no message that could carry one.
+ * tools/link/message.h - What keyferry and keyferry-pkcs11 say to each other: questions and their answers, a
+ * packet each. A PIN goes one way, a wrapped key comes back, or CMACs under a master, which are halves of cards'
+ * keys; no key of the token's passes, and there is no message that could carry one.
  *
  *	open	module, token, key, PIN		->
  *					<-	found	type and public half
  *	wrap	KEK, hash, ways allowed		->
  *					<-	wrapped	the blob
- *	and instead of an answer	<-	failed	a struct kf_error
+ * or
+ *	master	the same as open, and whether to make it ->
+ *					<-	ready	whether it may leave the token
+ *	mac	bytes				->	as often as wanted
+ *					<-	maced	CMAC of them
+ *	and instead of any answer	<-	failed	a struct kf_error
  */
 #pragma once
 
@@ -24,9 +29,14 @@ enum {
 	SOURCE_PIN_MAX = 256,
 	SOURCE_SPKI_MAX = 600,
 	SOURCE_BLOB_MAX = 4096,
+	MASTER_IN_MAX = 256,
+	MASTER_MAC_SIZE = 16,
 };
 
-enum source_kind { SOURCE_OPEN = 1, SOURCE_FOUND, SOURCE_WRAP, SOURCE_WRAPPED, SOURCE_FAILED };
+enum source_kind {
+	SOURCE_OPEN = 1, SOURCE_FOUND, SOURCE_WRAP, SOURCE_WRAPPED, SOURCE_FAILED,
+	MASTER_OPEN, MASTER_READY, MASTER_MAC, MASTER_MACED,
+};
 
 /* How the source wrapped, best first. */
 enum source_way {
@@ -60,6 +70,12 @@ struct source_wrapped {
 	struct bytes blob;
 };
 
+/* @make: there is none of that name yet, and one is generated there. */
+struct master_open {
+	struct source_open key;
+	bool make;
+};
+
 void source_open_pack(struct packer *p, const struct source_open *m);
 void source_found_pack(struct packer *p, const struct source_found *m);
 void source_wrap_pack(struct packer *p, const struct source_wrap *m);
@@ -72,3 +88,17 @@ int source_found_parse(struct bytes packet, struct source_found *out);
 int source_wrap_parse(struct bytes packet, struct source_wrap *out);
 int source_wrapped_parse(struct bytes packet, struct source_wrapped *out);
 int source_failed_parse(struct bytes packet, struct kf_error *out);
+
+/* What a packet says it is; 0: nothing. */
+int source_kind_of(struct bytes packet);
+
+void master_open_pack(struct packer *p, const struct master_open *m);
+void master_ready_pack(struct packer *p, bool extractable);
+void master_mac_pack(struct packer *p, struct bytes in);
+void master_maced_pack(struct packer *p, struct bytes mac);
+
+/* Return: as above. */
+int master_open_parse(struct bytes packet, struct master_open *out);
+int master_ready_parse(struct bytes packet, bool *extractable);
+int master_mac_parse(struct bytes packet, struct bytes *in);
+int master_maced_parse(struct bytes packet, struct bytes *mac);

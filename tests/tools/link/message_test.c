@@ -27,6 +27,19 @@ static size_t pack_all(int kind, uint8_t *buf, size_t cap)
 	case SOURCE_WRAPPED:
 		source_wrapped_pack(&p, &(struct source_wrapped){ SOURCE_OUR_AES, true, text("blob") });
 		break;
+	case MASTER_OPEN:
+		master_open_pack(&p, &(struct master_open){ { text("/m.so"), text("t"), text("l"), BYTES_NONE,
+							      text("1234") }, true });
+		break;
+	case MASTER_READY:
+		master_ready_pack(&p, true);
+		break;
+	case MASTER_MAC:
+		master_mac_pack(&p, text("in"));
+		break;
+	case MASTER_MACED:
+		master_maced_pack(&p, text("0123456789abcdef"));
+		break;
 	default:
 		source_failed_pack(&p, &e);
 		break;
@@ -41,7 +54,10 @@ static int parse_as(int kind, struct bytes b)
 	struct source_found found;
 	struct source_wrap wrap;
 	struct source_wrapped wrapped;
+	struct master_open master;
+	struct bytes b_out;
 	struct kf_error e;
+	bool extractable;
 
 	switch (kind) {
 	case SOURCE_OPEN:
@@ -52,6 +68,14 @@ static int parse_as(int kind, struct bytes b)
 		return source_wrap_parse(b, &wrap);
 	case SOURCE_WRAPPED:
 		return source_wrapped_parse(b, &wrapped);
+	case MASTER_OPEN:
+		return master_open_parse(b, &master);
+	case MASTER_READY:
+		return master_ready_parse(b, &extractable);
+	case MASTER_MAC:
+		return master_mac_parse(b, &b_out);
+	case MASTER_MACED:
+		return master_maced_parse(b, &b_out);
 	default:
 		return source_failed_parse(b, &e);
 	}
@@ -61,10 +85,11 @@ TEST(a_message_is_read_as_itself_and_whole)
 {
 	uint8_t buf[1024];
 
-	for (int kind = SOURCE_OPEN; kind <= SOURCE_FAILED; kind++) {
+	for (int kind = SOURCE_OPEN; kind <= MASTER_MACED; kind++) {
 		size_t n = pack_all(kind, buf, sizeof(buf));
 
-		for (int as = SOURCE_OPEN; as <= SOURCE_FAILED; as++)
+		EXPECT_EQ(kind, source_kind_of(BYTES(buf, n)));
+		for (int as = SOURCE_OPEN; as <= MASTER_MACED; as++)
 			EXPECT_EQ(as == kind ? 0 : -EBADMSG, parse_as(as, BYTES(buf, n)));
 		for (size_t cut = 0; cut < n; cut++)
 			EXPECT_EQ(-EBADMSG, parse_as(kind, BYTES(buf, cut)));
@@ -125,6 +150,38 @@ TEST(what_is_out_of_range_is_refused)
 	n = pack_all(SOURCE_WRAPPED, buf, sizeof(buf));
 	buf[1] = 6;			/* the way */
 	EXPECT_EQ(-EBADMSG, parse_as(SOURCE_WRAPPED, BYTES(buf, n)));
+}
+
+TEST(a_master_is_asked_for_as_little_as_it_takes)
+{
+	static uint8_t buf[1024], in[MASTER_IN_MAX + 1];
+	struct packer p = pack_begin(buf, sizeof(buf));
+	struct master_open open;
+	bool extractable = false;
+	size_t n = pack_all(MASTER_OPEN, buf, sizeof(buf));
+
+	ASSERT_EQ(0, master_open_parse(BYTES(buf, n), &open));
+	EXPECT_BYTES_EQ(text("1234"), open.key.pin);
+	EXPECT_TRUE(open.make);
+	buf[n - 1] = 2;
+	EXPECT_EQ(-EBADMSG, parse_as(MASTER_OPEN, BYTES(buf, n)));
+	n = pack_all(MASTER_READY, buf, sizeof(buf));
+	EXPECT_EQ(0, master_ready_parse(BYTES(buf, n), &extractable));
+	EXPECT_TRUE(extractable);
+	master_mac_pack(&p, BYTES_NONE);
+	EXPECT_EQ(-EBADMSG, parse_as(MASTER_MAC, pack_done(&p)));
+	p = pack_begin(buf, sizeof(buf));
+	master_mac_pack(&p, BYTES(in, MASTER_IN_MAX));
+	EXPECT_EQ(0, parse_as(MASTER_MAC, pack_done(&p)));
+	p = pack_begin(buf, sizeof(buf));
+	master_mac_pack(&p, BYTES(in, MASTER_IN_MAX + 1));
+	EXPECT_EQ(-EBADMSG, parse_as(MASTER_MAC, pack_done(&p)));
+	for (size_t i = 15; i <= 17; i++) {
+		p = pack_begin(buf, sizeof(buf));
+		master_maced_pack(&p, BYTES(in, i));
+		EXPECT_EQ(i == 16 ? 0 : -EBADMSG, parse_as(MASTER_MACED, pack_done(&p)));
+	}
+	EXPECT_EQ(0, source_kind_of(BYTES_NONE));
 }
 
 TEST(what_is_longer_than_its_field_is_refused)
