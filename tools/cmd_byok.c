@@ -5,7 +5,7 @@
 #include "format/numbers.h"
 #include "libserver/json/object.h"
 #include "tools/byok.h"
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 #include "tools/byok_card.h"
 #include "tools/byok_source.h"
 #include "tools/server_state.h"

@@ -7,7 +7,7 @@
 #include "format/numbers.h"
 #include "tools/args.h"
 #include "tools/byok.h"
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 
 struct convert {
 	const char *in, *out, *kid, *format_text, *hash_text;

@@ -9,7 +9,7 @@
 #include "libserver/json/byok.h"
 #include "tools/args.h"
 #include "tools/byok.h"
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 
 /* What the strict reader says, and what can be made of it. */
 struct found {

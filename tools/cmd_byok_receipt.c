@@ -9,7 +9,7 @@
 #include "libserver/json/object.h"
 #include "tools/args.h"
 #include "tools/byok.h"
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 #include "tools/byok_card.h"
 #include "tools/pem.h"
 

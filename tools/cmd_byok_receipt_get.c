@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "format/hash.h"
 #include "tools/byok.h"
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 #include "tools/byok_card.h"
 #include "tools/tool.h"
 

@@ -9,7 +9,7 @@
 #include "format/ossl.h"
 #include "tools/args.h"
 #include "tools/byok.h"
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 #include "tools/server_state.h"
 
 

@@ -5,7 +5,7 @@
 # what others wrapped is told apart and put right, and what nobody should do is refused in words. Numbers in
 # names are those of docs/byok.md 8.
 #
-# Faces: tools/byok_blob.c
+# Faces: libserver/json/byok_blob.c
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/tools/desk.sh"
 

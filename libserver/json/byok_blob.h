@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * tools/byok_blob.h - A wrapped key in whatever form somebody has it: a .byok file in form, one that is
+ * libserver/json/byok_blob.h - A wrapped key in whatever form somebody has it: a .byok file in form, one that is
  * nearly so, base64 of one, or the bare blob in base64, hexadecimal or binary. For keyferry byok inspect,
  * convert and receipt alone: what imports takes the form of docs/byok.md 2 and no other.
  */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * tools/byok_blob.c - The strict reader first; where it refuses, the layers people put around a .byok file
+ * libserver/json/byok_blob.c - The strict reader first; where it refuses, the layers people put around a .byok file
  * come off one by one, eight at most.
  */
-#include "tools/byok_blob.h"
+#include "libserver/json/byok_blob.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "keyferry/server.h"
