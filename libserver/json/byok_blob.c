@@ -32,7 +32,7 @@ const char *byok_mend_words(enum byok_mend mend)
 		"it began with a byte order mark",
 		"it was a JSON string with the file in it",
 		"it was an import request with the file in its key_hsm",
-		"its ciphertext was base64, and not base64url in its one form",
+		"its ciphertext was hexadecimal or base64, and not base64url in its one form",
 		"its header was not in form",
 	};
 
@@ -140,6 +140,11 @@ static void take_header(const json_t *header, struct byok_blob *blob)
 		blob->mended |= 1u << MEND_HEADER;
 }
 
+static bool is_hex(const char *text)
+{
+	return byok_shape(BYTES(text, strlen(text))) == BYOK_SHAPE_HEX;
+}
+
 /* Base64url without padding, as the file has to have it. */
 static bool is_strict(const char *text)
 {
@@ -158,12 +163,11 @@ static int mend_file(const json_t *root, struct byok_blob *blob, struct kf_error
 	if (!*text)
 		return no_blob(e, "there is no \"ciphertext\" in it");
 	r = read_bare(BYTES(text, strlen(text)),
-		      byok_shape(BYTES(text, strlen(text))) == BYOK_SHAPE_HEX ? FORM_HEX : FORM_BASE64,
-		      blob, e);
+		      is_hex(text) ? FORM_HEX : FORM_BASE64, blob, e);
 	if (r < 0)
 		return r;
 	blob->form = FORM_FILE;
-	if (!is_strict(text))
+	if (is_hex(text) || !is_strict(text))	/* those digits are base64url's, too */
 		blob->mended |= 1u << MEND_CIPHERTEXT;
 	take_header(json_object_get(root, "header"), blob);
 	if (generator)
