@@ -6,7 +6,6 @@
 #include "libserver/json/byok_blob.h"
 #include "base/error.h"
 #include "base/hex.h"
-#include "keyferry/server.h"
 #include "libserver/json/base64url.h"
 #include "libserver/json/byok.h"
 #include "libserver/json/byok_shape.h"
