@@ -6,6 +6,7 @@
 # names are those of docs/byok.md 8.
 #
 # Faces: libserver/json/byok_blob.c
+# shellcheck disable=SC2317 # reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/tools/desk.sh"
 

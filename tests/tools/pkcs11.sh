@@ -6,6 +6,7 @@
 #
 # Faces: tools/helper.c tools/byok_source.c tools/pkcs11/rv.c tools/pkcs11/token.c tools/pkcs11/selftest.c
 # Faces: tools/pkcs11/wrapping.c tools/pkcs11/extract.c
+# shellcheck disable=SC2317 # reached through t
 . "${KF_SRC:=$(pwd)}/tests/ktap.sh"
 . "$KF_SRC/tests/tools/desk.sh"
 
