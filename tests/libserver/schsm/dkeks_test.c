@@ -114,6 +114,9 @@ TEST_F(dkeks, ways_count_only_if_somebody_vouches_that_they_are_all)
 	EXPECT_EQ(KF_GRADE_B, sealed(self));
 	reopen(self);
 	EXPECT_EQ(KF_GRADE_B, sealed(self));
+	take_dkek(self, 3);
+	note_card(self, "SC-2", KF_GRADE_B_VIRTUAL);	/* and says no more than that */
+	EXPECT_EQ(KF_GRADE_B_VIRTUAL, sealed(self));
 }
 
 TEST_F(dkeks, without_a_card_there_is_nothing_to_vouch_for)
