@@ -24,7 +24,7 @@ FIXTURE_TEARDOWN(policy)
 {
 	static const char *const names[] = {
 		"lock", "injector.pem", "injector.pub.pem", "state.json", "policy.json", "devices",
-		"nonces/used", "nonces", "tickets",
+		"hsms", "dkeks", "nonces/used", "nonces", "tickets",
 	};
 
 	kf_state_close(self->state);

@@ -288,7 +288,7 @@ TEST(values_are_held_to_their_range)
 {
 	EXPECT_TRUE(cargo_with("", "container", json_integer(16)));
 	EXPECT_TRUE(cargo_with("", "method", json_string("RSA")));
-	EXPECT_TRUE(cargo_with("", "grade", json_string("B-virtual")));
+	EXPECT_TRUE(cargo_with("", "grade", json_string("C-virtual")));
 	EXPECT_TRUE(cargo_with("", "serial", json_string("has space")));
 	EXPECT_TRUE(cargo_with("", "serial", json_string("123456789012345678901234567890123")));
 	EXPECT_TRUE(cargo_with("items", "number", json_integer(2)));
@@ -297,6 +297,7 @@ TEST(values_are_held_to_their_range)
 	EXPECT_TRUE(cargo_with("items", "chaining_mode", json_string("ChainingModeECB")));
 	EXPECT_FALSE(cargo_with("", "sender", json_null()));
 	EXPECT_FALSE(cargo_with("", "grade", json_string("C")));
+	EXPECT_FALSE(cargo_with("", "grade", json_string("B-virtual")));
 }
 
 TEST(a_challenge_expires_after_it_is_issued)

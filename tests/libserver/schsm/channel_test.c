@@ -684,6 +684,7 @@ TEST_F(channel, all_shares_go_in_and_nobody_saw_them)
 	EXPECT_MEMEQ(kcv, kf_channel_check_value(self->channel), sizeof(kcv));
 	EXPECT_EQ(2u, kf_channel_value(self->channel, KF_CHANNEL_SHARES));
 	EXPECT_EQ(0u, kf_channel_value(self->channel, KF_CHANNEL_OUTSTANDING));
+	EXPECT_EQ(1u, kf_channel_value(self->channel, KF_CHANNEL_WHOLE));
 	EXPECT_EQ(KF_GRADE_B_VIRTUAL, kf_channel_grade(self->channel));
 	for (size_t at = 0; at < sizeof(shares); at += 8)
 		EXPECT_FALSE(was_seen(self, BYTES(shares + at, 8)));
@@ -696,6 +697,7 @@ TEST_F(channel, shares_come_one_by_one_with_and_without_a_pin)
 	EXPECT_EQ(1u, kf_channel_value(self->channel, KF_CHANNEL_OUTSTANDING));
 	ASSERT_EQ(0, import(self, 1, 1, RIG_PIN));
 	EXPECT_EQ(0u, kf_channel_value(self->channel, KF_CHANNEL_OUTSTANDING));
+	EXPECT_EQ(0u, kf_channel_value(self->channel, KF_CHANNEL_WHOLE));
 	EXPECT_EQ(-EEXIST, import(self, 2, 1, RIG_PIN));
 	EXPECT_WHY("no share is outstanding");
 }
