@@ -125,6 +125,23 @@ int channel_ask_pin(const struct channel_run *run, const char *what, bool fresh,
 	return error_why(e, -EINVAL, "a new value is given twice", "try again", "the two differ");
 }
 
+int channel_note_dkek(struct channel_run *run, struct kf_error *e)
+{
+	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
+	const struct kf_dkek_note note = {
+		.size = sizeof(note), .check_value = kf_channel_check_value(run->channel),
+		.serial = kf_channel_serial(run->channel), .grade = kf_channel_grade(run->channel),
+	};
+	int r;
+
+	if (!run->state || !kf_channel_value(run->channel, KF_CHANNEL_WHOLE))
+		return 0;
+	r = server_state_open(run->state, &state, e);
+	if (r == 0)
+		r = kf_state_dkek_note(state, &note, e);
+	return error_what(e, r, "the card has done it, but how it came by its DKEK is not noted in the state");
+}
+
 /* --- rounds --- */
 
 /* Those of an earlier run would be taken for the first ones. */

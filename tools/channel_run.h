@@ -57,6 +57,12 @@ int channel_ask_pin(const struct channel_run *run, const char *what, bool fresh,
 /* Over the client's relay until the channel is over. Return: 0 all is done; as kf_channel_next(), -errno. */
 int channel_carry(struct channel_run *run, struct kf_error *e);
 
+/*
+ * Has the state remember that the card got its whole DKEK by this channel, if it did and there is a state. Return: 0,
+ * -errno with words that say what is done and what is not.
+ */
+int channel_note_dkek(struct channel_run *run, struct kf_error *e);
+
 /* What is the same in every report. @more is taken. Return: the exit code. */
 int channel_report(struct channel_run *run, json_t *more);
 

@@ -175,7 +175,10 @@ static int import(struct channel_run *run, const struct shares *want)
 
 	if (r == 0)
 		r = channel_carry(run, &e);
-	code = r < 0 ? channel_fail(run, &e, r) : report_shares(run, want);
+	if (r < 0)
+		code = channel_fail(run, &e, r);
+	else
+		code = channel_note_dkek(run, &e) < 0 ? ui_fail(&run->ui, &e) : report_shares(run, want);
 	channel_close(run);
 	return code;
 }
@@ -267,7 +270,10 @@ static int unwrap(struct channel_run *run, const struct unwrap *want)
 
 	if (r == 0)
 		r = channel_carry(run, &e);
-	code = r < 0 ? channel_fail(run, &e, r) : report_key(run);
+	if (r < 0)
+		code = channel_fail(run, &e, r);
+	else
+		code = channel_note_dkek(run, &e) < 0 ? ui_fail(&run->ui, &e) : report_key(run);
 	channel_close(run);
 	return code;
 }

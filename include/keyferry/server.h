@@ -1145,6 +1145,7 @@ enum kf_channel_fact {
 	KF_CHANNEL_KEY_TYPE = 6,	/* enum kf_key_type */
 	KF_CHANNEL_PURPOSE = 7,		/* enum kf_purpose */
 	KF_CHANNEL_VIRTUAL = 8,		/* the card is none, or its device key is known to everybody */
+	KF_CHANNEL_WHOLE = 9,		/* 1: the card got all shares of its DKEK by this channel, and proved it */
 };
 
 /* 0 for a fact that is none. */

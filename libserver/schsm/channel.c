@@ -440,6 +440,8 @@ uint32_t kf_channel_value(const struct kf_channel *channel, enum kf_channel_fact
 		return channel->dkek.outstanding;
 	case KF_CHANNEL_VIRTUAL:
 		return is_virtual(channel);
+	case KF_CHANNEL_WHOLE:
+		return channel->dkek.whole && channel->dkek.told && channel->dkek.outstanding == 0;
 	default:
 		return order ? order_value(order, fact) : 0;
 	}

@@ -254,11 +254,25 @@ an_enrolled_card_needs_no_root() {
 	the_card='--state server/state --device ZZVIRTA1'
 	through '' "$so_pin\n$pin" pin reset || fail "$(cat mail/server.err)"
 	grep -q 'grade:  *B-virtual' mail/server.out
+	with "$so_pin\n$pin" card init --dkek-shares 2 --yes >mail/log
+	through '' "$pin" dkek import server/share.1 --share server/share.2 || fail "$(cat mail/server.err)"
 	the_card='--state server/state --device ZZVIRTB2'
 	printf 'x\n' | as server keyferry channel pin reset $the_card --listen server/socket --pin-fd 0 2>mail/server.err &&
 		fail 'not enrolled'
 	grep -q 'enroll it first' mail/server.err || fail "$(cat mail/server.err)"
 	the_card=$keep
+}
+
+# What was sealed in prepare() was of grade U: the state knew nothing of that DKEK.
+a_fleets_key_has_the_grade_of_the_channel_that_brought_its_dkek() {
+	kcv=$(as server sha256sum server/dkek | cut -c 1-16)
+	as server keyferry server dkek --state server/state >mail/log
+	grep -Eiq "^$kcv +U +0 +0 +1" mail/log || fail "$(cat mail/log)"
+	as server keyferry server dkek --state server/state --check-value "$kcv" --complete >mail/log
+	grep -Eiq "^$kcv +B-virtual +0 +1 +1" mail/log || fail "$(cat mail/log)"
+	as server keyferry seal --card schsm --state server/state --dkek server/dkek --key server/key.pem --container 5 \
+		-o server/cargo-5 >mail/log
+	grep -q 'grade: *B-virtual' mail/log || fail "$(cat mail/log)"
 }
 
 # forged WORDS PYTHON: answers to the first list, all of them 9000, changed by that before they are given
@@ -337,7 +351,7 @@ without_the_right_nothing_is_relayed() {
 	with "$pin" card pin verify >mail/log
 }
 
-plan 13
+plan 14
 t a_pin_is_set_by_a_server
 t it_is_changed_by_files
 t a_dkek_and_a_key_under_it_go_in
@@ -348,6 +362,7 @@ t what_the_card_refuses_is_told_in_one_way
 t another_card_or_root_is_refused
 t an_answer_that_is_not_the_cards_proves_nothing
 t an_enrolled_card_needs_no_root
+t a_fleets_key_has_the_grade_of_the_channel_that_brought_its_dkek
 t answers_that_are_none_of_ours_are_refused
 t the_commands_of_the_guide_run_as_they_stand
 t without_the_right_nothing_is_relayed
