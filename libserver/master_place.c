@@ -133,6 +133,8 @@ int kf_state_master_place(const struct kf_state *state, struct kf_master_place *
 
 	if (!place->module)
 		return -ENOENT;
+	if (out->size != sizeof(*out))
+		return -EINVAL;
 	*out = (struct kf_master_place){
 		.size = sizeof(*out), .module = place->module, .token = place->token,
 		.label = place->label, .id = place->id.p, .id_len = place->id.n,
@@ -141,11 +143,20 @@ int kf_state_master_place(const struct kf_state *state, struct kf_master_place *
 }
 
 /* Cards have keys of the one there is, so another one would be of no use to them. */
-static int check_same(const struct kf_server *server, const struct master_place *place, struct kf_error *e)
+static int check_same(struct kf_state *state, const struct master_place *place, struct kf_error *e)
 {
+	struct kf_server *server = state->server;
 	uint8_t check[KF_MASTER_CHECK_SIZE];
-	int r = kf_server_master_check(server, check, e);
+	int r = 0;
 
+	/* The file decides, and not a keeper that somebody has set before. */
+	if (!server->master_away)
+		r = kf_server_set_master_keeper(server, NULL, e);
+	if (r == 0 && !server->master_away)
+		r = master_load(&state->top, server, secret_bytes(&state->passphrase), e);
+	if (r < 0)
+		return r;
+	r = kf_server_master_check(server, check, e);
 	if (r < 0)
 		return r == -EACCES ? 0 : r;	/* there is none */
 	if (bytes_equal(BYTES_OF(check), BYTES_OF(place->check)))
@@ -180,7 +191,7 @@ static int move(struct kf_state *state, struct master_place *place, const struct
 	if (r == 0)
 		r = keeper_check(keeper, place->check, e);
 	if (r == 0)
-		r = check_same(state->server, place, e);
+		r = check_same(state, place, e);
 	if (r == 0)
 		r = master_place_keep(&state->top, place, e);
 	if (r == 0)

@@ -33,9 +33,9 @@ static int open_folders(const char *dir, bool make, struct kf_state *state, stru
 			      "%s holds no keyferry state", dir);
 	if (r == 0)
 		r = open_one(state->top.fd, "devices", &state->cards, e);
-	if (r == 0 && (make || folder_has(&state->top, "hsms")))
+	if (r == 0 && make)
 		r = open_one(state->top.fd, "hsms", &state->hsms, e);
-	if (r == 0 && (make || folder_has(&state->top, "dkeks")))
+	if (r == 0 && make)
 		r = open_one(state->top.fd, "dkeks", &state->dkeks, e);
 	if (r == 0)
 		r = open_one(state->top.fd, "nonces", &state->fresh, e);
@@ -234,6 +234,18 @@ static int load_master(struct kf_state *state, struct kf_error *e)
 	return 0;
 }
 
+/* Folders that an older state has not: under the lock, as whoever had it before may have made them. */
+static int open_newer_folders(struct kf_state *state, struct kf_error *e)
+{
+	int r = 0;
+
+	if (folder_has(&state->top, "hsms"))
+		r = folder_open(state->top.fd, "hsms", &state->hsms, e);
+	if (r == 0 && folder_has(&state->top, "dkeks"))
+		r = folder_open(state->top.fd, "dkeks", &state->dkeks, e);
+	return r;
+}
+
 int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len,
 		  struct kf_state **out, struct kf_error *e)
 {
@@ -245,6 +257,8 @@ int kf_state_open(const char *dir, const void *passphrase, size_t passphrase_len
 		r = open_folders(dir, false, state, e);
 	if (r == 0)
 		r = take_lock(state, e);
+	if (r == 0)
+		r = open_newer_folders(state, e);
 	if (r == 0)
 		r = read_mark(state, &encrypted, e);
 	if (r == 0)
@@ -286,10 +300,18 @@ int state_need_folder(struct kf_state *state, const char *name, struct folder *f
 	return r == 0 && fsync(state->top.fd) < 0 ? -errno : r;
 }
 
+/* What a move that was interrupted has left goes when the keeper has proved that it has the same. */
+static int try_keeper(struct kf_state *state, struct kf_error *e)
+{
+	int r = master_try_keeper(state->server, e);
+
+	return r < 0 || !state->server->master_away ? r : master_remove(&state->top, e);
+}
+
 int state_need_master(struct kf_state *state, struct kf_error *e)
 {
-	if (state->server->master_away)
-		return master_try_keeper(state->server, e);
+	if (state->server->master_away || state->server->keeper.mac)
+		return try_keeper(state, e);
 	if (state->locked)
 		return error_why(e, -ENOKEY, "the state is encrypted", "give its passphrase",
 				 "the master of shared keys is locked");

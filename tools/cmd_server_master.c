@@ -39,7 +39,7 @@ static const char *words(int r, const struct kf_server *server, struct kf_error 
 static int report(const struct ui *ui, struct kf_state *state, const struct master_token *token)
 {
 	char check[2 * KF_MASTER_CHECK_SIZE + 1], id[2 * SOURCE_ID_MAX + 1] = "";
-	struct kf_master_place place = { 0 };
+	struct kf_master_place place = { .size = sizeof(place) };
 	struct kf_error e = KF_ERROR_INIT;
 	int r = kf_state_master_place(state, &place);
 	const char *where = words(r, kf_state_server(state), &e, check);

@@ -93,10 +93,11 @@ struct kf_master_keeper master_token_keeper(struct master_token *token)
 int master_token_attach(struct master_token *token, struct kf_state *state, int pin_fd, struct kf_error *e)
 {
 	struct kf_master_keeper keeper = master_token_keeper(token);
-	struct kf_master_place place;
+	struct kf_master_place place = { .size = sizeof(place) };
+	int r = kf_state_master_place(state, &place);
 
-	if (kf_state_master_place(state, &place) < 0)
-		return 0;
+	if (r < 0)
+		return r == -ENOENT ? 0 : error_what(e, r, "cannot tell where the master is");
 	token->name = (struct key_name){
 		place.module, place.token, place.label, place.id ? BYTES(place.id, place.id_len) : BYTES_NONE,
 	};

@@ -557,8 +557,8 @@ int kf_state_move_master(struct kf_state *state, const struct kf_master_place *p
 			 const struct kf_master_keeper *keeper, struct kf_error *e);
 
 /*
- * Where the master is; borrowed from @state, @out->size is set. Until a keeper is set, what needs the master
- * answers -ENOKEY; one with another key -EACCES. Return: 0, -ENOENT it is not elsewhere.
+ * Where the master is; borrowed from @state; @out->size is the caller's. Until a keeper is set, what needs the master
+ * answers -ENOKEY; one with another key -EACCES. Return: 0, -ENOENT it is not elsewhere, -EINVAL another size.
  */
 int kf_state_master_place(const struct kf_state *state, struct kf_master_place *out);
 

@@ -60,7 +60,7 @@ TEST_F(state, a_place_comes_back_and_is_not_the_master)
 	uint8_t master[32] = { 7 }, check[KF_MASTER_CHECK_SIZE];
 	struct kf_master_keeper keeper = of(master);
 	char first[SHARED_KEYS_TEXT_MAX], second[SHARED_KEYS_TEXT_MAX];
-	struct kf_master_place place;
+	struct kf_master_place place = { .size = sizeof(place) };
 
 	EXPECT_EQ(-ENOENT, kf_state_master_place(self->state, &place));
 	ASSERT_EQ(0, kf_state_move_master(self->state, &some_place, &keeper, &self->e));
@@ -109,7 +109,7 @@ TEST_F(state, the_master_of_a_state_moves_and_another_does_not_come)
 	uint8_t master[32], other[32] = { 9 };
 	struct kf_master_keeper keeper = of(master), foreign = of(other);
 	char before[SHARED_KEYS_TEXT_MAX], after[SHARED_KEYS_TEXT_MAX];
-	struct kf_master_place place;
+	struct kf_master_place place = { .size = sizeof(place) };
 
 	shared_of(self, before);
 	memcpy(master, self->state->server->master.p, sizeof(master));
@@ -125,6 +125,31 @@ TEST_F(state, the_master_of_a_state_moves_and_another_does_not_come)
 	again(self, NULL);
 	EXPECT_EQ(-EEXIST, kf_state_move_master(self->state, &some_place, &foreign, &self->e));
 	EXPECT_EQ(0, kf_state_move_master(self->state, &some_place, &keeper, &self->e));
+}
+
+/* It would agree with itself, and the cards' master would be gone. */
+TEST_F(state, a_keeper_that_was_set_before_is_not_what_a_move_compares_with)
+{
+	uint8_t other[32] = { 9 };
+	struct kf_master_keeper foreign = of(other);
+	char text[SHARED_KEYS_TEXT_MAX];
+
+	shared_of(self, text);
+	ASSERT_EQ(0, kf_server_set_master_keeper(kf_state_server(self->state), &foreign, NULL));
+	EXPECT_EQ(-EEXIST, kf_state_move_master(self->state, &some_place, &foreign, &self->e));
+	EXPECT_TRUE(folder_has(&self->state->top, "master.key"));
+}
+
+TEST_F(state, where_a_keeper_was_set_no_other_master_is_made)
+{
+	uint8_t master[32] = { 7 };
+	struct kf_master_keeper keeper = of(master);
+	char text[SHARED_KEYS_TEXT_MAX];
+
+	ASSERT_EQ(0, kf_server_set_master_keeper(kf_state_server(self->state), &keeper, NULL));
+	shared_of(self, text);
+	EXPECT_FALSE(folder_has(&self->state->top, "master.key"));
+	EXPECT_NOT_NULL(self->state->server->keeper.mac);
 }
 
 TEST_F(state, an_encrypted_master_is_opened_to_compare_it)
@@ -157,7 +182,7 @@ TEST_F(state, a_move_that_was_interrupted_is_repeated)
 	uint8_t master[32];
 	struct kf_master_keeper keeper = of(master);
 	char text[SHARED_KEYS_TEXT_MAX];
-	struct kf_master_place place;
+	struct kf_master_place place = { .size = sizeof(place) };
 	struct blob file = BLOB_INIT;
 
 	shared_of(self, text);
@@ -169,7 +194,15 @@ TEST_F(state, a_move_that_was_interrupted_is_repeated)
 	again(self, NULL);
 	EXPECT_EQ(0, kf_state_master_place(self->state, &place));
 	EXPECT_EQ(0u, self->state->server->master.n);
+	ASSERT_EQ(0, folder_read(&self->state->top, "master.key", 1024, &file, NULL));
 	ASSERT_EQ(0, kf_state_move_master(self->state, &some_place, &keeper, &self->e));
+	EXPECT_FALSE(folder_has(&self->state->top, "master.key"));
+	/* Or whoever uses the keeper the next time ends it. */
+	ASSERT_EQ(0, folder_create(&self->state->top, "master.key", blob_bytes(&file), NULL));
+	blob_deinit(&file);
+	again(self, NULL);
+	ASSERT_EQ(0, kf_server_set_master_keeper(kf_state_server(self->state), &keeper, NULL));
+	shared_of(self, text);
 	EXPECT_FALSE(folder_has(&self->state->top, "master.key"));
 }
 
