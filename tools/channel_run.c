@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+DEFINE_CLEANUP(struct kf_fleet *, kf_fleet_free);
+
 enum { ROOT_MAX = 1 << 16, GRACE_MS = 3000 };
 
 bool channel_parse(struct channel_run *run, const char *summary, const struct arg *own, int argc, char **argv,
@@ -125,21 +127,61 @@ int channel_ask_pin(const struct channel_run *run, const char *what, bool fresh,
 	return error_why(e, -EINVAL, "a new value is given twice", "try again", "the two differ");
 }
 
-int channel_note_dkek(struct channel_run *run, struct kf_error *e)
+int channel_gives(struct channel_run *run, const struct secret *shares, struct kf_error *e)
+{
+	_cleanup_(kf_fleet_freep) struct kf_fleet *fleet = NULL;
+	int r = kf_fleet_new(&fleet, e);
+
+	for (size_t at = 0; r == 0 && at < shares->n; at += KF_FLEET_SHARE_SIZE)
+		r = kf_fleet_add_share(fleet, shares->p + at, KF_FLEET_SHARE_SIZE, e);
+	if (r < 0)
+		return r;
+	memcpy(run->sum, kf_fleet_check_value(fleet), sizeof(run->sum));
+	run->gives = true;
+	return 0;
+}
+
+/* Whether there is anything to note after @r. */
+static bool note_of(const struct channel_run *run, int r, struct kf_dkek_note *note)
+{
+	const uint8_t *check_value = kf_channel_check_value(run->channel);
+
+	*note = (struct kf_dkek_note){
+		.size = sizeof(*note), .check_value = check_value, .serial = kf_channel_serial(run->channel),
+		.grade = kf_channel_grade(run->channel),
+	};
+	if (!note->serial || kf_channel_value(run->channel, KF_CHANNEL_WHOLE))
+		return note->serial;
+	if (kf_channel_outcome(run->channel) == KF_CHANNEL_INDETERMINATE)
+		note->check_value = run->sum;
+	else
+		note->grade = KF_GRADE_U;	/* the shares before came by who knows which way */
+	return r == 0 ? check_value && kf_channel_value(run->channel, KF_CHANNEL_OUTSTANDING) == 0 :
+			note->check_value == run->sum;
+}
+
+static int keep_note(const struct channel_run *run, const struct kf_dkek_note *note, struct kf_error *e)
 {
 	_cleanup_(kf_state_closep) struct kf_state *state = NULL;
-	const struct kf_dkek_note note = {
-		.size = sizeof(note), .check_value = kf_channel_check_value(run->channel),
-		.serial = kf_channel_serial(run->channel), .grade = kf_channel_grade(run->channel),
-	};
-	int r;
+	int r = server_state_open(run->state, &state, e);
 
-	if (!run->state || !kf_channel_value(run->channel, KF_CHANNEL_WHOLE))
-		return 0;
-	r = server_state_open(run->state, &state, e);
 	if (r == 0)
-		r = kf_state_dkek_note(state, &note, e);
-	return error_what(e, r, "the card has done it, but how it came by its DKEK is not noted in the state");
+		r = kf_state_dkek_note(state, note, e);
+	return error_what(e, r, "the way of the DKEK to the card is not noted in the state; the order itself is carried out");
+}
+
+int channel_note_dkek(struct channel_run *run, int r, struct kf_error *e)
+{
+	struct kf_error unnoted = KF_ERROR_INIT;
+	struct kf_dkek_note note;
+
+	if (!run->state || !run->gives || !run->channel || !note_of(run, r, &note))
+		return r;
+	if (r == 0)
+		return keep_note(run, &note, e);
+	if (keep_note(run, &note, &unnoted) < 0)
+		ui_say(&run->ui, "warning: %s: %s", "the way of the DKEK to the card is not noted in the state", unnoted.why);
+	return r;
 }
 
 /* --- rounds --- */
@@ -148,13 +190,16 @@ int channel_note_dkek(struct channel_run *run, struct kf_error *e)
 static int check_files(const struct channel_run *run, struct kf_error *e)
 {
 	const char *at = strchr(run->answers, '%');
-	_cleanup_(freep) char *name = NULL;
 
-	if (asprintf(&name, "%.*s1%s", (int)(at - run->answers), run->answers, at + 1) < 0)
-		return -ENOMEM;
-	if (access(name, F_OK) == 0)
-		return error_why(e, -EEXIST, "docs/formats.md 14", "remove what an earlier run has left",
-				 "%s is there already", name);
+	for (int i = 1; i <= RELAY_ROUNDS_MAX; i++) {
+		_cleanup_(freep) char *name = NULL;
+
+		if (asprintf(&name, "%.*s%d%s", (int)(at - run->answers), run->answers, i, at + 1) < 0)
+			return -ENOMEM;
+		if (access(name, F_OK) == 0)
+			return error_why(e, -EEXIST, "docs/formats.md 14", "remove what an earlier run has left",
+					 "%s is there already", name);
+	}
 	return 0;
 }
 

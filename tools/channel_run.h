@@ -31,6 +31,8 @@ struct channel_run {
 	const char *listen, *list, *answers;
 	uint32_t seconds, wait_s;
 	int pin_fd;
+	bool gives;
+	uint8_t sum[KF_FLEET_CHECK_SIZE];
 	char serial[KF_SERIAL_MAX + 1];
 	struct kf_channel *channel;
 	struct relay_channel relay;
@@ -57,11 +59,15 @@ int channel_ask_pin(const struct channel_run *run, const char *what, bool fresh,
 /* Over the client's relay until the channel is over. Return: 0 all is done; as kf_channel_next(), -errno. */
 int channel_carry(struct channel_run *run, struct kf_error *e);
 
+/* Shares of a DKEK, one behind the other, that are to go to the card: their sum is remembered. Return: 0, -errno. */
+int channel_gives(struct channel_run *run, const struct secret *shares, struct kf_error *e);
+
 /*
- * Has the state remember that the card got its whole DKEK by this channel, if it did and there is a state. Return: 0,
- * -errno with words that say what is done and what is not.
+ * Has the state note by which way the card got shares, if it got any and there is a state; @r: how the channel ended. What
+ * may have been given counts as given, for a note too many makes no grade too high. Return: @r; -errno if all but the note
+ * is done, with words that say so.
  */
-int channel_note_dkek(struct channel_run *run, struct kf_error *e);
+int channel_note_dkek(struct channel_run *run, int r, struct kf_error *e);
 
 /* What is the same in every report. @more is taken. Return: the exit code. */
 int channel_report(struct channel_run *run, json_t *more);

@@ -131,6 +131,8 @@ static int order_shares(struct channel_run *run, const struct shares *want, cons
 
 	order.shares = shares.p;
 	order.n = shares.n / KF_FLEET_SHARE_SIZE;
+	if (r == 0)
+		r = channel_gives(run, &shares, e);
 	return r < 0 ? r : kf_channel_dkek_import(run->channel, &order, e);
 }
 
@@ -175,10 +177,8 @@ static int import(struct channel_run *run, const struct shares *want)
 
 	if (r == 0)
 		r = channel_carry(run, &e);
-	if (r < 0)
-		code = channel_fail(run, &e, r);
-	else
-		code = channel_note_dkek(run, &e) < 0 ? ui_fail(&run->ui, &e) : report_shares(run, want);
+	r = channel_note_dkek(run, r, &e);
+	code = r < 0 ? channel_fail(run, &e, r) : report_shares(run, want);
 	channel_close(run);
 	return code;
 }
@@ -255,12 +255,13 @@ static int report_key(struct channel_run *run)
 	kcv_text(run, kcv);
 	ui_say(&run->ui, "container: %u", container);
 	ui_say(&run->ui, "key:       %s, %s", key_type_name(type), purpose_name(purpose));
-	ui_say(&run->ui, "DKEK:      %s", kcv);
+	if (*kcv)
+		ui_say(&run->ui, "DKEK:      %s", kcv);
 	if (kf_channel_grade(run->channel) == KF_GRADE_U)
 		ui_say(&run->ui, "note:      nothing tells how the card came by its DKEK; whoever has it may know the key");
-	return channel_report(run, json_pack("{s:I,s:s,s:s,s:s}", "container", (json_int_t)container, "key_type",
+	return channel_report(run, json_pack("{s:I,s:s,s:s,s:s*}", "container", (json_int_t)container, "key_type",
 					     key_type_name(type), "purpose", purpose_name(purpose),
-					     "dkek_check_value", kcv));
+					     "dkek_check_value", *kcv ? kcv : NULL));
 }
 
 static int unwrap(struct channel_run *run, const struct unwrap *want)
@@ -270,10 +271,8 @@ static int unwrap(struct channel_run *run, const struct unwrap *want)
 
 	if (r == 0)
 		r = channel_carry(run, &e);
-	if (r < 0)
-		code = channel_fail(run, &e, r);
-	else
-		code = channel_note_dkek(run, &e) < 0 ? ui_fail(&run->ui, &e) : report_key(run);
+	r = channel_note_dkek(run, r, &e);
+	code = r < 0 ? channel_fail(run, &e, r) : report_key(run);
 	channel_close(run);
 	return code;
 }

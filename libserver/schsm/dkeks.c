@@ -202,6 +202,11 @@ int kf_state_dkek_note(struct kf_state *state, const struct kf_dkek_note *note, 
 		r = dkeks_load(&state->dkeks, note->check_value, &record, e);
 	if (r == 0 && note->serial)
 		r = note_card(&record, note->serial, note->grade, e);
+	/* A worse way that finds no room is one that is missing from now on. */
+	if (r == -ENOSPC && rank(note->grade) < rank(dkek_record_grade(&record))) {
+		record.complete = false;
+		(void)store(state, &record, NULL);
+	}
 	if (r == 0) {
 		record.on_host |= note->on_host != 0;
 		record.complete |= note->complete != 0;

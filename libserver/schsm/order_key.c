@@ -5,6 +5,7 @@
  * again, because nobody would find it.
  */
 #include "base/error.h"
+#include "format/hash.h"
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "format/schsm/dkek_blob.h"
@@ -99,7 +100,8 @@ static int judge_dkek(const struct kf_channel *channel, const struct order *orde
 {
 	const struct dkek_facts *facts = &channel->dkek;
 
-	if (several)
+	/* What this channel has proved of one DKEK says nothing of a key under another. */
+	if (several && !(facts->whole && memcmp(facts->kcv, order->key.kcv, sizeof(facts->kcv)) != 0))
 		return 0;
 	if (!facts->told || (facts->shares == 0 && bytes_are_zero(BYTES_OF(facts->kcv))))
 		return error_why(e, -ENOENT, "the card", "initialise it with a DKEK: keyferry card init --dkek-shares N",
@@ -137,6 +139,9 @@ static int judge_look(struct kf_channel *channel, struct order *order, struct kf
 		r = judge_place(order, round_turn(round, ASKED_PLACE)->sw, e);
 	if (r == 0)
 		r = judge_dkek(channel, order, next == ROUND_OK || next == SW_NO_OBJECT, e);
+	/* Of several domains the card takes the one that the blob names; what it told is of another. */
+	if (r == 0 && memcmp(channel->dkek.kcv, order->key.kcv, sizeof(order->key.kcv)) != 0)
+		channel->dkek = (struct dkek_facts){ 0 };
 	return r;
 }
 
@@ -308,6 +313,7 @@ static int take_description(struct taking *t, struct kf_error *e)
 {
 	struct packer p = pack_begin(t->key->prkd, sizeof(t->key->prkd));
 	char label[KF_KEY_LABEL_MAX + 1];
+	uint8_t digest[KF_DIGEST_SIZE];
 	struct prkd prkd;
 	int r;
 
@@ -325,7 +331,12 @@ static int take_description(struct taking *t, struct kf_error *e)
 		memcpy(prkd.id, t->prkd.id, sizeof(prkd.id));
 		prkd.id_len = t->prkd.id_len;
 	}
-	r = prkd_pack(&prkd, &p);
+	/* As the driver does: where nothing tells the public half, the blob tells one key from another. */
+	r = sha256(t->parts.blob, digest);
+	prkd.marked = t->key->cert.n == 0;
+	memcpy(prkd.mark, digest + KF_DIGEST_SIZE - PRKD_MARK_SIZE, PRKD_MARK_SIZE);
+	if (r == 0)
+		r = prkd_pack(&prkd, &p);
 	t->key->prkd_n = p.n;
 	return r;
 }

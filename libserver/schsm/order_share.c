@@ -41,6 +41,7 @@ static void send_share(struct kf_channel *channel, struct order *order, size_t i
 	order_send(channel, &(struct sm_command){
 		.cla = 0x80, .ins = INS_DKEK, .p2 = order->domain, .data = share_at(order, i), .le = LE_SHORT },
 		   ROUND_OK);
+	explicit_bzero(order->shares.p + i * KF_FLEET_SHARE_SIZE, KF_FLEET_SHARE_SIZE);
 	round_changes(&channel->round);
 	channel->round.last = i + 1 == order->n_shares;
 }
@@ -109,6 +110,7 @@ static int check_sum(const struct kf_channel *channel, const struct order *order
 static int judge_share(struct kf_channel *channel, struct order *order, struct kf_error *e)
 {
 	const struct dkek_facts before = channel->dkek;
+	int r;
 
 	if (dkek_take(round_turn(&channel->round, 0), &channel->dkek) < 0 ||
 	    channel->dkek.outstanding + 1 != before.outstanding)
@@ -116,7 +118,12 @@ static int judge_share(struct kf_channel *channel, struct order *order, struct k
 				 "the share is in, and what the card says of its DKEK makes no sense");
 	channel->dkek.whole = before.whole;
 	channel->dkek.is_public = before.is_public;
-	return channel->dkek.outstanding == 0 ? check_sum(channel, order, e) : 0;
+	r = channel->dkek.outstanding == 0 ? check_sum(channel, order, e) : 0;
+	if (r < 0)
+		channel->dkek.whole = false;
+	if (order->step - STEP_SHARES + 1 == order->n_shares)
+		order_wipe(order);	/* nobody asks for them again */
+	return r;
 }
 
 static int judge(struct kf_channel *channel, struct order *order, struct kf_error *e)

@@ -137,8 +137,12 @@ const struct turn *round_refused(const struct round *round)
 
 bool round_matters(const struct round *round)
 {
-	for (size_t i = round->answered; i < round->n; i++)
-		if (round->turns[i].changes)
+	for (size_t i = 0; i < round->n; i++) {
+		const struct turn *turn = &round->turns[i];
+		bool refused = i < round->answered && turn->expect == ROUND_OK && turn->sw != ROUND_OK;
+
+		if (turn->changes && !refused)
 			return true;
+	}
 	return false;
 }

@@ -80,7 +80,7 @@ static inline bool round_is_answered(const struct round *round)
 const struct turn *round_turn(const struct round *round, size_t i);
 /* The first that did not end as expected; NULL: there is none among those that were answered. */
 const struct turn *round_refused(const struct round *round);
-/* Whether one without an answer, which may have reached the card, changes something. */
+/* Whether one changes something that the card has carried out, or may have: it has not refused it. */
 bool round_matters(const struct round *round);
 
 static inline struct bytes turn_data(const struct turn *turn)

@@ -141,7 +141,8 @@ with open("mail/wire", "ab") as out:
         d = json.load(open(name))
         out.write(b"".join(b(a["data"]) for a in d["answers"]))'
 	# What an earlier run has left is not taken for answers.
-	touch mail/answers-1
+	rm -f mail/answers-*
+	touch mail/answers-7
 	got=0
 	server_with "$pin-files\n$pin" channel pin change $the_card --list 'mail/list-%' --answers 'mail/answers-%' \
 		>mail/server.out 2>mail/server.err || got=$?
@@ -263,6 +264,23 @@ an_enrolled_card_needs_no_root() {
 	the_card=$keep
 }
 
+# The shares are in before the key turns out to be another fleet's, and the state has to know.
+what_went_in_is_noted_though_the_rest_is_refused() {
+	as server sh -c 'rm -rf server/state/dkeks'
+	with "$so_pin\n$pin" card init --dkek-shares 2 --yes >mail/log
+	as server $python -c '
+b = bytearray(open("server/key.blob", "rb").read())
+b[0] ^= 1
+open("server/foreign.blob", "wb").write(b)'
+	keep=$the_card
+	the_card='--state server/state --device ZZVIRTA1'
+	refused 1 'another DKEK' -- '' "$pin" dkek unwrap server/foreign.blob --type p256 --container 9 \
+		--share server/share.1 --share server/share.2
+	the_card=$keep
+	as server keyferry server dkek --state server/state >mail/log
+	grep -Eiq '^[0-9a-f]{16} +U +0 +0 +1' mail/log || fail "$(cat mail/log)"
+}
+
 # What was sealed in prepare() was of grade U: the state knew nothing of that DKEK.
 a_fleets_key_has_the_grade_of_the_channel_that_brought_its_dkek() {
 	kcv=$(as server sha256sum server/dkek | cut -c 1-16)
@@ -351,7 +369,7 @@ without_the_right_nothing_is_relayed() {
 	with "$pin" card pin verify >mail/log
 }
 
-plan 14
+plan 15
 t a_pin_is_set_by_a_server
 t it_is_changed_by_files
 t a_dkek_and_a_key_under_it_go_in
@@ -363,6 +381,7 @@ t another_card_or_root_is_refused
 t an_answer_that_is_not_the_cards_proves_nothing
 t an_enrolled_card_needs_no_root
 t a_fleets_key_has_the_grade_of_the_channel_that_brought_its_dkek
+t what_went_in_is_noted_though_the_rest_is_refused
 t answers_that_are_none_of_ours_are_refused
 t the_commands_of_the_guide_run_as_they_stand
 t without_the_right_nothing_is_relayed

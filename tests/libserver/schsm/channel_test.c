@@ -752,6 +752,7 @@ TEST_F(channel, a_dkek_that_is_not_the_sum_of_its_shares_is_told)
 	ASSERT_EQ(0, carry_one(self, 0, &r));
 	EXPECT_EQ(-ENODATA, kf_channel_next(self->channel, &self->e));
 	EXPECT_WHY("is not their sum");
+	EXPECT_EQ(0u, kf_channel_value(self->channel, KF_CHANNEL_WHOLE));
 	EXPECT_EQ(KF_CHANNEL_INDETERMINATE, outcome(self));
 }
 
@@ -862,6 +863,28 @@ TEST_F(channel, a_key_under_a_dkek_that_all_came_by_this_channel_has_its_grade)
 	ASSERT_EQ(0, kf_channel_unwrap(self->channel, &want, &self->e));
 	ASSERT_EQ(0, carry(self));
 	EXPECT_EQ(KF_GRADE_U, kf_channel_grade(self->channel));
+}
+
+/* The card takes the domain that the blob names, and what was proved of another one says nothing of it. */
+TEST_F(channel, what_went_into_one_domain_is_no_word_for_a_key_in_another)
+{
+	struct bytes blob = make_blob(1, BYTES_OF(ecdsa));
+	struct kf_channel_unwrap want = unwrap_of(blob);
+
+	ASSERT_EQ(SW_OK, rig_initialize(&self->rig, "97 01 02"));
+	ASSERT_EQ(SW_OK, rig_verify(&self->rig, RIG_PIN));
+	ASSERT_EQ(SW_OK, rig_send(&self->rig, 0x80, HSM_DOMAIN, 0x0100, BYTES("\x02", 1)));
+	ASSERT_EQ(SW_OK, rig_send(&self->rig, 0x80, HSM_DOMAIN, 0x0101, BYTES("\x01", 1)));
+	ASSERT_EQ(SW_OK, rig_send(&self->rig, 0x80, HSM_DOMAIN, 0x0001, BYTES(shares, DKEK_SIZE)));
+	renew(self);
+	order_shares(self, 0, 2, RIG_PIN);
+	ASSERT_EQ(0, kf_channel_unwrap(self->channel, &want, &self->e));
+	EXPECT_EQ(-ENOENT, carry(self));
+	EXPECT_WHY("under another DKEK");
+	EXPECT_EQ(0u, lies_there(self));
+	ASSERT_EQ(0, unwrap(self, blob));
+	EXPECT_EQ(KF_GRADE_U, kf_channel_grade(self->channel));
+	EXPECT_NULL(kf_channel_check_value(self->channel));
 }
 
 TEST_F(channel, a_dkek_that_anybody_knows_makes_the_key_grade_c)
