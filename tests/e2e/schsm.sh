@@ -23,12 +23,6 @@ as client keyferry reader wait --reader virtual:second >mail/show.log
 in_sequence=1	# a card is initialised once, and then it has keys
 
 card() { as client keyferry "$@" --reader "virtual:${on:-reader}"; }
-# with PIN... COMMAND: what is asked for stands line by line on a descriptor
-with() {
-	lines=$1
-	shift
-	printf '%b\n' "$lines" | card "$@" --pin-fd 0
-}
 refused() {
 	want=$1
 	shift

@@ -20,13 +20,7 @@ pin=648219
 python='/usr/bin/python3 -IS'
 
 card() { as client keyferry "$@" --reader virtual:reader; }
-# with PIN... COMMAND: what is asked for stands line by line on a descriptor
-with() {
-	lines=$1
-	shift
-	printf '%b\n' "$lines" | card "$@" --pin-fd 0
-}
-# server_with PIN... COMMAND: the same of the server
+# server_with LINES COMMAND...: as with, of the server
 server_with() {
 	lines=$1
 	shift

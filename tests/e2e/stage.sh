@@ -10,6 +10,7 @@
 #				$stage_rights: the client's, if not those to do with keys
 #				$stage_app=schsm: a SmartCard-HSM, as it comes from its maker, and no server
 #	as ROLE COMMAND...		ROLE is service, client or server
+#	with LINES COMMAND...		card COMMAND, which the script defines, with the lines it asks for
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
 #	stage_stopped PID		waits until that process has stopped itself
@@ -52,6 +53,13 @@ as_background() {
 		set -- setpriv --reuid "$as_uid" --regid "$as_uid" --clear-groups "$@"
 	"$@" &
 	stage_pids="$stage_pids $!"
+}
+
+# PINs, a line each, on a descriptor.
+with() {
+	with_lines=$1
+	shift
+	printf '%b\n' "$with_lines" | card "$@" --pin-fd 0
 }
 
 # stage_stopped PID: until it stopped itself.

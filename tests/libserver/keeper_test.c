@@ -64,17 +64,8 @@ FIXTURE_TEARDOWN(keeper)
 static int offer(struct fixture_keeper *self)
 {
 	struct fakecard_bend bend = { .statement = voyage_one_sender };
-	struct kf_verified_offer *offer = NULL;
-	uint8_t nonce[KF_NONCE_SIZE];
-	char *json;
-	int r;
 
-	ASSERT_EQ(0, kf_nonce_new(nonce, NULL));
-	json = fakecard_offer(&self->v.card, nonce, &bend);
-	r = kf_offer_verify(self->v.server, self->v.enrolled, nonce, json, strlen(json), &offer, &self->v.e);
-	kf_verified_offer_free(offer);
-	free(json);
-	return r;
+	return voyage_offer_bent(&self->v, &bend);
 }
 
 TEST_F(keeper, the_card_opens_what_was_sealed)

@@ -106,6 +106,22 @@ static inline void voyage_deinit(struct voyage *v)
 	fakecard_deinit(&v->card);
 }
 
+/* What the server says to an offer of the card that is bent like that. */
+static inline int voyage_offer_bent(struct voyage *v, const struct fakecard_bend *bend)
+{
+	struct kf_verified_offer *offer = NULL;
+	uint8_t nonce[KF_NONCE_SIZE];
+	char *json;
+	int r;
+
+	ASSERT_EQ(0, kf_nonce_new(nonce, NULL));
+	json = fakecard_offer(&v->card, nonce, bend);
+	r = kf_offer_verify(v->server, v->enrolled, nonce, json, strlen(json), &offer, &v->e);
+	kf_verified_offer_free(offer);
+	free(json);
+	return r;
+}
+
 /* A fresh key as the server would get it. */
 static inline struct kf_keypair *voyage_pair(enum kf_key_type type)
 {

@@ -76,18 +76,8 @@ static int offer_with(struct fixture_shared *self, void (*statement)(struct stat
 		      void (*file)(struct offer_file *file))
 {
 	struct fakecard_bend bend = { .statement = statement, .file = file };
-	struct kf_verified_offer *offer = NULL;
-	uint8_t nonce[KF_NONCE_SIZE];
-	char *json;
-	int r;
 
-	ASSERT_EQ(0, kf_nonce_new(nonce, NULL));
-	json = fakecard_offer(&self->v.card, nonce, &bend);
-	r = kf_offer_verify(self->v.server, self->v.enrolled, nonce, json, strlen(json), &offer,
-			    &self->v.e);
-	kf_verified_offer_free(offer);
-	free(json);
-	return r;
+	return voyage_offer_bent(&self->v, &bend);
 }
 
 TEST_F(shared, a_key_of_another_master_is_refused_before_anything_is_sealed)
