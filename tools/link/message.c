@@ -246,15 +246,21 @@ void master_mac_pack(struct packer *p, struct bytes in)
 	put(p, in);
 }
 
+/* The message of that kind which has one part, of @least to @most bytes. */
+static int parse_part(struct bytes packet, uint8_t kind, size_t least, size_t most, struct bytes *out)
+{
+	struct unpacker u = begin(packet, kind);
+	struct bytes b = take(&u, most);
+
+	if (unpack_end(&u) < 0 || b.n < least)
+		return -EBADMSG;
+	*out = b;
+	return 0;
+}
+
 int master_mac_parse(struct bytes packet, struct bytes *in)
 {
-	struct unpacker u = begin(packet, MASTER_MAC);
-	struct bytes b = take(&u, MASTER_IN_MAX);
-
-	if (unpack_end(&u) < 0 || b.n == 0)
-		return -EBADMSG;
-	*in = b;
-	return 0;
+	return parse_part(packet, MASTER_MAC, 1, MASTER_IN_MAX, in);
 }
 
 void master_maced_pack(struct packer *p, struct bytes mac)
@@ -265,11 +271,5 @@ void master_maced_pack(struct packer *p, struct bytes mac)
 
 int master_maced_parse(struct bytes packet, struct bytes *mac)
 {
-	struct unpacker u = begin(packet, MASTER_MACED);
-	struct bytes b = take(&u, MASTER_MAC_SIZE);
-
-	if (unpack_end(&u) < 0 || b.n != MASTER_MAC_SIZE)
-		return -EBADMSG;
-	*mac = b;
-	return 0;
+	return parse_part(packet, MASTER_MACED, MASTER_MAC_SIZE, MASTER_MAC_SIZE, mac);
 }
