@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "tools/server_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -167,7 +168,7 @@ static int keep_note(const struct channel_run *run, const struct kf_dkek_note *n
 
 	if (r == 0)
 		r = kf_state_dkek_note(state, note, e);
-	return error_what(e, r, "the way of the DKEK to the card is not noted in the state; the order itself is carried out");
+	return error_what(e, r, "the way of the DKEK to the card is not noted in the state");
 }
 
 int channel_note_dkek(struct channel_run *run, int r, struct kf_error *e)
@@ -180,7 +181,7 @@ int channel_note_dkek(struct channel_run *run, int r, struct kf_error *e)
 	if (r == 0)
 		return keep_note(run, &note, e);
 	if (keep_note(run, &note, &unnoted) < 0)
-		ui_say(&run->ui, "warning: %s: %s", "the way of the DKEK to the card is not noted in the state", unnoted.why);
+		fprintf(stderr, "%s: %s: %s\n", run->ui.command, unnoted.what, unnoted.why);
 	return r;
 }
 
