@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libclient/serial.h"
 
+#include "base/hex.h"
+
 #include <stdio.h>
 
 static bool is_printable(struct bytes b)
@@ -17,12 +19,10 @@ void serial_text(struct bytes serial, char out[static SERIAL_TEXT_SIZE])
 
 	assert(serial.n <= KF_SERIAL_MAX);
 	memset(out, 0, SERIAL_TEXT_SIZE);
-	for (size_t i = 0; i < serial.n; i++) {
-		if (printable)
-			out[i] = (char)serial.p[i];
-		else
-			(void)snprintf(out + 2 * i, 3, "%02X", serial.p[i]);
-	}
+	if (!printable)
+		hex_write(serial, out);
+	else if (serial.n > 0)
+		memcpy(out, serial.p, serial.n);
 }
 
 /* Return: 0 to 15, -1. */

@@ -4,6 +4,7 @@
  * it is inserted into carries them and reads none of it.
  */
 #include "base/error.h"
+#include "base/hex.h"
 #include "format/numbers.h"
 #include "tools/channel_run.h"
 #include "tools/server_state.h"
@@ -150,9 +151,7 @@ static void kcv_text(const struct channel_run *run, char out[static 2 * KF_FLEET
 {
 	const uint8_t *check = kf_channel_check_value(run->channel);
 
-	out[0] = '\0';
-	for (size_t i = 0; check && i < KF_FLEET_CHECK_SIZE; i++)
-		(void)snprintf(out + 2 * i, 3, "%02X", check[i]);
+	hex_write(check ? BYTES(check, KF_FLEET_CHECK_SIZE) : BYTES_NONE, out);
 }
 
 static int report_shares(struct channel_run *run, const struct shares *want)

@@ -4,6 +4,7 @@
  * share by share; wrap and unwrap are in cmd_dkek_key.c.
  */
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "tools/client_cmds.h"
 #include "tools/share_file.h"
 #include "tools/table.h"
@@ -39,8 +40,8 @@ static int print_status(struct tool *tool, const struct kf_dkeks *dkeks)
 		struct libscols_line *row = table_row(table);
 		char hex[2 * KF_DKEK_CHECK_SIZE + 1] = "";
 
-		for (size_t k = 0; check && k < KF_DKEK_CHECK_SIZE; k++)
-			(void)snprintf(hex + 2 * k, 3, "%02X", check[k]);
+		if (check)
+			hex_write(BYTES(check, KF_DKEK_CHECK_SIZE), hex);
 		table_cell(row, 0, "%u", kf_dkek_value(dkek, KF_DKEK_DOMAIN_NUMBER));
 		table_cell(row, 1, "%s", state_text(kf_dkek_value(dkek, KF_DKEK_STATE)));
 		table_cell(row, 2, "%u", kf_dkek_value(dkek, KF_DKEK_SHARES));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * base/hex.h - Hexadecimal digits become bytes. Some are PINs and keys, so no branch and no index depends on a
+ * base/hex.h - Hexadecimal digits become bytes, and bytes become such digits. Some are PINs and keys, so no branch and no index depends on a
  * digit; only whether all of them were digits comes to light.
  */
 #pragma once
@@ -51,4 +51,16 @@ static inline int hex_read(struct bytes text, enum hex_letters letters, uint8_t 
 	if (n != 0)
 		memset(out, 0, n);
 	return -EINVAL;
+}
+
+/* Of what is public, such as check values and serials, in capital letters: 2 * @bytes.n digits and a NUL at @out. */
+static inline void hex_write(struct bytes bytes, char *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < bytes.n; i++) {
+		*out++ = digits[bytes.p[i] >> 4];
+		*out++ = digits[bytes.p[i] & 15];
+	}
+	*out = '\0';
 }

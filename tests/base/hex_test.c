@@ -28,6 +28,16 @@ TEST(two_digits_are_a_byte)
 	EXPECT_EQ(0, hex_read(BYTES_NONE, HEX_LOWER, out, 0));
 }
 
+TEST(bytes_are_written_in_capital_letters)
+{
+	char text[7] = "......";
+
+	hex_write(BYTES("\x00\xff\xa5", 3), text);
+	EXPECT_STREQ("00FFA5", text);
+	hex_write(BYTES_NONE, text);
+	EXPECT_STREQ("", text);
+}
+
 TEST(what_is_no_such_text_leaves_nothing)
 {
 	static const char *const bad[] = { "0001xx", "g00102", "000A02", "0 0102", "0x0102", "-10102" };
