@@ -5,7 +5,7 @@
  * always answers with a status word, what it committed is what is in force, and keys that receive
  * keys stay what they are.
  */
-#include "tests/vreader/card/prepared_keys.h"
+#include "tests/keys/keys.h"
 #include "vreader/card/card.h"
 
 #include "format/ossl.h"
@@ -104,11 +104,10 @@ static void fill(struct state *state)
 
 static void make_blank(void)
 {
-	const uint8_t *p = prepared_rsa2048;
 	struct state *state;
 	struct packer out = pack_begin(blank.blob, sizeof(blank.blob));
 
-	rsa_key = make_key(d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, sizeof(prepared_rsa2048)));
+	rsa_key = make_key(prepared_rsa(2048, 0));
 	ec_key = make_key(EVP_EC_gen("P-256"));
 	REQUIRE(card_key_new_secret(KF_KEY_AES_128, BYTES("sixteen bytes..", 16), &aes_key) == 0);
 	REQUIRE(state_new(&state) == 0);

@@ -7,7 +7,7 @@
  */
 #include "format/schsm/dkek_blob.h"
 #include "tests/fuzz/kept_secrets.h"
-#include "tests/vreader/card/prepared_keys.h"
+#include "tests/keys/keys.h"
 #include "vreader/schsm/command.h"
 #include "vreader/schsm/issuer.h"
 
@@ -52,12 +52,16 @@ static int commit(void *owner, struct bytes blob)
 /* Every RSA key is the same one: what matters here is what happens to it. */
 static int make_rsa(unsigned int bits, uint64_t e, EVP_PKEY **out)
 {
-	const uint8_t *p = prepared_rsa2048;
+	static EVP_PKEY *key;
 
 	(void)bits;
 	(void)e;
-	*out = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, sizeof(prepared_rsa2048));
-	return *out ? 0 : -EIO;
+	if (!key)
+		key = prepared_rsa(2048, 0);
+	if (!key || EVP_PKEY_up_ref(key) != 1)
+		return -EIO;
+	*out = key;
+	return 0;
 }
 
 /* The same for every run of an input, and no two the same within one: a challenge is no key. */

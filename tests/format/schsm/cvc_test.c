@@ -10,7 +10,7 @@
 #include "format/ossl.h"
 #include "tests/format/mutate.h"
 #include "tests/format/schsm/hex.h"
-#include "tests/vreader/card/prepared_keys.h"
+#include "tests/keys/keys.h"
 
 FIXTURE(cvc)
 {
@@ -35,11 +35,10 @@ FIXTURE_VARIANT_ADD(cvc, p384_sha384) { "secp384r1", "secp521r1", CVC_ECDSA_SHA3
 FIXTURE_VARIANT_ADD(cvc, rsa_v15) { NULL, "secp256k1", CVC_RSA_V15_SHA256 };
 FIXTURE_VARIANT_ADD(cvc, rsa_pss) { NULL, NULL, CVC_RSA_PSS_SHA256 };
 
-/* RSA keys are prepared ones, as making them takes longer than all the rest. */
-static EVP_PKEY *pair_on(const char *group, struct bytes rsa)
+/* @rsa: which of the prepared ones, without a group. */
+static EVP_PKEY *pair_on(const char *group, unsigned int rsa)
 {
-	EVP_PKEY *key = group ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", group)
-			      : d2i_PrivateKey(EVP_PKEY_RSA, NULL, &rsa.p, (long)rsa.n);
+	EVP_PKEY *key = group ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", group) : prepared_rsa(2048, rsa);
 
 	ASSERT_NOT_NULL(key);
 	return key;
@@ -53,8 +52,8 @@ static const uint8_t extension[] = { 0x73, 0x07, 0x06, 0x03, 0x2b, 0x06, 0x01, 0
 
 FIXTURE_SETUP(cvc)
 {
-	self->issuer = pair_on(variant->issuer, BYTES_OF(prepared_rsa2048));
-	self->holder = pair_on(variant->holder, BYTES_OF(prepared_rsa2048_other));
+	self->issuer = pair_on(variant->issuer, 0);
+	self->holder = pair_on(variant->holder, 1);
 	self->issuer_key = (struct cvc_own_key){ self->issuer, variant->algorithm };
 	self->fields = (struct cvc){
 		.car = BYTES("DETESTCA00001", 13),
@@ -204,7 +203,7 @@ TEST_F(cvc, a_voucher_comes_back_and_both_signatures_count)
 
 TEST_F(cvc, a_voucher_for_a_key_that_did_not_sign_is_refused)
 {
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *other = pair_on(variant->holder, BYTES_OF(prepared_rsa2048));
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *other = pair_on(variant->holder, 0);
 	struct cvc_voucher voucher;
 	uint8_t whole[CVC_MAX];
 	struct packer p = pack_begin(whole, sizeof(whole));
@@ -298,7 +297,7 @@ TEST_F(cvc, fields_that_make_no_certificate_are_not_written)
 
 TEST(curve_numbers_are_inherited_and_missed)
 {
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pair = pair_on("brainpoolP256r1", BYTES_NONE), *key = NULL;
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pair = pair_on("brainpoolP256r1", 0), *key = NULL;
 	struct cvc_key_store store;
 	struct cvc_key whole, bare;
 
@@ -313,7 +312,7 @@ TEST(curve_numbers_are_inherited_and_missed)
 
 TEST(numbers_of_no_known_curve_are_refused)
 {
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pair = pair_on("prime256v1", BYTES_NONE), *key = NULL;
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *pair = pair_on("prime256v1", 0), *key = NULL;
 	struct cvc_key_store store;
 	struct cvc_key described;
 	struct curve_claim claim;

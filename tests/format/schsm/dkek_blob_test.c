@@ -11,7 +11,7 @@
 #include "format/ossl.h"
 #include "format/schsm/curve.h"
 #include "tests/format/schsm/hex.h"
-#include "tests/vreader/card/prepared_keys.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
@@ -95,14 +95,10 @@ static void take_p256(struct dkek_key *key)
 	ASSERT_EQ(0, key_from_scalar_on(BYTES_OF(d), "prime256v1", &key->pair));
 }
 
-static void take_rsa(struct dkek_key *key, size_t bits, enum dkek_type type)
+static void take_rsa(struct dkek_key *key, unsigned int bits, enum dkek_type type)
 {
-	struct bytes der = bits == 2048 ? BYTES_OF(prepared_rsa2048) :
-			   bits == 3072 ? BYTES_OF(prepared_rsa3072) : BYTES_OF(prepared_rsa4096);
-	const uint8_t *p = der.p;
-
 	key->type = type;
-	key->pair = bits < 2048 ? EVP_RSA_gen(bits) : d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, (long)der.n);
+	key->pair = bits < 2048 ? EVP_RSA_gen(bits) : prepared_rsa(bits, 0);
 	ASSERT_NOT_NULL(key->pair);
 }
 
@@ -200,7 +196,7 @@ TEST_F(blob, an_empty_list_and_one_with_wrap_let_the_key_leave)
 TEST_F_TIMEOUT(blob, rsa_comes_back_with_and_without_its_primes, 60)
 {
 	static const struct {
-		size_t bits;
+		unsigned int bits;
 		enum dkek_type type;
 		size_t size;		/* [card dossier 2.6] has those of 2048 */
 	} rows[] = {

@@ -7,7 +7,7 @@
 #include "format/ossl.h"
 #include "format/pin_item.h"
 #include "tests/harness.h"
-#include "tests/vreader/card/prepared_keys.h"
+#include "tests/keys/keys.h"
 #include "vreader/card/kek.h"
 #include "vreader/card/maker.h"
 #include "vreader/card/tlv.h"
@@ -18,20 +18,13 @@
 
 /* --- prepared keys --- */
 
-static EVP_PKEY *from_der(struct bytes der)
-{
-	const uint8_t *p = der.p;
-
-	return d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, (long)der.n);
-}
-
 static EVP_PKEY *make_key(enum tray_key which)
 {
 	switch (which) {
-	case TRAY_RSA:	     return from_der(BYTES_OF(prepared_rsa2048));
-	case TRAY_RSA_OTHER: return from_der(BYTES_OF(prepared_rsa2048_other));
-	case TRAY_RSA3072:   return from_der(BYTES_OF(prepared_rsa3072));
-	case TRAY_RSA4096:   return from_der(BYTES_OF(prepared_rsa4096));
+	case TRAY_RSA:	     return prepared_rsa(2048, 0);
+	case TRAY_RSA_OTHER: return prepared_rsa(2048, 1);
+	case TRAY_RSA3072:   return prepared_rsa(3072, 0);
+	case TRAY_RSA4096:   return prepared_rsa(4096, 0);
 	case TRAY_P384:	     return EVP_EC_gen("P-384");
 	case TRAY_P521:	     return EVP_EC_gen("P-521");
 	case TRAY_P256K:     return EVP_EC_gen("secp256k1");

@@ -3,7 +3,7 @@
 
 #include "format/ossl.h"
 #include "tests/harness.h"
-#include "tests/vreader/card/prepared_keys.h"
+#include "tests/keys/keys.h"
 #include "vreader/card/tlv.h"
 #include "vreader/schsm/issuer.h"
 
@@ -42,12 +42,8 @@ static int memory_commit(void *owner, struct bytes blob)
 /* Prepared ones, which have the usual exponent; short ones are made, which is quick. */
 static int make_rsa(unsigned int bits, uint64_t e, EVP_PKEY **out)
 {
-	struct bytes der = bits == 2048 ? BYTES_OF(prepared_rsa2048) :
-			   bits == 3072 ? BYTES_OF(prepared_rsa3072) : BYTES_OF(prepared_rsa4096);
-	const uint8_t *p = der.p;
-
 	(void)e;
-	*out = bits < 2048 ? EVP_RSA_gen(bits) : d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, (long)der.n);
+	*out = bits < 2048 ? EVP_RSA_gen(bits) : prepared_rsa(bits, 0);
 	return *out ? 0 : -EIO;
 }
 
