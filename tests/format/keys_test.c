@@ -3,6 +3,7 @@
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
@@ -27,7 +28,7 @@ FIXTURE_VARIANT_ADD(pair, p256k) { .type = KF_KEY_EC_P256K };
 FIXTURE_SETUP(pair)
 {
 	self->plain = SECRET_INIT;
-	ASSERT_EQ(0, key_generate(variant->type, &self->key));
+	ASSERT_EQ(0, some_key(variant->type, &self->key));
 	ASSERT_EQ(0, secret_init(&self->plain, KEY_PLAIN_MAX));
 	ASSERT_EQ(0, key_plain_encode(self->key, &self->plain));
 }
@@ -335,6 +336,28 @@ TEST(an_ec_scalar_out_of_range_is_refused)
 		der_end(&p, outer);
 		der_end(&p, mark);
 		EXPECT_EQ(-EBADMSG, key_plain_decode(pack_done(&p), KF_KEY_EC_P256, &key));
+	}
+}
+
+TEST(a_new_key_is_of_its_type_and_comes_back)
+{
+	static const enum kf_key_type types[] = {
+		KF_KEY_RSA_2048, KF_KEY_EC_P256, KF_KEY_EC_P384, KF_KEY_EC_P521, KF_KEY_EC_P256K,
+	};
+	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
+
+	ASSERT_EQ(0, secret_init(&plain, KEY_PLAIN_MAX));
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL, *again = NULL;
+		enum kf_key_type type;
+
+		secret_clear(&plain);
+		ASSERT_EQ(0, key_generate(types[i], &key));
+		ASSERT_EQ(0, key_type_of(key, &type));
+		EXPECT_EQ(types[i], type);
+		ASSERT_EQ(0, key_plain_encode(key, &plain));
+		ASSERT_EQ(0, key_plain_decode(secret_bytes(&plain), type, &again));
+		EXPECT_EQ(1, EVP_PKEY_eq(key, again));
 	}
 }
 

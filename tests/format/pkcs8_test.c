@@ -6,6 +6,7 @@
 #include "format/ossl.h"
 #include "tests/format/wrapping.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -217,7 +218,7 @@ FIXTURE(rsa)
 
 FIXTURE_SETUP(rsa)
 {
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	self->n = wrapping_pkcs8(self->key, self->text);
 }
 

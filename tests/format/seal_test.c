@@ -3,6 +3,7 @@
 #include "format/ossl.h"
 #include "format/seal.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
@@ -206,7 +207,7 @@ FIXTURE(exchange)
 FIXTURE_SETUP(exchange)
 {
 	self->s1 = self->opened = SECRET_INIT;
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	ASSERT_EQ(0, secret_init(&self->s1, 64));
 	ASSERT_EQ(0, secret_init(&self->opened, KF_S1_SIZE));
 	memset(self->s1.p, 0x3c, 64);

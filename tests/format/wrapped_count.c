@@ -7,6 +7,7 @@
  */
 #include "format/ossl.h"
 #include "format/wrapped.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -117,7 +118,7 @@ static void call(EVP_PKEY *kek, enum kind kind, struct secret *plain)
 
 int main(void)
 {
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *kek = EVP_RSA_gen(MODULUS * 8);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *kek = prepared_rsa(MODULUS * 8, 0);
 	_cleanup_(secret_deinit) struct secret plain = SECRET_INIT;
 
 	MUST(kek && secret_init(&plain, APP_WRAPPED_MAX) == 0);

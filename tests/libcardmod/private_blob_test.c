@@ -5,6 +5,7 @@
  */
 #include "libcardmod/private_blob.h"
 #include "keyferry/server.h"
+#include "tests/keys/keys.h"
 #include "tests/libcardmod/blobs.h"
 
 FIXTURE(blob)
@@ -48,21 +49,21 @@ static void expect_key(struct fixture_blob *self, enum kf_key_type want)
 
 TEST_F(blob, capi_rsa)
 {
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	blob_capi(self->key, &self->p);
 	expect_key(self, KF_KEY_RSA_2048);
 }
 
 TEST_F(blob, cng_rsa_full)
 {
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	blob_cng_rsa(self->key, true, &self->p);
 	expect_key(self, KF_KEY_RSA_2048);
 }
 
 TEST_F(blob, cng_rsa_of_primes_alone_is_completed)
 {
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	blob_cng_rsa(self->key, false, &self->p);
 	expect_key(self, KF_KEY_RSA_2048);
 }
@@ -107,7 +108,7 @@ TEST_F(blob, a_blob_of_another_length_is_refused)
 	blob_ec(self->key, 0x32534345, 32, &self->p);
 	expect_exact(self, 1);
 	EVP_PKEY_free(self->key);
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	self->p.n = 0;
 	blob_capi(self->key, &self->p);
 	expect_exact(self, 7);
@@ -130,7 +131,7 @@ static int with_le32(struct fixture_blob *self, size_t at, uint32_t value)
 
 TEST_F(blob, sizes_and_numbers_out_of_range_are_refused)
 {
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	blob_cng_rsa(self->key, false, &self->p);
 	EXPECT_EQ(-EOPNOTSUPP, with_le32(self, 4, 1024));
 	EXPECT_EQ(0, with_le32(self, 4, 2048));
@@ -149,7 +150,7 @@ TEST_F(blob, numbers_that_do_not_belong_together_are_for_the_server_library)
 	struct kf_keypair *pair = NULL;
 	enum kf_key_type type;
 
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	blob_capi(self->key, &self->p);
 	self->buf[100] ^= 1;		/* in n */
 	ASSERT_EQ(0, private_blob_parse(pack_done(&self->p), &self->der, &type));

@@ -5,6 +5,7 @@
 #include "format/ossl.h"
 #include "keyferry/cardmod.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/core_names.h>
 
@@ -25,7 +26,7 @@ FIXTURE_TEARDOWN(public_blob) { EVP_PKEY_free(self->key); }
 
 static void make(struct fixture_public_blob *self, enum kf_key_type type)
 {
-	ASSERT_EQ(0, key_generate(type, &self->key));
+	ASSERT_EQ(0, some_key(type, &self->key));
 	ASSERT_EQ(0, key_spki(self->key, &self->in));
 }
 

@@ -2,6 +2,7 @@
 /* tests/libserver/archive_test.c - The openssl command opens what we archive, and says how. */
 #include "base/cleanup.h"
 #include "format/hash.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/server_fixture.h"
 
 #include <openssl/pem.h>
@@ -45,18 +46,26 @@ static char *slurp(const struct fixture_archive *self, const char *name, size_t 
 	return text;
 }
 
+static void put_key(struct fixture_archive *self, unsigned int index, const char *name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", self->dir, name);
+	ASSERT_EQ(0, prepared_rsa_save(2048, index, path));
+}
+
 FIXTURE_SETUP(archive)
 {
 	(void)snprintf(self->dir, sizeof(self->dir), "/tmp/kf-archive-XXXXXX");
 	ASSERT_NOT_NULL(mkdtemp(self->dir));
 	voyage_init(&self->v, false, NULL);
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->key));
 	self->pem = fakecard_pem(self->key);
 	ASSERT_EQ(0, kf_keypair_from_pem(self->pem, strlen(self->pem), NULL, 0, &self->pair, NULL));
 	ASSERT_EQ(0, kf_keypair_set_purpose(self->pair, KF_PURPOSE_DECRYPT, NULL));
-	command("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem "
-		"-subj /CN=archive -addext keyUsage=critical,keyEncipherment 2>/dev/null",
-		self->dir);
+	put_key(self, 1, "k.pem");
+	command("cd %s && openssl req -x509 -key k.pem -out c.pem -subj /CN=archive "
+		"-addext keyUsage=critical,keyEncipherment 2>/dev/null", self->dir);
 }
 
 FIXTURE_TEARDOWN(archive)
@@ -156,13 +165,13 @@ TEST_F_TIMEOUT(archive, recipients_are_checked, 30)
 	char *cert, *root, *other;
 	size_t cert_len, root_len, other_len;
 
-	command("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout n.pem -out plain.pem "
+	put_key(self, 0, "rk.pem");
+	command("cd %s && openssl req -x509 -key rk.pem -out plain.pem "
 		"-subj /CN=x -addext keyUsage=critical,digitalSignature 2>/dev/null && "
 		"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout n.pem "
 		"-out ec.pem -subj /CN=x -addext keyUsage=critical,keyEncipherment 2>/dev/null && "
 		"openssl req -new -key k.pem -subj /CN=leaf -out leaf.csr 2>/dev/null && "
-		"openssl req -x509 -newkey rsa:2048 -nodes -keyout rk.pem -out root.pem "
-		"-subj /CN=root 2>/dev/null && printf keyUsage=keyEncipherment >ext && "
+		"openssl req -x509 -key rk.pem -out root.pem -subj /CN=root 2>/dev/null && printf keyUsage=keyEncipherment >ext && "
 		"openssl x509 -req -in leaf.csr -CA root.pem -CAkey rk.pem -extfile ext -days 1 "
 		"-out leaf.pem 2>/dev/null", self->dir);
 	EXPECT_NULL(recipient(self, "plain.pem"));

@@ -9,6 +9,7 @@
 #include "format/seal.h"
 #include "libserver/json/cargo.h"
 #include "libserver/json/receipt.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -21,10 +22,10 @@
 
 static EVP_PKEY *shared_exchange;
 
-/* Before the harness forks: RSA takes its time. */
+/* Before the harness forks: reading it takes its time. */
 __attribute__((constructor)) static void make_exchange_key(void)
 {
-	(void)key_generate(KF_KEY_RSA_3072, &shared_exchange);
+	shared_exchange = prepared_rsa(3072, 0);
 }
 
 EVP_PKEY *fakecard_exchange_key(void)
@@ -154,8 +155,7 @@ static void add_device(struct fakecard *card, const struct fakecard_style *style
 
 	if (!style)
 		style = &proper;
-	ASSERT_EQ(0, key_generate(style->rsa_key ? KF_KEY_RSA_2048 : KF_KEY_EC_P256,
-				  &card->device_key));
+	ASSERT_EQ(0, some_key(style->rsa_key ? KF_KEY_RSA_2048 : KF_KEY_EC_P256, &card->device_key));
 	card->cert = make_device_cert(card, style);
 	ASSERT_EQ(0, cert_der(card->root, &card->root_der));
 	ASSERT_EQ(0, cert_der(card->cert, &card->cert_der));
@@ -166,8 +166,7 @@ static void add_device(struct fakecard *card, const struct fakecard_style *style
 void fakecard_init(struct fakecard *card, const struct fakecard_style *style)
 {
 	*card = (struct fakecard){ .pss = style && style->pss };
-	ASSERT_EQ(0, key_generate(style && style->rsa_root ? KF_KEY_RSA_2048 : KF_KEY_EC_P256,
-				  &card->root_key));
+	ASSERT_EQ(0, some_key(style && style->rsa_root ? KF_KEY_RSA_2048 : KF_KEY_EC_P256, &card->root_key));
 	card->root = make_root(card->root_key);
 	add_device(card, style);
 }

@@ -38,7 +38,7 @@ struct fakecard {
 	bool pss;
 };
 
-/* A key made once for all tests of a program. */
+/* A key read once for all tests of a program. */
 EVP_PKEY *fakecard_exchange_key(void);		/* RSA-3072, borrowed */
 /* PEM of a fresh or shared key; the caller frees. */
 char *fakecard_pem(EVP_PKEY *key);

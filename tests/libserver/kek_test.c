@@ -9,6 +9,7 @@
 #include "format/hash.h"
 #include "format/ossl.h"
 #include "libserver/json/kek.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/fakecard.h"
 
 #include <openssl/pem.h>
@@ -80,7 +81,7 @@ static EVP_PKEY *key_of(enum kf_key_type type)
 {
 	EVP_PKEY *key = NULL;
 
-	ASSERT_EQ(0, key_generate(type, &key));
+	ASSERT_EQ(0, some_key(type, &key));
 	return key;
 }
 
@@ -111,8 +112,8 @@ TEST_TIMEOUT(byok_52_what_is_no_kek_is_called_by_its_name, 60)
 	EVP_PKEY *key = key_of(KF_KEY_RSA_2048);
 	char *pem = pem_of(key, FORM_SPKI), *twice = NULL;
 
-	expect_key_refused(rsa_with(2048, 65537), FORM_PKCS1, "old PKCS #1 form");
-	expect_key_refused(rsa_with(2048, 65537), FORM_PRIVATE, "it is a private key");
+	expect_key_refused(key_of(KF_KEY_RSA_2048), FORM_PKCS1, "old PKCS #1 form");
+	expect_key_refused(key_of(KF_KEY_RSA_2048), FORM_PRIVATE, "it is a private key");
 	expect_key_refused(rsa_with(1024, 65537), FORM_SPKI, "1024 bits is too short");
 	expect_key_refused(rsa_with(2048, 3), FORM_SPKI, "exponent is too small");
 	expect_key_refused(rsa_with(2056, 65537), FORM_SPKI, "2056 bits");
@@ -155,8 +156,9 @@ FIXTURE_SETUP(attested)
 			      &(struct fakecard_style){ .serial = "FAKE-2" });
 	ASSERT_EQ(0, kf_server_new(&self->server, NULL));
 	kf_server_allow_virtual(self->server, 1);
-	self->key = key_of(KF_KEY_RSA_2048);
-	self->other = key_of(KF_KEY_RSA_2048);
+	self->key = prepared_rsa(2048, 0);
+	self->other = prepared_rsa(2048, 1);
+	ASSERT_TRUE(self->key && self->other);
 	ASSERT_EQ(0, key_spki(self->key, &p));
 	ASSERT_EQ(0, kf_byok_kek_new(spki, p.n, &self->kek, NULL));
 	self->s = (struct kek_statement){

@@ -7,6 +7,7 @@
 #include "keyferry/server.h"
 #include "format/keys.h"
 #include "libserver/json/challenge.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/fakecard.h"
 
 #include <openssl/rand.h>
@@ -91,7 +92,7 @@ static void swap_key(struct offer_file *file)
 	uint8_t spki[SPKI_MAX];
 	struct packer p = pack_begin(spki, sizeof(spki));
 
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &swapped));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &swapped));
 	ASSERT_EQ(0, key_spki(swapped, &p));
 	ASSERT_EQ(0, blob_set(&file->exchange_key, pack_done(&p)));
 	EVP_PKEY_free(swapped);
@@ -229,7 +230,7 @@ TEST_F(offer, a_small_exchange_key_is_refused_unless_set_otherwise)
 	struct kf_verified_offer *offer = NULL;
 
 	EVP_PKEY_free(self->card.exchange);
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &self->card.exchange));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &self->card.exchange));
 	REFUSED(self, -EACCES, NULL, "2048 bits");
 	ASSERT_EQ(0, kf_server_set_exchange_bits(self->server, 2048, NULL));
 	EXPECT_EQ(0, verify(self, NULL, &offer));

@@ -7,6 +7,7 @@
 #include "libserver/json/cargo.h"
 #include "libserver/json/receipt.h"
 #include "libserver/ticket.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/server_fixture.h"
 #include "tests/libserver/state_fixture.h"
 #include "tests/oom_all.h"
@@ -226,7 +227,7 @@ TEST_TIMEOUT(out_of_memory_is_told_and_blames_nobody, 300)
 	EVP_PKEY_free(key);
 	free(pem);
 	/* Steps of a prime, for time: both primes of the key are tested in each round. */
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &key));
 	pem = fakecard_pem(key);
 	oom.text = text_of(pem);
 	EXPECT_LT(20, each_fails_once(read_pair, &oom, 7));

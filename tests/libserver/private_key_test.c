@@ -7,6 +7,7 @@
 #include "format/ossl.h"
 #include "libserver/pem.h"
 #include "libserver/private_key.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/fakecard.h"
 
 #include <openssl/core_names.h>
@@ -89,7 +90,7 @@ TEST_TIMEOUT(every_form_of_every_type_is_read, 60)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		_cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
 
-		ASSERT_EQ(0, key_generate(types[i], &key));
+		ASSERT_EQ(0, some_key(types[i], &key));
 		for (int form = 0; form < 6; form++)
 			expect_read(written(key, form), key, form >= 2);
 	}
@@ -222,7 +223,7 @@ TEST(a_key_that_only_claims_more_primes_is_refused)
 	uint8_t *der = NULL, *version;
 	int n;
 
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &key));
 	n = i2d_PrivateKey(key, &der);	/* RSAPrivateKey */
 	ASSERT_LT(0, n);
 	version = der + 4;		/* behind SEQUENCE with a length of two bytes */

@@ -8,6 +8,7 @@
 #include "libserver/md.h"
 #include "libserver/server.h"
 #include "libserver/state.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/server_fixture.h"
 
 #include <openssl/core_names.h>
@@ -91,7 +92,7 @@ static void fill_needles(struct needles *needles, const char *path)
 	FILE *f;
 	size_t n;
 
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &key));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &key));
 	f = fopen(path, "w+e");
 	ASSERT_NOT_NULL(f);
 	ASSERT_EQ(1, PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL));
@@ -215,8 +216,9 @@ FIXTURE_SETUP(residue)
 	(void)snprintf(self->key, sizeof(self->key), "%s/key.pem", self->dir);
 	make_needles(&self->needles, fill_needles, self->key);
 	voyage_init(&self->v, true, NULL);
-	(void)snprintf(line, sizeof(line),
-		       "cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out c.pem "
+	(void)snprintf(path, sizeof(path), "%s/k.pem", self->dir);
+	ASSERT_EQ(0, prepared_rsa_save(2048, 1, path));
+	(void)snprintf(line, sizeof(line), "cd %s && openssl req -x509 -key k.pem -out c.pem "
 		       "-subj /CN=a -addext keyUsage=critical,keyEncipherment 2>/dev/null", self->dir);
 	ASSERT_EQ(0, system(line));	/* NOLINT(cert-env33-c) */
 	(void)snprintf(path, sizeof(path), "%s/c.pem", self->dir);

@@ -2,6 +2,7 @@
 /*
  * tests/libserver/sealing_test.c - A nonce is spent once, durably, before there is a cargo.
  */
+#include "tests/keys/keys.h"
 #include "tests/libserver/state_fixture.h"
 
 #include <sys/stat.h>
@@ -113,9 +114,10 @@ static int make_recipient(struct fixture_state *self, struct kf_archive_recipien
 	FILE *f;
 	size_t n;
 
-	(void)snprintf(line, sizeof(line), "openssl req -x509 -newkey rsa:2048 -nodes -keyout "
-		       "/dev/null -out %s/c.pem -subj /CN=a -addext "
-		       "keyUsage=critical,keyEncipherment 2>/dev/null", self->dir);
+	(void)snprintf(path, sizeof(path), "%s/k.pem", self->dir);
+	ASSERT_EQ(0, prepared_rsa_save(2048, 0, path));
+	(void)snprintf(line, sizeof(line), "cd %s && openssl req -x509 -key k.pem -out c.pem -subj /CN=a "
+		       "-addext keyUsage=critical,keyEncipherment 2>/dev/null", self->dir);
 	ASSERT_EQ(0, system(line));
 	(void)snprintf(path, sizeof(path), "%s/c.pem", self->dir);
 	f = fopen(path, "re");

@@ -7,6 +7,7 @@
 #include "keyferry/server.h"
 #include "format/keys.h"
 #include "libserver/json/cargo.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/fakecard.h"
 
 struct voyage {
@@ -129,7 +130,7 @@ static inline struct kf_keypair *voyage_pair(enum kf_key_type type)
 	EVP_PKEY *key = NULL;
 	char *pem;
 
-	ASSERT_EQ(0, key_generate(type, &key));
+	ASSERT_EQ(0, some_key(type, &key));
 	pem = fakecard_pem(key);
 	ASSERT_EQ(0, kf_keypair_from_pem(pem, strlen(pem), NULL, 0, &pair, NULL));
 	free(pem);

@@ -3,6 +3,7 @@
 #include "format/keys.h"
 #include "format/ossl.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 static const char *const groups[] = {
 	"secp224r1",	   "prime256v1",      "secp384r1",	 "secp521r1",	    "secp256k1",
@@ -113,7 +114,7 @@ TEST(a_curve_that_no_card_names_is_refused)
 	_cleanup_(EVP_PKEY_freep) EVP_PKEY *rsa = NULL, *weak = NULL;
 	struct curve curve;
 
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &rsa));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &rsa));
 	EXPECT_EQ(-EOPNOTSUPP, curve_of_key(rsa, &curve));
 	weak = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "prime192v1");
 	ASSERT_NOT_NULL(weak);

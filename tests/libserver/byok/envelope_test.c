@@ -5,6 +5,7 @@
 #include "format/wrapped.h"
 #include "libserver/json/object.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/rsa.h>
 
@@ -13,7 +14,7 @@ static EVP_PKEY *kek(void)
 	static EVP_PKEY *key;
 
 	if (!key)
-		ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &key));
+		ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &key));
 	return key;
 }
 

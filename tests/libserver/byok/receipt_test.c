@@ -7,6 +7,7 @@
 #include "format/hash.h"
 #include "format/kek_receipt.h"
 #include "format/ossl.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/fakecard.h"
 
 #define KID	"https://v/keys/k/0123456789abcdef0123456789abcdef"
@@ -31,7 +32,7 @@ FIXTURE_SETUP(receipt)
 
 	fakecard_init(&self->card, NULL);
 	fakecard_init_sibling(&self->sibling, &self->card, &(struct fakecard_style){ .serial = "FAKE-2" });
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &kek));
+	ASSERT_EQ(0, some_key(KF_KEY_RSA_2048, &kek));
 	ASSERT_EQ(0, key_spki(kek, &p));
 	ASSERT_EQ(0, kf_byok_kek_new(self->spki, p.n, &self->kek, NULL));
 	self->kek->trust = KEK_ATTESTED;

@@ -11,6 +11,7 @@
 #include "libserver/byok/kek.h"
 #include "libserver/byok/target.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
@@ -29,7 +30,8 @@ static struct receiver receiver_of(enum kf_key_type type)
 	uint8_t spki[SPKI_MAX];
 	struct packer p = pack_begin(spki, sizeof(spki));
 
-	ASSERT_EQ(0, key_generate(type, &r.key));
+	r.key = prepared_rsa(key_type_bits(type), 1);
+	ASSERT_NOT_NULL(r.key);
 	ASSERT_EQ(0, key_spki(r.key, &p));
 	ASSERT_EQ(0, kf_byok_kek_new(spki, p.n, &r.kek, NULL));
 	return r;
@@ -49,7 +51,7 @@ static struct kf_byok_target *pair_target(enum kf_key_type type)
 	char *text;
 	long n;
 
-	ASSERT_EQ(0, key_generate(type, &key));
+	ASSERT_EQ(0, some_key(type, &key));
 	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
 	n = BIO_get_mem_data(bio, &text);
 	ASSERT_EQ(0, kf_byok_target_from_pem(text, (size_t)n, NULL, 0, &target, NULL));

@@ -8,6 +8,7 @@
 #include "libserver/schsm/hsms.h"
 #include "format/keys.h"
 #include "libserver/state.h"
+#include "tests/keys/keys.h"
 #include "tests/libserver/schsm/hsm_fixture.h"
 #include "tests/libserver/state_fixture.h"
 
@@ -325,7 +326,7 @@ TEST_F(vouching, a_key_it_made_is_attested)
 	EXPECT_EQ(0, attests(self));
 	EXPECT_EQ(KF_GRADE_A, kf_hsm_grade(self->card));
 	EVP_PKEY_free(self->key);
-	self->key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	self->key = prepared_rsa(2048, 0);
 	self->voucher = fakehsm_vouch(&self->hsm, "A1", self->key, self->key, self->buf, sizeof(self->buf));
 	EXPECT_EQ(0, attests(self));
 }

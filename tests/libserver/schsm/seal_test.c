@@ -15,6 +15,7 @@
 #include "keyferry/server.h"
 #include "libserver/json/fleet.h"
 #include "tests/harness.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -79,14 +80,13 @@ FIXTURE_TEARDOWN(fleet)
 	EXPECT_EQ(0, system(line));	/* NOLINT(cert-env33-c) */
 }
 
-static void take_pair(struct fixture_fleet *self, const char *type, size_t bits, const char *group)
+static void take_pair(struct fixture_fleet *self, enum kf_key_type type)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *pem;
 	long n;
 
-	self->key = bits ? EVP_PKEY_Q_keygen(NULL, NULL, type, bits)
-			 : EVP_PKEY_Q_keygen(NULL, NULL, type, group);
+	ASSERT_EQ(0, some_key(type, &self->key));
 	ASSERT_EQ(1, PEM_write_bio_PrivateKey(bio, self->key, NULL, NULL, 0, NULL, NULL));
 	n = BIO_get_mem_data(bio, &pem);
 	ASSERT_EQ(0, kf_keypair_from_pem(pem, (size_t)n, NULL, 0, &self->pair, &self->e));
@@ -183,7 +183,7 @@ TEST_F(fleet, an_rsa_key_signs)
 {
 	uint8_t buf[FLEET_ANSWER_MAX];
 
-	take_pair(self, "RSA", 2048, NULL);
+	take_pair(self, KF_KEY_RSA_2048);
 	ASSERT_EQ(0, seal(self));
 	EXPECT_EQ(1, EVP_PKEY_eq(self->key, self->opened.pair));
 	EXPECT_EQ(KF_GRADE_U, self->cargo.grade);
@@ -197,7 +197,7 @@ TEST_F(fleet, an_rsa_key_signs_with_pss_if_it_may_no_more)
 	static const uint8_t pss[] = { 0x40 };
 	uint8_t buf[FLEET_ANSWER_MAX];
 
-	take_pair(self, "RSA", 2048, NULL);
+	take_pair(self, KF_KEY_RSA_2048);
 	self->want.algorithms = pss;
 	self->want.n_algorithms = 1;
 	ASSERT_EQ(0, seal(self));
@@ -209,7 +209,7 @@ TEST_F(fleet, an_ec_key_signs)
 {
 	uint8_t buf[FLEET_ANSWER_MAX];
 
-	take_pair(self, "EC", 0, "P-384");
+	take_pair(self, KF_KEY_EC_P384);
 	ASSERT_EQ(0, seal(self));
 	expect_believed(self, sign(self, buf, 0));
 }
@@ -230,7 +230,7 @@ TEST_F(fleet, an_rsa_key_decrypts)
 	uint8_t buf[512];
 	size_t n = sizeof(buf);
 
-	take_pair(self, "RSA", 3072, NULL);
+	take_pair(self, KF_KEY_RSA_3072);
 	ASSERT_EQ(0, kf_keypair_set_purpose(self->pair, KF_PURPOSE_DECRYPT, &self->e));
 	ASSERT_EQ(0, seal(self));
 	EXPECT_EQ(PROOF_DECRYPT, self->cargo.operation);
@@ -249,7 +249,7 @@ TEST_F(fleet, an_ec_key_agrees)
 	uint8_t buf[66];
 	size_t n = sizeof(buf);
 
-	take_pair(self, "EC", 0, "P-521");
+	take_pair(self, KF_KEY_EC_P521);
 	ASSERT_EQ(0, kf_keypair_set_purpose(self->pair, KF_PURPOSE_DERIVE, &self->e));
 	ASSERT_EQ(0, seal(self));
 	EXPECT_EQ(PROOF_AGREE, self->cargo.operation);
@@ -302,7 +302,7 @@ TEST_F(fleet, a_key_that_could_leave_is_refused_unless_insisted)
 {
 	static const uint8_t with_wrap[] = { 0x30, 0x92 };
 
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	self->want.algorithms = with_wrap;
 	self->want.n_algorithms = 0;		/* the empty list */
 	EXPECT_EQ(-EACCES, seal(self));
@@ -319,7 +319,7 @@ TEST_F(fleet, a_dkek_that_is_none_is_refused_and_one_that_is_known_is_grade_c)
 {
 	uint8_t share[DKEK_SIZE];
 
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	for (uint8_t i = 0; i < DKEK_SIZE; i++)
 		share[i] = i;
 	self->fleet = kf_fleet_free(self->fleet);
@@ -338,7 +338,7 @@ TEST_F(fleet, a_dkek_that_is_none_is_refused_and_one_that_is_known_is_grade_c)
 
 TEST_F(fleet, a_host_that_saw_shares_makes_grade_c)
 {
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	EXPECT_EQ(KF_GRADE_U, kf_fleet_grade(self->fleet));
 	kf_fleet_set_on_host(self->fleet, 1);
 	ASSERT_EQ(0, seal(self));
@@ -351,7 +351,7 @@ TEST_F(fleet, requests_that_make_no_sense_are_refused)
 	const struct kf_fleet_seal good = self->want;
 
 	EXPECT_EQ(-EINVAL, seal(self));			/* no key */
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	self->want.container = 0;
 	EXPECT_EQ(-EINVAL, seal(self));
 	self->want.container = 254;
@@ -380,7 +380,7 @@ TEST_F(fleet, a_receipt_of_another_card_container_or_cargo_is_refused)
 	uint8_t buf[FLEET_ANSWER_MAX];
 	struct bytes answer;
 
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	self->want.serial = "SC-1";
 	self->want.label = "my key";
 	ASSERT_EQ(0, seal(self));
@@ -401,7 +401,7 @@ TEST_F(fleet, a_receipt_of_another_card_container_or_cargo_is_refused)
 
 TEST_F(fleet, a_cargo_that_contradicts_its_blob_is_refused)
 {
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	ASSERT_EQ(0, seal(self));
 	self->cargo.kcv[0] ^= 1;
 	EXPECT_EQ(-EBADMSG, fleet_cargo_check(&self->cargo, &self->e));
@@ -467,7 +467,7 @@ TEST_F(fleet, a_key_that_a_card_wrapped_becomes_a_cargo_and_proves_itself)
 	uint8_t blob[DKEK_BLOB_MAX], cert[CVC_MAX], buf[FLEET_ANSWER_MAX];
 	struct bytes wrapped, beside, answer;
 
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	wrapped = wrapped_by_card(self, BYTES_OF(list), blob, sizeof(blob));
 	beside = request_of(self->key, cert, sizeof(cert));
 
@@ -489,13 +489,13 @@ TEST_F(fleet, a_key_that_a_card_wrapped_becomes_a_cargo_and_proves_itself)
 TEST_F(fleet, what_a_card_wrapped_is_judged_like_what_we_wrap)
 {
 	static const uint8_t list[] = { 0x70 };
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *rsa = prepared_rsa(2048, 0);
 	uint8_t blob[DKEK_BLOB_MAX], cert[CVC_MAX];
 	struct kf_fleet_adopt want = { .size = sizeof(want), .container = 9 };
 	struct bytes part;
 
 	EXPECT_EQ(-EINVAL, adopt(self, &want));
-	take_pair(self, "EC", 0, "P-256");
+	take_pair(self, KF_KEY_EC_P256);
 	part = request_of(self->key, cert, sizeof(cert));
 	want.cert = part.p;
 	want.cert_len = part.n;
