@@ -9,6 +9,7 @@
 #include "format/ossl.h"
 #include "tests/e2e/stage.h"
 #include "tests/format/wrapping.h"
+#include "tests/keys/keys.h"
 
 #include <keyferry/keyferry.h>
 
@@ -163,7 +164,7 @@ static void expect_public(const struct kf_imported *imported, EVP_PKEY *key)
 
 TEST_F_TIMEOUT(byok, wrapped_keys_come_in_and_work, 60)
 {
-	EVP_PKEY *rsa = EVP_RSA_gen(2048), *ec = EVP_EC_gen("secp256k1");
+	EVP_PKEY *rsa = prepared_rsa(2048, 0), *ec = EVP_EC_gen("secp256k1");
 	struct kf_imported *imported = NULL;
 	struct signed_receipt outer;
 	struct kek_receipt receipt;
@@ -240,7 +241,7 @@ static void expect_refused(struct fixture_byok *self, int want, uint32_t reason,
 
 TEST_F_TIMEOUT(byok, what_does_not_fit_is_told_and_what_does_not_open_is_not, 60)
 {
-	_cleanup_(EVP_PKEY_freep) EVP_PKEY *ec = EVP_EC_gen("secp256k1"), *other = EVP_RSA_gen(2048);
+	_cleanup_(EVP_PKEY_freep) EVP_PKEY *ec = EVP_EC_gen("secp256k1"), *other = prepared_rsa(2048, 0);
 	const struct wrapping wrong = { .kek = other };
 	uint8_t plain[WRAPPING_MAX];
 	size_t n = wrap_key(self, ec), pkcs8 = wrapping_pkcs8(ec, plain);

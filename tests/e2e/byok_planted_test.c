@@ -17,6 +17,7 @@
 #include "format/pkcs8.h"
 #include "format/wrapped.h"
 #include "libserver/byok/envelope.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -110,7 +111,8 @@ static void learn_key(struct fixture_byok *self, enum kf_key_type type)
 	FILE *f = fopen(rig_path(rig, "mail/own.pem"), "we");
 	size_t n;
 
-	ASSERT_EQ(0, key_generate(KF_KEY_RSA_2048, &kek));
+	kek = prepared_rsa(2048, 1);
+	ASSERT_NOT_NULL(kek);
 	ASSERT_NOT_NULL(f);
 	ASSERT_EQ(1, PEM_write_PUBKEY(f, kek));
 	ASSERT_EQ(0, fclose(f));
@@ -291,7 +293,7 @@ TEST_F_TIMEOUT(byok, byok_44_what_was_refused_leaves_nothing_in_the_card, 120)
 	uint8_t aes[32];
 
 	ASSERT_TRUE(pair && wrapping);
-	ASSERT_EQ(0, key_generate(variant->type, &key));
+	ASSERT_EQ(0, some_key(variant->type, &key));
 	ASSERT_EQ(1, RAND_bytes(aes, sizeof(aes)));
 	needles_add_pair(pair, key);
 	needles_add(wrapping, "AES key", BYTES_OF(aes));

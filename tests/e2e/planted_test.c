@@ -19,6 +19,7 @@
 #include "format/shared.h"
 #include "libserver/md.h"
 #include "libserver/offer.h"
+#include "tests/keys/keys.h"
 
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -85,7 +86,7 @@ static void plant_key(struct fixture_planted *self, enum kf_key_type type)
 	long n;
 	char *text;
 
-	ASSERT_EQ(0, key_generate(type, &key));
+	ASSERT_EQ(0, some_key(type, &key));
 	needles_add_pair(self->cargo, key);
 	needles_add_pair(self->sealed, key);
 	needles_add(self->pin, "PIN", BYTES(RIG_PIN, strlen(RIG_PIN)));

@@ -5,6 +5,7 @@
  * service, the client and the server have uids of their own.
  */
 #include "tests/e2e/rig.h"
+#include "tests/keys/keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,17 +22,15 @@ FIXTURE(voyage)
 FIXTURE_VARIANT(voyage)
 {
 	const char *level;
-	const char *make_key;		/* openssl arguments */
+	unsigned int rsa;		/* bits of the key; 0: it is on P-256 */
 	const char *usage;
 };
 
 FIXTURE_VARIANT_ADD(voyage, rsa3072) {
-	.level = "extended", .usage = "sign",
-	.make_key = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072",
+	.level = "extended", .usage = "sign", .rsa = 3072,
 };
 FIXTURE_VARIANT_ADD(voyage, p256_tpdu) {
 	.level = "tpdu-t1", .usage = "sign",
-	.make_key = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256",
 };
 
 FIXTURE_SETUP(voyage)
@@ -59,13 +58,16 @@ static void shell(struct rig *rig, const char *command)
 		TEST_FAIL("failed: %s (KF_RIG_KEEP=1 keeps %s/mail/shell.log)", command, rig->dir);
 }
 
-static void make_key(struct rig *rig, const char *arguments)
+static void make_key(struct rig *rig, unsigned int rsa)
 {
-	char line[512];
+	char line[64];
 
-	(void)snprintf(line, sizeof(line),
-		       "openssl %s -out server/k2.pem && chmod 600 server/k2.pem && chown %u server/k2.pem",
-		       arguments, (unsigned)rig->uid[RIG_SERVER]);
+	if (rsa)
+		ASSERT_EQ(0, prepared_rsa_save(rsa, 0, rig_path(rig, "server/k2.pem")));
+	else
+		shell(rig, "umask 077 && openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 "
+			   "-out server/k2.pem");
+	(void)snprintf(line, sizeof(line), "chown %u server/k2.pem", (unsigned)rig->uid[RIG_SERVER]);
 	shell(rig, line);
 	shell(rig, "openssl pkey -in server/k2.pem -pubout -out mail/k2.pub.pem");
 }
@@ -99,7 +101,7 @@ TEST_F_TIMEOUT(voyage, a_key_arrives_and_signs, 120)
 {
 	struct rig *rig = &self->rig;
 
-	make_key(rig, variant->make_key);
+	make_key(rig, variant->rsa);
 	make_offer(rig);
 	seal(rig, variant->usage);
 	EXPECT_TRUE(strstr(o.out, "A-virtual") != NULL);
@@ -120,7 +122,7 @@ TEST_F_TIMEOUT(voyage, the_same_cargo_again_returns_the_stored_receipt, 120)
 {
 	struct rig *rig = &self->rig;
 
-	make_key(rig, variant->make_key);
+	make_key(rig, variant->rsa);
 	make_offer(rig);
 	seal(rig, variant->usage);
 	inject(rig);
@@ -133,7 +135,7 @@ TEST_F_TIMEOUT(voyage, a_nonce_serves_once, 120)
 {
 	struct rig *rig = &self->rig;
 
-	make_key(rig, variant->make_key);
+	make_key(rig, variant->rsa);
 	make_offer(rig);
 	seal(rig, variant->usage);
 	rig_server(rig, &o, "seal", "--state", "server", "--offer", "mail/offer.json", "--key",
@@ -146,7 +148,7 @@ TEST_F_TIMEOUT(voyage, a_changed_cargo_is_refused_and_the_good_one_still_works, 
 {
 	struct rig *rig = &self->rig;
 
-	make_key(rig, variant->make_key);
+	make_key(rig, variant->rsa);
 	make_offer(rig);
 	seal(rig, variant->usage);
 	/* One base64url letter in the last third of the item: ciphertext, MAC or signature. */
@@ -237,7 +239,7 @@ TEST_F_TIMEOUT(level, an_rsa_4096_key_arrives_and_signs, 120)
 {
 	struct rig *rig = &self->rig;
 
-	make_key(rig, "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096");
+	make_key(rig, 4096);
 	make_offer(rig);
 	seal(rig, "sign");
 	inject(rig);
