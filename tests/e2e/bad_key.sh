@@ -13,7 +13,6 @@ bad_up
 # in server/: readable by the server, written by us
 as_server() { as server sh -c "$1"; }
 key() { as_server "openssl genpkey -quiet $2 -out server/$1.key"; }
-rsa() { key "$1" "-algorithm RSA -pkeyopt rsa_keygen_bits:$2"; }
 ec() { key "$1" "-algorithm EC -pkeyopt ec_paramgen_curve:$2"; }
 # bend NAME BYTE ALGORITHM WHAT: key NAME-WHAT is key NAME with a bit of that byte from its end
 # changed, which is one of WHAT
@@ -44,7 +43,9 @@ good_seal() {
 }
 
 prepare() {
-	rsa rsa1024 1024 && rsa rsa2048 2048 && ec p256 P-256 && ec k1 secp256k1
+	key rsa1024 '-algorithm RSA -pkeyopt rsa_keygen_bits:1024'
+	stage_key rsa2048 server/rsa2048.key
+	ec p256 P-256 && ec k1 secp256k1
 	key ed25519 '-algorithm ED25519'
 	as_server 'cat server/p256.key server/rsa2048.key >server/two.key
 		echo words >server/words; echo other >server/other

@@ -27,8 +27,7 @@ the_good_one_still_seals() {
 a_swapped_exchange_key_is_refused() {
 	new_offer 3
 	before
-	openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:3072 |
-		openssl pkey -pubout -outform DER -out mail/swapped.der
+	openssl pkey -in "$KF_SRC/tests/keys/rsa3072.pem" -pubout -outform DER -out mail/swapped.der
 	edit mail/offer mail/bad "d['exchange_key'] = t(open('mail/swapped.der','rb').read())"
 	bad 'swapped: it is not the one the card signed' 'SECURITY section 3' 'distrust that machine'
 	the_good_one_still_seals

@@ -16,8 +16,7 @@ for program in client server bad search; do
 	cp "$KF_BUILD/tests/e2e/cardmod_$program" tests/e2e/
 done
 {
-	as server openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
-		-out server/k2.pem
+	stage_key rsa2048 server/k2.pem
 	as server openssl pkey -in server/k2.pem -pubout -out mail/k2.pub.pem
 	as server openssl rsa -in server/k2.pem -outform MSBLOB -out server/k2.blob
 	# Behind header and modulus: p, q, dp, dq, qinv, d.

@@ -16,9 +16,10 @@ mkdir -p tests/e2e
 for program in way_client way_server search; do
 	cp "$KF_BUILD/tests/e2e/cardmod_$program" tests/e2e/
 done
+stage_key rsa2048 server/k2.pem
+stage_key rsa2048-b server/rival.pem
 for key in k2 rival; do
-	as server openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "server/$key.pem" &&
-		as server openssl pkey -in "server/$key.pem" -pubout -out "mail/$key.pub.pem" &&
+	as server openssl pkey -in "server/$key.pem" -pubout -out "mail/$key.pub.pem" &&
 		as server openssl rsa -in "server/$key.pem" -outform MSBLOB -out "server/$key.blob"
 done >mail/openssl.log 2>&1 || stage_fail "openssl"
 atr=$(as client keyferry card show --json | sed -n 's/.*"atr": *"\([0-9A-Fa-f]*\)".*/\1/p')

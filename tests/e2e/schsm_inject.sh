@@ -47,12 +47,12 @@ the_fleet_has_one_dkek() {
 # new_key TYPE: server/key.pem
 new_key() {
 	case $1 in
-	rsa*) set -- RSA -pkeyopt "rsa_keygen_bits:${1#rsa}" ;;
+	rsa*) stage_key "$1" server/key.pem ;;
 	p256k) set -- EC -pkeyopt ec_paramgen_curve:secp256k1 ;;
 	brainpool) set -- EC -pkeyopt ec_paramgen_curve:brainpoolP256r1 ;;
 	p*) set -- EC -pkeyopt "ec_paramgen_curve:P-${1#p}" ;;
 	esac
-	as server openssl genpkey -quiet -algorithm "$@" -out server/key.pem
+	[ $# = 1 ] || as server openssl genpkey -quiet -algorithm "$@" -out server/key.pem
 	as server openssl pkey -in server/key.pem -pubout >mail/pub.pem
 }
 

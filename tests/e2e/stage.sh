@@ -13,6 +13,7 @@
 #	with LINES COMMAND...		card COMMAND, which the script defines, with the lines it asks for
 #	stage_reader FOLDER SOCKET [OPTIONS]	starts a reader with the card of that folder
 #	stage_unplug FOLDER		stops it
+#	stage_key NAME FILE		a prepared key of tests/keys, for the server alone
 #	stage_stopped PID		waits until that process has stopped itself
 #	stage_service_anew [OPTIONS]	a service that knows of nothing before it, with more options
 #	stage_down			kills what runs, removes the folder; runs at exit anyway
@@ -139,6 +140,12 @@ stage_fail() {
 	echo "# stage: $1" >&2
 	tail -n 20 "$stage/mail/"*.log >&2
 	exit 1
+}
+
+# RSA takes its time, and most tests want just any key.
+stage_key() {
+	install -m 600 "$KF_SRC/tests/keys/$1.pem" "$2"
+	[ "$uid_here" != 0 ] || chown "$uid_server:$uid_server" "$2"
 }
 
 stage_prepare() {

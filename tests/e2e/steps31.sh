@@ -13,10 +13,10 @@ plan 33
 mkdir -p tests/e2e
 cp "$KF_BUILD/tests/e2e/steps_client" "$KF_BUILD/tests/e2e/steps_server" tests/e2e/
 {
-	as server openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 \
-		-out server/k2.pem
+	stage_key rsa2048 server/k2.pem
 	as server openssl pkey -in server/k2.pem -pubout -out mail/k2.pub.pem
-	as server openssl req -x509 -newkey rsa:2048 -noenc -keyout server/archive.key.pem \
+	stage_key rsa2048-b server/archive.key.pem
+	as server openssl req -x509 -key server/archive.key.pem \
 		-out server/archive.cert.pem -subj "/CN=archive" -days 30 \
 		-addext keyUsage=critical,keyEncipherment
 } >mail/openssl.log 2>&1 || stage_fail "openssl"

@@ -62,7 +62,7 @@ personalise() {
 
 prepare() {
 	for bits in 2048 3072 4096; do
-		openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:"$bits" -out "rsa$bits.key"
+		cp "$KF_SRC/tests/keys/rsa$bits.pem" "rsa$bits.key"
 	done
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out injector.key
 	openssl pkey -in injector.key -pubout -out injector.pub
@@ -123,7 +123,7 @@ keys_are_prepared() { started prepare; }
 
 the_projects_card_is_served() { started serve_projects_card; }
 rsa2048_sign_arrives() { voyage carry rsa2048 sign; }
-rsa3072_decrypt_arrives() { voyage carry rsa3072 decrypt; }
+rsa3072_decrypt_arrives() { voyage carry rsa3072 decrypt rsa rsa3072; }
 rsa4096_sign_arrives() { voyage carry rsa4096 sign; }
 p256_sign_arrives() { voyage carry p256 sign; }
 p384_derive_arrives() { voyage carry p384 derive; }

@@ -48,7 +48,7 @@ insert 0 A1
 insert 1 B2
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out peer.key
 openssl pkey -in peer.key -pubout -outform der -out peer.der
-openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out ca.key
+cp "$KF_SRC/tests/keys/rsa2048.pem" ca.key
 openssl req -x509 -new -key ca.key -subj /CN=issuer -out ca.pem
 echo "what is signed" >message
 

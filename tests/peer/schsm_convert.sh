@@ -11,7 +11,7 @@ pcsc_enter "$0" "${1:-}" sc-hsm-tool pkcs11-tool pkcs15-tool openssl
 . "$KF_SRC/tests/peer/one_card.sh"
 
 one_card
-openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out own-rsa.key
+cp "$KF_SRC/tests/keys/rsa2048.pem" own-rsa.key
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out own-ec.key
 for key in rsa ec; do
 	openssl pkey -in "own-$key.key" -pubout -out "own-$key.pem"

@@ -24,7 +24,7 @@ same() { cmp "$1" opened || fail "something else is in it than $1"; }
 
 {
 	for n in 2048 3072 4096; do
-		openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:$n -out kek$n.key &&
+		cp "$KF_SRC/tests/keys/rsa$n-b.pem" kek$n.key &&
 			openssl pkey -in kek$n.key -pubout -out kek$n.pem
 	done
 	for c in P-256 P-384 P-521 secp256k1; do
@@ -32,7 +32,7 @@ same() { cmp "$1" opened || fail "something else is in it than $1"; }
 			openssl pkcs8 -topk8 -nocrypt -in $c.pem -outform DER -out $c.der
 	done
 	for n in 2048 3072 4096; do
-		openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:$n -out rsa$n.pem &&
+		cp "$KF_SRC/tests/keys/rsa$n.pem" rsa$n.pem &&
 			openssl pkcs8 -topk8 -nocrypt -in rsa$n.pem -outform DER -out rsa$n.der
 	done
 	for n in 16 24 32; do openssl rand -out aes$n $n; done

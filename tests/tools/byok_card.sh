@@ -21,7 +21,7 @@ until_ok test -S reader.sock
 pids="$pids $!"
 until_ok kf card show
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem 2>/dev/null
-openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem 2>/dev/null
+cp "$KF_SRC/tests/keys/rsa2048.pem" rsa.pem
 openssl rand -out key.aes 32
 
 every_command_explains_itself() {

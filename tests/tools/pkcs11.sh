@@ -67,7 +67,7 @@ build_shim() {
 		"$token" open "$module" source $pin openec p256 &&
 		"$token" open "$module" source $pin openec521 p521 &&
 		"$token" open "$module" source $pin openrsa rsa &&
-		openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out kek.key &&
+		cp "$KF_SRC/tests/keys/rsa2048.pem" kek.key &&
 		openssl pkey -in kek.key -pubout -out kek.pem &&
 		build_shim
 } >setup 2>&1 || { cat setup; exit 1; }

@@ -140,7 +140,8 @@ share_files_are_combined() {
 }
 
 archives_are_kept_first_and_never_replaced() {
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout rec.pem -subj /CN=rec \
+	cp "$KF_SRC/tests/keys/rsa2048.pem" rec.pem
+	openssl req -x509 -key rec.pem -subj /CN=rec \
 		-addext keyUsage=critical,keyEncipherment -out rec.crt 2>/dev/null
 	code 1 wrap --key ec.pem -o c9 --archive-cert rec.crt --archive-out a9
 	says 'deniable'
