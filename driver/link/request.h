@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * driver/link/request.h - The table of what a driver answers. A row names the verb of the card
- * driver it needs, so a card that lacks one says -EOPNOTSUPP by itself.
+ * driver/link/request.h - The one way of a request through the driver, from its packet to its reply.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces: driver/link/service.c driver/link/seat.c driver/link/hook.c
+ * Faces: driver/link/service.c driver/link/seat.c driver/link/hook.c driver/link/serve_reader.c
  *
  * The whole driver but for its main(), in a child process; the test is the broker.
  */
