@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faces vreader/reader/misbehave.c: that each row does what its line says, and that the reader
- * itself survives all of them.
+ * Faces: vreader/reader/misbehave_frame.c vreader/reader/misbehave_pipe.c vreader/reader/spoil.c
+ * Faces: vreader/reader/misbehave_card.c vreader/reader/misbehave_t1.c
+ *
+ * That each row does what its line says, and that the reader itself survives all of them.
  */
 #include "vreader/reader/misbehave.h"
 
