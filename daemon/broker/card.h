@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * daemon/broker/card.h - Turns at the card. Before a turn, what the last client left is dropped and
- * the last PIN try is guarded; after it, what the card said is turned into the client's terms.
+ * daemon/broker/card.h - Turns at the card. Before a turn, what the last client left is dropped
+ * (chore.h) and the last PIN try is guarded; after it, what the card said is turned into the client's
+ * terms (outcome.h). Who wants the card for itself, or has it, is seen to in hold.h.
  */
 #pragma once
 

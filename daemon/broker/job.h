@@ -116,3 +116,8 @@ void job_orphan(struct job *job);
 void job_context_ended(struct job *job, int result, enum kf_reason reason);
 void job_key_ended(struct job *job, enum kf_reason reason);
 struct job *job_find(struct client *client, uint32_t seq);
+
+static inline uint32_t job_nr(const struct job *job)
+{
+	return job->request.shape->request;
+}

@@ -5,8 +5,8 @@
  *
  * The broker's states change by tables.pml alone, which is made of daemon/broker/NOUN.def. Written by
  * hand is what the broker does around its tables, a line for each that matters in client.c, context.c,
- * card.c, device.c, job.c, link.c, reader.c and txn.c, and the world around the broker: clients, the
- * driver, the card with its PIN and session keys. What is claimed:
+ * card.c, chore.c, device.c, hold.c, job.c, link.c, outcome.c, reader.c and txn.c, and the world around
+ * the broker: clients, the driver, the card with its PIN and session keys. What is claimed:
  *
  *	A  a handle that is found was neither closed nor destroyed, and neither its client, its
  *	   card nor (a key) the card's power have gone since
@@ -406,7 +406,7 @@ inline ask(r, what)
 	link[r].cancelled = false
 }
 
-/* --- turns, as in card.c --- */
+/* --- turns, as in card.c, chore.c, hold.c and outcome.c --- */
 
 /* turn_next() with turn_go(). Whether the last try was offered up only the client knows: so either. */
 inline turn_next(r, step)
@@ -560,8 +560,8 @@ inline key_was_destroyed(r)
 	fi
 }
 
-/* card_was_used(), then turn_done() with translate(), or turn_failed() */
-inline turn_done(r)
+/* card_was_used(), then outcome_done() with translate(), or outcome_failed() */
+inline outcome_done(r)
 {
 	c = reader[r].running;
 	if
@@ -616,7 +616,7 @@ inline card_reply(r)
 		:: next = TURN_IDLE; ends = true	/* it would be the last one */
 		fi
 	:: turn_do == TURN_DO_REFUSE -> ends = true
-	:: turn_do == TURN_DO_ANSWER || turn_do == TURN_DO_FAIL -> turn_done(r)
+	:: turn_do == TURN_DO_ANSWER || turn_do == TURN_DO_FAIL -> outcome_done(r)
 	:: else
 	fi;
 	if
