@@ -85,7 +85,6 @@ int fakecard_open(struct fakecard *card, const char *cargo, size_t number, EVP_P
 
 struct fakecard_receipt_bend {
 	void (*receipt)(struct receipt *r);
-	void (*der)(struct bytes der);		/* may write: it is ours */
 	bool other_key;				/* signed by somebody else */
 };
 
