@@ -170,6 +170,7 @@ static const char *find_in_range(const struct needles *needles, int mem, uint64_
 {
 	static uint8_t chunk[CHUNK];
 	const char *found = NULL;
+	size_t used = 0;
 
 	while (from < to && !found) {
 		size_t want = to - from < CHUNK ? (size_t)(to - from) : CHUNK;
@@ -177,10 +178,11 @@ static const char *find_in_range(const struct needles *needles, int mem, uint64_
 
 		if (n <= 0)
 			break;
+		used = (size_t)n > used ? (size_t)n : used;
 		found = needles_find(needles, BYTES(chunk, (size_t)n));
 		from += (uint64_t)n > WINDOW && (size_t)n == CHUNK ? (uint64_t)n - WINDOW : (uint64_t)n;
 	}
-	explicit_bzero(chunk, sizeof(chunk));
+	explicit_bzero(chunk, used);
 	return found;
 }
 
@@ -190,6 +192,12 @@ static FILE *open_proc(pid_t pid, const char *name)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	return fopen(path, "re");
+}
+
+/* Code and constants, most of what there is: what the process cannot write is as it is in the file. */
+static bool is_out_of_file(const char *rights, unsigned long long inode)
+{
+	return inode != 0 && rights[1] != 'w' && rights[3] == 'p';
 }
 
 const char *needles_find_in_process(const struct needles *needles, pid_t pid, int *error)
@@ -206,14 +214,15 @@ const char *needles_find_in_process(const struct needles *needles, pid_t pid, in
 		return NULL;
 	}
 	while (!found && fgets(line, sizeof(line), maps)) {
-		unsigned long long from, to;
+		unsigned long long from, to, inode;
 		char rights[8];
 
-		if (sscanf(line, "%llx-%llx %7s", &from, &to, rights) != 3 || rights[0] != 'r' ||
-		    strstr(line, "[vvar]") || strstr(line, "[vsyscall]"))
+		if (sscanf(line, "%llx-%llx %7s %*x %*s %llu", &from, &to, rights, &inode) != 4 ||
+		    rights[0] != 'r' || strstr(line, "[vvar]") || strstr(line, "[vsyscall]"))
 			continue;
-		found = find_in_range(needles, fileno(mem), from, to);
 		any = true;
+		if (!is_out_of_file(rights, inode))
+			found = find_in_range(needles, fileno(mem), from, to);
 	}
 	if (!any)
 		*error = -ESRCH;	/* it has ended, and nobody has asked how */

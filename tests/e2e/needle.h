@@ -24,8 +24,8 @@ void needles_add(struct needles *needles, const char *name, struct bytes secret)
 const char *needles_find(const struct needles *needles, struct bytes hay);
 
 /*
- * Name of the first needle in the readable memory of @pid, or NULL; the caller has stopped the
- * process or can bear a race. -errno in *@error if the memory cannot be read.
+ * Name of the first needle in the readable memory of @pid, or NULL, its programs' code and constants
+ * left out; the caller has stopped the process or can bear a race. -errno in *@error if the memory cannot be read.
  */
 const char *needles_find_in_process(const struct needles *needles, pid_t pid, int *error);
 
