@@ -60,20 +60,20 @@ FIXTURE_VARIANT(planted)
 #define PLANTED(name, ...) FIXTURE_VARIANT_ADD(planted, name) { __VA_ARGS__ }
 
 PLANTED(rsa2048, KF_KEY_RSA_2048, "extended", KF_METHOD_RSA, NULL, false);
-PLANTED(p256_tpdu, KF_KEY_EC_P256, "tpdu-t1", KF_METHOD_RSA, NULL, false);
+PLANTED(p256_tpdu, KF_KEY_EC_P256, "tpdu-t1", KF_METHOD_RSA, "rsa2048", false);
 PLANTED(by_ecdh, KF_KEY_EC_P256, "extended", KF_METHOD_ECDH, "p384", false);
 PLANTED(by_ecdh_on_x25519, KF_KEY_RSA_2048, "short", KF_METHOD_ECDH, "x25519", false);
 PLANTED(by_derived, KF_KEY_EC_P256, "extended", KF_METHOD_DERIVED, NULL, false);
 PLANTED(by_shared, KF_KEY_EC_P256, "extended", KF_METHOD_SHARED, NULL, false);
-PLANTED(pin, KF_KEY_NONE, "extended", KF_METHOD_RSA, NULL, false);
+PLANTED(pin, KF_KEY_NONE, "extended", KF_METHOD_RSA, "rsa2048", false);
 PLANTED(pin_tpdu_by_ecdh, KF_KEY_NONE, "tpdu-t1", KF_METHOD_ECDH, "p256", false);
 PLANTED(pin_by_derived, KF_KEY_NONE, "extended", KF_METHOD_DERIVED, NULL, false);
 PLANTED(pin_by_shared, KF_KEY_NONE, "extended", KF_METHOD_SHARED, NULL, false);
-PLANTED(leaked, KF_KEY_EC_P256, "extended", KF_METHOD_RSA, NULL, true);
+PLANTED(leaked, KF_KEY_EC_P256, "extended", KF_METHOD_RSA, "rsa2048", true);
 PLANTED(leaked_by_ecdh, KF_KEY_EC_P256, "extended", KF_METHOD_ECDH, "p256", true);
 PLANTED(leaked_by_derived, KF_KEY_EC_P256, "extended", KF_METHOD_DERIVED, NULL, true);
 PLANTED(leaked_by_shared, KF_KEY_EC_P256, "extended", KF_METHOD_SHARED, NULL, true);
-PLANTED(pin_leaked, KF_KEY_NONE, "extended", KF_METHOD_RSA, NULL, true);
+PLANTED(pin_leaked, KF_KEY_NONE, "extended", KF_METHOD_RSA, "rsa2048", true);
 PLANTED(pin_leaked_by_ecdh, KF_KEY_NONE, "extended", KF_METHOD_ECDH, "x25519", true);
 PLANTED(pin_leaked_by_derived, KF_KEY_NONE, "extended", KF_METHOD_DERIVED, NULL, true);
 PLANTED(pin_leaked_by_shared, KF_KEY_NONE, "extended", KF_METHOD_SHARED, NULL, true);
@@ -173,6 +173,7 @@ static void serve(struct rig *rig, const char *pem, const char *new_pin, enum kf
 
 	r = kf_server_new(&server, &e);
 	kf_server_allow_virtual(server, 1);
+	r = r ? r : kf_server_set_exchange_bits(server, 2048, &e);
 	r = r ? r : kf_server_set_methods(server, list, 1, &e);
 	r = r ? r : take_master(rig, server, &e);
 	a = read_text(rig_path(rig, "server/injector.pem"), &n);
