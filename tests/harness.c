@@ -456,6 +456,8 @@ static void visit(const struct harness_test *t, const struct harness_variant *v,
 {
 	char name[256];
 
+	if (t->applies && !t->applies(v ? v->data : NULL))
+		return;
 	(void)snprintf(name, sizeof(name), "%s%s%s%s%s", t->fixture ? t->fixture->name : "",
 		       t->fixture ? "." : "", v ? v->name : "", v ? "." : "", t->name);
 	if (wanted(name, filters))
@@ -472,6 +474,24 @@ static void visit_all(char **filters, visit_fn *fn)
 			v = v ? v->next : NULL;
 		} while (v);
 	}
+}
+
+/* A test that no variant is like would never run, and nobody would see it. */
+static bool all_apply(void)
+{
+	bool all = true;
+
+	for (const struct harness_test *t = h.first; t; t = t->next) {
+		const struct harness_variant *v = t->applies ? t->fixture->variants : NULL;
+
+		while (v && !t->applies(v->data))
+			v = v->next;
+		if (t->applies && t->fixture->variants && !v) {
+			fprintf(stderr, "%s.%s: no variant is like that\n", t->fixture->name, t->name);
+			all = false;
+		}
+	}
+	return all;
 }
 
 static void count_one(const struct harness_test *t, const void *v, const char *name)
@@ -520,6 +540,8 @@ int main(int argc, char **argv)
 		perror(argv[0]);
 		return 2;
 	}
+	if (!all_apply())
+		return 2;
 	if (list) {
 		visit_all(argv + optind, list_one);
 		return 0;

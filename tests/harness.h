@@ -11,6 +11,7 @@
  *	FIXTURE_TEARDOWN(slot) { slot_deinit(&self->slot); }
  *
  *	TEST_F(slot, an_empty_slot_has_no_card) { EXPECT_FALSE(slot_has_card(&self->slot)); }
+ *	TEST_F_WHERE(slot, what_was_warm_answers, variant->powered) { ... }
  *	TEST(a_short_frame_is_refused) { EXPECT_EQ(-EBADMSG, parse(BYTES_NONE, &out)); }
  *
  * EXPECT_* notes a failure and goes on; ASSERT_* ends the test (the teardown still runs), and so
@@ -49,6 +50,7 @@ struct harness_test {
 	const char *name;
 	unsigned int seconds;
 	const struct harness_fixture *fixture;
+	bool (*applies)(const void *variant);
 	void (*run)(void *self, const void *variant);
 	struct harness_test *next;
 };
@@ -170,8 +172,16 @@ int harness_patience_ms(int ms);
 	static void fixture_##f##_tear_down(HARNESS_SELF(f))
 
 #define TEST_F(f, name) TEST_F_TIMEOUT(f, name, HARNESS_SECONDS)
-#define TEST_F_TIMEOUT(f, name_, seconds_) \
+#define TEST_F_TIMEOUT(f, name, seconds) HARNESS_TEST_F(f, name, seconds, true)
+/* One that is about some variants alone; of the others there is no such test. One of none is a failure. */
+#define TEST_F_WHERE(f, name, where) HARNESS_TEST_F(f, name, HARNESS_SECONDS, where)
+#define HARNESS_TEST_F(f, name_, seconds_, where) \
 	static void test_##f##_##name_(HARNESS_SELF(f)); \
+	static bool test_applies_##f##_##name_(const void *of) \
+	{ \
+		const struct variant_##f *variant HARNESS_UNUSED = of; \
+		return (where); \
+	} \
 	static void test_run_##f##_##name_(void *self, const void *variant) \
 	{ \
 		test_##f##_##name_(self, variant); \
@@ -180,7 +190,7 @@ int harness_patience_ms(int ms);
 	{ \
 		static struct harness_test test = { \
 			.name = #name_, .seconds = (seconds_), .fixture = &fixture_##f, \
-			.run = test_run_##f##_##name_, \
+			.applies = test_applies_##f##_##name_, .run = test_run_##f##_##name_, \
 		}; \
 		harness_add_test(&test); \
 	} \

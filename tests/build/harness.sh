@@ -6,7 +6,7 @@
 
 program=${KF_BUILD:-$KF_SRC/build}/tests/build/harness_fails
 log=$(mktemp)
-trap 'rm -f "$log" "$log.err"' EXIT
+trap 'rm -f "$log" "$log.err" "$log.none"' EXIT
 KF_TEST_SLOWER='' "$program" >"$log" 2>"$log.err"
 status=$?
 
@@ -122,13 +122,20 @@ fixtures_and_variants_do_as_they_say() {
 }
 
 tests_are_chosen_by_a_part_of_their_name() {
-	[ "$("$program" -l order.)" = "order.one.teardown_follows_an_assert
+	[ "$("$program" -l order. | grep teardown)" = "order.one.teardown_follows_an_assert
 order.two.teardown_follows_an_assert
 order.broken.teardown_follows_an_assert" ]
 	"$program" signs_are once | grep -qx '1\.\.2'
 }
 
-plan 13
+a_test_of_some_variants_is_none_of_the_others() {
+	is order.two.is_about_two_alone ok
+	[ "$("$program" -l is_about)" = order.two.is_about_two_alone ]
+	! HARNESS_OF_NONE=1 "$program" signs_are >"$log.none" 2>&1 || fail 'a test of no variant is well'
+	grep -qx 'order.is_about_two_alone: no variant is like that' "$log.none" || fail "$(cat "$log.none")"
+}
+
+plan 14
 t the_plan_is_kept_and_numbers_run
 t failures_make_the_exit_status
 t passes_and_failures_are_told_apart
@@ -142,4 +149,5 @@ t signals_and_early_exits_are_failures
 t strays_are_killed
 t fixtures_and_variants_do_as_they_say
 t tests_are_chosen_by_a_part_of_their_name
+t a_test_of_some_variants_is_none_of_the_others
 finish

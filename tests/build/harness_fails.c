@@ -170,6 +170,11 @@ TEST_F(order, teardown_follows_an_assert)
 	ASSERT_EQ(1, self->value);
 }
 
+TEST_F_WHERE(order, is_about_two_alone, variant->start == 2 && !getenv("HARNESS_OF_NONE"))
+{
+	EXPECT_EQ(2, variant->start);
+}
+
 FIXTURE(dies) { int unused; };
 FIXTURE_SETUP(dies) { }
 FIXTURE_TEARDOWN(dies) { ASSERT_TRUE(false); }

@@ -202,12 +202,11 @@ TEST_F(dev, every_truncation_and_every_lie_about_length_stalls_the_out_pipe)
 	}
 }
 
-TEST_F(dev, parameters_are_those_of_the_atr_and_what_the_card_cannot_do_is_named)
+TEST_F_WHERE(dev, parameters_are_those_of_the_atr_and_what_the_card_cannot_do_is_named,
+	     variant->level != SHAPE_TPDU_T0)
 {
 	static const char good[] = "\x18\x10\x00\x45\x00\x20\x00";
 
-	if (variant->level == SHAPE_TPDU_T0)
-		SKIP("they are T=1's; those of T=0 have a test of their own");
 	power_on(self);
 	host(self, 0x6c, 1, 0, BYTES_NONE);
 	expect_one(self, 0x82, 1, 0, 0);
@@ -230,11 +229,8 @@ TEST_F(dev, parameters_are_those_of_the_atr_and_what_the_card_cannot_do_is_named
 
 /* --- extended APDU level --- */
 
-#define ONLY(wanted) do { if (variant->level != (wanted)) SKIP("not at this level"); } while (0)
-
-TEST_F(dev, an_apdu_is_carried_out)
+TEST_F_WHERE(dev, an_apdu_is_carried_out, variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x04", 5));
 	EXPECT_EQ(CCID_DEV_IDLE, compute(self));
@@ -242,9 +238,8 @@ TEST_F(dev, an_apdu_is_carried_out)
 	EXPECT_BYTES_EQ(BYTES("\x00\x01\x02\x03\x90\x00", 6), payload(self));
 }
 
-TEST_F(dev, commands_and_responses_are_chained)
+TEST_F_WHERE(dev, commands_and_responses_are_chained, variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	self->shape.max_message = 271;
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_IDLE, host(self, 0x6f, 2, 0x000100, BYTES("\x00\x84", 2)));
@@ -265,11 +260,10 @@ TEST_F(dev, commands_and_responses_are_chained)
 	expect_one(self, 0x80, 7, 0x40, 0x08);
 }
 
-TEST_F(dev, chain_parameters_out_of_turn_are_refused)
+TEST_F_WHERE(dev, chain_parameters_out_of_turn_are_refused, variant->level == SHAPE_EXTENDED)
 {
 	static const uint32_t first[] = { 0x000200, 0x000300, 0x001000, 0x005500, 0x000001 };
 
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
 		EXPECT_EQ(CCID_DEV_IDLE, host(self, 0x6f, 2, first[i], BYTES("\x00", 1)));
@@ -280,20 +274,19 @@ TEST_F(dev, chain_parameters_out_of_turn_are_refused)
 	expect_one(self, 0x80, 4, 0x40, 0x08);
 }
 
-TEST_F(dev, a_chain_longer_than_any_apdu_is_refused)
+TEST_F_WHERE(dev, a_chain_longer_than_any_apdu_is_refused, variant->level == SHAPE_EXTENDED)
 {
 	static uint8_t part[65000];
 
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_IDLE, host(self, 0x6f, 2, 0x000100, BYTES_OF(part)));
 	EXPECT_EQ(CCID_DEV_IDLE, host(self, 0x6f, 3, 0x000300, BYTES_OF(part)));
 	expect_one(self, 0x80, 3, 0x40, 0x01);
 }
 
-TEST_F(dev, time_is_asked_for_while_the_card_computes_and_others_find_the_slot_busy)
+TEST_F_WHERE(dev, time_is_asked_for_while_the_card_computes_and_others_find_the_slot_busy,
+	     variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x5a\x00\x00", 4));
 	self->n_out = 0;
@@ -310,9 +303,9 @@ TEST_F(dev, time_is_asked_for_while_the_card_computes_and_others_find_the_slot_b
 	EXPECT_EQ(0u, self->n_out);
 }
 
-TEST_F(dev, abort_ends_the_command_and_its_result_is_thrown_away)
+TEST_F_WHERE(dev, abort_ends_the_command_and_its_result_is_thrown_away,
+	     variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x5a\x00\x00", 4));
 	EXPECT_EQ(0, ccid_dev_abort(&self->dev, 0, 3));
@@ -344,9 +337,9 @@ TEST_F(dev, abort_works_in_either_order_and_for_nothing)
 	EXPECT_EQ(-EINVAL, ccid_dev_abort(&self->dev, 1, 6));
 }
 
-TEST_F(dev, a_card_pulled_in_mid_command_is_a_mute_card_and_powered_off_later)
+TEST_F_WHERE(dev, a_card_pulled_in_mid_command_is_a_mute_card_and_powered_off_later,
+	     variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x5a\x00\x00", 4));
 	self->n_out = 0;
@@ -359,9 +352,8 @@ TEST_F(dev, a_card_pulled_in_mid_command_is_a_mute_card_and_powered_off_later)
 	EXPECT_FALSE(self->dev.unpower);
 }
 
-TEST_F(dev, power_on_waits_for_a_card_that_still_computes)
+TEST_F_WHERE(dev, power_on_waits_for_a_card_that_still_computes, variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x5a\x00\x00", 4));
 	ccid_dev_remove(&self->dev);
@@ -375,9 +367,9 @@ TEST_F(dev, power_on_waits_for_a_card_that_still_computes)
 	EXPECT_BYTES_EQ(vcard_atr(self->card), payload(self));
 }
 
-TEST_F(dev, a_card_that_tears_is_mute_until_it_is_powered_again)
+TEST_F_WHERE(dev, a_card_that_tears_is_mute_until_it_is_powered_again,
+	     variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\xde\x00\x00", 4));
 	compute(self);
@@ -387,9 +379,8 @@ TEST_F(dev, a_card_that_tears_is_mute_until_it_is_powered_again)
 	power_on(self);
 }
 
-TEST_F(dev, no_command_stays_in_a_buffer)
+TEST_F_WHERE(dev, no_command_stays_in_a_buffer, variant->level == SHAPE_EXTENDED)
 {
-	ONLY(SHAPE_EXTENDED);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\xee\x00\x00\x04" "1234", 9));
 	compute(self);
@@ -401,9 +392,9 @@ TEST_F(dev, no_command_stays_in_a_buffer)
 
 /* --- short APDU level --- */
 
-TEST_F(dev, a_short_apdu_is_carried_out_whatever_the_level_parameter_says)
+TEST_F_WHERE(dev, a_short_apdu_is_carried_out_whatever_the_level_parameter_says,
+	     variant->level == SHAPE_SHORT)
 {
-	ONLY(SHAPE_SHORT);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, host(self, 0x6f, 2, 0x000300, BYTES("\x00\x84\x00\x00\x08", 5)));
 	compute(self);
@@ -412,9 +403,9 @@ TEST_F(dev, a_short_apdu_is_carried_out_whatever_the_level_parameter_says)
 	EXPECT_EQ(10u, payload(self).n);
 }
 
-TEST_F(dev, a_response_that_no_short_message_holds_is_an_overrun)
+TEST_F_WHERE(dev, a_response_that_no_short_message_holds_is_an_overrun,
+	     variant->level == SHAPE_SHORT)
 {
-	ONLY(SHAPE_SHORT);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x00\x08\x00", 7));
 	compute(self);
@@ -424,9 +415,9 @@ TEST_F(dev, a_response_that_no_short_message_holds_is_an_overrun)
 
 /* --- TPDU level, T=0: the TPDUs themselves are t0_card_test's --- */
 
-TEST_F(dev, a_tpdu_is_carried_out_and_less_than_p3_is_asked_for_again)
+TEST_F_WHERE(dev, a_tpdu_is_carried_out_and_less_than_p3_is_asked_for_again,
+	     variant->level == SHAPE_TPDU_T0)
 {
-	ONLY(SHAPE_TPDU_T0);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x08", 5));
 	compute(self);
@@ -436,9 +427,9 @@ TEST_F(dev, a_tpdu_is_carried_out_and_less_than_p3_is_asked_for_again)
 	EXPECT_BYTES_EQ(BYTES("\x67\x00", 2), payload(self));
 }
 
-TEST_F(dev, while_a_t0_card_computes_the_reader_asks_for_time)
+TEST_F_WHERE(dev, while_a_t0_card_computes_the_reader_asks_for_time,
+	     variant->level == SHAPE_TPDU_T0)
 {
-	ONLY(SHAPE_TPDU_T0);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x84\x00\x00\x08", 5));
 	self->n_out = 0;
@@ -447,11 +438,10 @@ TEST_F(dev, while_a_t0_card_computes_the_reader_asks_for_time)
 	compute(self);
 }
 
-TEST_F(dev, parameters_of_t0_are_five_bytes)
+TEST_F_WHERE(dev, parameters_of_t0_are_five_bytes, variant->level == SHAPE_TPDU_T0)
 {
 	static const char good[] = "\x11\x00\x00\x20\x00";
 
-	ONLY(SHAPE_TPDU_T0);
 	power_on(self);
 	host(self, 0x6c, 1, 0, BYTES_NONE);
 	EXPECT_EQ(0, self->out[0].p[9]);
@@ -512,10 +502,9 @@ static void negotiate(struct fixture_dev *self)
 
 #define RATE_FAST "\xa0\x0f\x00\x00\x08\xf8\x01\x00"
 
-TEST_F(dev, after_a_pps_parameters_and_rate_must_follow_or_the_card_is_not_understood)
+TEST_F_WHERE(dev, after_a_pps_parameters_and_rate_must_follow_or_the_card_is_not_understood,
+	     is_tpdu(variant))
 {
-	if (!is_tpdu(variant))
-		SKIP("a reader that takes whole APDUs leaves nothing to the host");
 	manual_power_on(self);
 	negotiate(self);
 	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 6, "\x00\xc1\x01\xfe\x3e", 5));
@@ -531,10 +520,8 @@ TEST_F(dev, after_a_pps_parameters_and_rate_must_follow_or_the_card_is_not_under
 	expect_one(self, 0x80, 9, 0, 0);
 }
 
-TEST_F(dev, without_a_pps_a_faster_reader_is_not_understood)
+TEST_F_WHERE(dev, without_a_pps_a_faster_reader_is_not_understood, is_tpdu(variant))
 {
-	if (!is_tpdu(variant))
-		SKIP("a reader that takes whole APDUs leaves nothing to the host");
 	manual_power_on(self);
 	set_parameters(self, 0x18);
 	host(self, 0x73, 5, 0, BYTES(RATE_FAST, 8));
@@ -542,10 +529,9 @@ TEST_F(dev, without_a_pps_a_faster_reader_is_not_understood)
 	expect_one(self, 0x80, 6, 0x40, 0xfd);
 }
 
-TEST_F(dev, a_pps_comes_first_or_not_at_all_and_a_bad_one_is_met_with_silence)
+TEST_F_WHERE(dev, a_pps_comes_first_or_not_at_all_and_a_bad_one_is_met_with_silence,
+	     is_tpdu(variant))
 {
-	if (!is_tpdu(variant))
-		SKIP("a reader that takes whole APDUs leaves nothing to the host");
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_IDLE, xfr(self, 2, "\xff\x11\x18\xff", 4));
 	expect_one(self, 0x80, 2, 0x40, 0xfe);
@@ -558,10 +544,8 @@ TEST_F(dev, a_pps_comes_first_or_not_at_all_and_a_bad_one_is_met_with_silence)
 	EXPECT_NE(0xff, self->out[0].p[10]);		/* no block and no TPDU either */
 }
 
-TEST_F(dev, a_rate_that_the_reader_does_not_have_is_named)
+TEST_F_WHERE(dev, a_rate_that_the_reader_does_not_have_is_named, is_tpdu(variant))
 {
-	if (!is_tpdu(variant))
-		SKIP("a reader that takes whole APDUs leaves nothing to the host");
 	power_on(self);
 	host(self, 0x73, 2, 0, BYTES(RATE_FAST, 8));
 	expect_one(self, 0x84, 2, 0x40, 0x00);		/* it draws it from the parameters */
@@ -576,9 +560,8 @@ TEST_F(dev, a_rate_that_the_reader_does_not_have_is_named)
 
 /* --- TPDU level, T=1: the blocks themselves are t1_card_test's --- */
 
-TEST_F(dev, a_block_is_carried_out)
+TEST_F_WHERE(dev, a_block_is_carried_out, variant->level == SHAPE_TPDU_T1)
 {
-	ONLY(SHAPE_TPDU_T1);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x00\x05\x00\x84\x00\x00\x01\x80", 9));
 	compute(self);
@@ -586,9 +569,8 @@ TEST_F(dev, a_block_is_carried_out)
 	EXPECT_BYTES_EQ(BYTES("\x00\x00\x03\x00\x90\x00\x93", 7), payload(self));
 }
 
-TEST_F(dev, at_block_level_time_is_asked_for_by_wtx)
+TEST_F_WHERE(dev, at_block_level_time_is_asked_for_by_wtx, variant->level == SHAPE_TPDU_T1)
 {
-	ONLY(SHAPE_TPDU_T1);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x00\x05\x00\x84\x00\x00\x01\x80", 9));
 	self->n_out = 0;
@@ -606,11 +588,11 @@ TEST_F(dev, at_block_level_time_is_asked_for_by_wtx)
 }
 
 /* A minute of ticks; a host bears 32 requests in a row, and each covers the ticks until the next. */
-TEST_F(dev, at_block_level_who_computes_long_asks_for_more_at_a_time)
+TEST_F_WHERE(dev, at_block_level_who_computes_long_asks_for_more_at_a_time,
+	     variant->level == SHAPE_TPDU_T1)
 {
 	unsigned int asked = 0, covered = 1;
 
-	ONLY(SHAPE_TPDU_T1);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x00\x05\x00\x84\x00\x00\x01\x80", 9));
 	for (unsigned int tick = 0; tick < 120; tick++) {
@@ -635,9 +617,8 @@ TEST_F(dev, at_block_level_who_computes_long_asks_for_more_at_a_time)
 	EXPECT_EQ(CCID_DEV_IDLE, compute(self));
 }
 
-TEST_F(dev, a_resynch_in_mid_command_cuts_off_its_result)
+TEST_F_WHERE(dev, a_resynch_in_mid_command_cuts_off_its_result, variant->level == SHAPE_TPDU_T1)
 {
-	ONLY(SHAPE_TPDU_T1);
 	power_on(self);
 	EXPECT_EQ(CCID_DEV_RUN, xfr(self, 2, "\x00\x00\x05\x00\x84\x00\x00\x01\x80", 9));
 	ccid_dev_tick(&self->dev);
@@ -650,10 +631,9 @@ TEST_F(dev, a_resynch_in_mid_command_cuts_off_its_result)
 	EXPECT_BYTES_EQ(BYTES("\x00\x00\x04\x00\x01\x90\x00\x95", 8), payload(self));
 }
 
-TEST_F(dev, a_new_host_finds_a_cold_card_and_no_unfinished_business)
+TEST_F_WHERE(dev, a_new_host_finds_a_cold_card_and_no_unfinished_business,
+	     variant->level != SHAPE_SHORT)
 {
-	if (variant->level == SHAPE_SHORT)
-		SKIP("there are no parts of commands at this level");
 	power_on(self);
 	host(self, 0x6f, 2, 0x000100, BYTES("\x00\x84", 2));
 	(void)ccid_dev_abort(&self->dev, 0, 9);
