@@ -3,7 +3,7 @@
  * format/schsm/dkek_share.c - OpenSSL's old password file, "Salted__", with a count of rounds that
  * EVP_BytesToKey() would take in one call that tells nobody how far it is; so the loop is ours.
  */
-#include "format/schsm/dkek_share.h"
+#include "format/schsm/dkek_share_own.h"
 #include "format/aes.h"
 #include "format/ossl.h"
 
@@ -19,6 +19,7 @@ static const uint8_t magic[] = { 'S', 'a', 'l', 't', 'e', 'd', '_', '_' };
 struct stretch {
 	EVP_MD_CTX *ctx;
 	struct secret *keys;		/* BLOCKS * MD5_SIZE */
+	size_t rounds;
 	unsigned int told;
 };
 
@@ -30,10 +31,17 @@ static int md5(EVP_MD_CTX *ctx, struct bytes a, struct bytes b, struct bytes c, 
 	       EVP_DigestFinal_ex(ctx, out, NULL) == 1 ? 0 : -EIO;
 }
 
+/* The same of what is one digest already: nearly all of the work. */
+static int md5_again(EVP_MD_CTX *ctx, uint8_t at[static MD5_SIZE])
+{
+	return EVP_DigestInit_ex2(ctx, NULL, NULL) == 1 && EVP_DigestUpdate(ctx, at, MD5_SIZE) == 1 &&
+	       EVP_DigestFinal_ex(ctx, at, NULL) == 1 ? 0 : -EIO;
+}
+
 static void tell(struct stretch *s, size_t block, size_t round, struct dkek_progress progress)
 {
 	unsigned int percent =
-		(unsigned int)((block * DKEK_ROUNDS + round) / (BLOCKS * (DKEK_ROUNDS / 100)));
+		(unsigned int)((block * s->rounds + round) / (BLOCKS * (s->rounds / 100)));
 
 	if (percent > s->told && progress.told)
 		progress.told(progress.context, percent);
@@ -48,20 +56,20 @@ static int stretch_block(struct stretch *s, size_t block, struct bytes password,
 	struct bytes before = block != 0 ? BYTES(at - MD5_SIZE, MD5_SIZE) : BYTES_NONE;
 	int r = md5(s->ctx, before, password, salt, at);
 
-	for (size_t round = 1; r == 0 && round < DKEK_ROUNDS; round++) {
-		r = md5(s->ctx, BYTES(at, MD5_SIZE), BYTES_NONE, BYTES_NONE, at);
-		if (round % (DKEK_ROUNDS / 100) == 0)
+	for (size_t round = 1; r == 0 && round < s->rounds; round++) {
+		r = md5_again(s->ctx, at);
+		if (round % (s->rounds / 100) == 0)
 			tell(s, block, round, progress);
 	}
-	tell(s, block, DKEK_ROUNDS, progress);
+	tell(s, block, s->rounds, progress);
 	return r;
 }
 
-static int stretch(struct bytes password, struct bytes salt, struct dkek_progress progress,
-		   struct secret *keys)
+static int stretch(struct bytes password, struct bytes salt, size_t rounds,
+		   struct dkek_progress progress, struct secret *keys)
 {
 	_cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *ctx = NULL;
-	struct stretch s = { .keys = keys };
+	struct stretch s = { .keys = keys, .rounds = rounds };
 	int r = secret_init(keys, BLOCKS * MD5_SIZE);
 
 	if (r < 0)
@@ -82,8 +90,8 @@ static int crypt_share(const struct secret *keys, bool encrypt, struct bytes tex
 	return aes_cbc(BYTES(keys->p, 32), encrypt, BYTES(keys->p + 32, AES_BLOCK), text, out);
 }
 
-int dkek_share_open(struct bytes file, struct bytes password, struct dkek_progress progress,
-		    struct secret *out)
+int share_open(struct bytes file, struct bytes password, size_t rounds, struct dkek_progress progress,
+	       struct secret *out)
 {
 	_cleanup_(secret_deinit) struct secret keys = SECRET_INIT, plain = SECRET_INIT;
 	struct unpacker u = unpack_begin(file);
@@ -97,7 +105,7 @@ int dkek_share_open(struct bytes file, struct bytes password, struct dkek_progre
 		return -EBADMSG;
 	r = secret_init(&plain, SEALED_SIZE);
 	if (r == 0)
-		r = stretch(password, salt, progress, &keys);
+		r = stretch(password, salt, rounds, progress, &keys);
 	if (r < 0)
 		return r;
 	p = pack_begin(plain.p, plain.cap);
@@ -110,8 +118,8 @@ int dkek_share_open(struct bytes file, struct bytes password, struct dkek_progre
 	return secret_set(out, BYTES(plain.p, DKEK_SIZE));
 }
 
-int dkek_share_seal(struct bytes share, const uint8_t salt[static DKEK_SALT_SIZE],
-		    struct bytes password, struct dkek_progress progress, struct packer *out)
+int share_seal(struct bytes share, const uint8_t salt[static DKEK_SALT_SIZE], struct bytes password,
+	       size_t rounds, struct dkek_progress progress, struct packer *out)
 {
 	_cleanup_(secret_deinit) struct secret keys = SECRET_INIT, plain = SECRET_INIT;
 	struct packer p;
@@ -121,7 +129,7 @@ int dkek_share_seal(struct bytes share, const uint8_t salt[static DKEK_SALT_SIZE
 		return -EINVAL;
 	r = secret_init(&plain, SEALED_SIZE);
 	if (r == 0)
-		r = stretch(password, BYTES(salt, DKEK_SALT_SIZE), progress, &keys);
+		r = stretch(password, BYTES(salt, DKEK_SALT_SIZE), rounds, progress, &keys);
 	if (r < 0)
 		return r;
 	p = pack_begin(plain.p, plain.cap);
@@ -131,4 +139,16 @@ int dkek_share_seal(struct bytes share, const uint8_t salt[static DKEK_SALT_SIZE
 	pack_bytes(out, BYTES(salt, DKEK_SALT_SIZE));
 	r = crypt_share(&keys, true, pack_done(&p), out);
 	return r < 0 ? r : pack_end(out);
+}
+
+int dkek_share_open(struct bytes file, struct bytes password, struct dkek_progress progress,
+		    struct secret *out)
+{
+	return share_open(file, password, DKEK_ROUNDS, progress, out);
+}
+
+int dkek_share_seal(struct bytes share, const uint8_t salt[static DKEK_SALT_SIZE],
+		    struct bytes password, struct dkek_progress progress, struct packer *out)
+{
+	return share_seal(share, salt, password, DKEK_ROUNDS, progress, out);
 }
