@@ -8,7 +8,8 @@
 #	t nothing_is_left_behind
 #
 # t runs the function of that name in a subshell with -e, its output made comments, and reports.
-# skip REASON inside it skips it, fail REASON fails it in words. skip_all REASON ends the script.
+# skip REASON inside it skips it, fail REASON fails it in words. skip_all REASON ends the script; sanitized
+# asks whether it is about a build with SAN=1.
 # A script that defines t_ends has it run behind each of its tests, in the same subshell, also behind
 # one that has failed.
 
@@ -36,6 +37,11 @@ skip() {
 fail() {
 	echo "$*"
 	exit 1
+}
+
+# Whether the programs at hand were built with the sanitizers, which keep what is freed and take their time.
+sanitized() {
+	nm "${KF_BUILD:?}/bin/keyferry" 2>/dev/null | grep -q __asan_init
 }
 
 t() {

@@ -9,7 +9,7 @@ dest=$(mktemp -d)
 trap 'rm -rf "$dest" "$dest.log"' EXIT
 cd "$KF_SRC" || exit 1
 : "${KF_BUILD:=build}"
-nm "$KF_BUILD/bin/keyferry" 2>/dev/null | grep -q __asan_init &&
+sanitized &&
 	skip_all "a sanitized build is not installed"
 
 pkg() {

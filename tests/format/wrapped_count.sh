@@ -10,9 +10,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 command -v valgrind >/dev/null || skip_all "no valgrind"
-if ldd "$program" | grep -q 'lib[at]san'; then
-	skip_all "built with sanitizers, which valgrind cannot run"
-fi
+! sanitized || skip_all "built with sanitizers, which valgrind cannot run"
 
 # A dump a call, numbered in order. Names of functions are all it needs: this valgrind does not read the
 # debug information that clang writes.
