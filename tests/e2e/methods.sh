@@ -11,6 +11,9 @@
 
 pair_types='rsa2048 rsa3072 rsa4096 p256 p384 p521'
 key_types="$pair_types aes256"
+# What is in the envelope is the same by every method: the sanitizers see each type by one of them.
+short_types=$key_types
+! sanitized || [ -n "${KF_FULL:-}" ] || short_types='rsa4096 p256 aes256'
 
 # One key of each type for all of it.
 make_keys() {
@@ -128,13 +131,13 @@ every_key_type_arrives_by_ecdh() {
 }
 
 every_key_type_arrives_by_derived() {
-	for type in $key_types; do
+	for type in $short_types; do
 		voyage "derived-$type" derived "$type"
 	done
 }
 
 every_key_type_arrives_by_shared() {
-	for type in $key_types; do
+	for type in $short_types; do
 		voyage "shared-$type" shared "$type"
 	done
 }
@@ -332,7 +335,7 @@ every_static_key_of_ecdh_serves() {
 }
 
 every_key_type_arrives_by_rsa() {
-	for type in $key_types; do
+	for type in $short_types; do
 		voyage "rsa-$type" rsa "$type"
 	done
 	voyage rsa-fresh rsa p256 --exchange-type rsa3072
