@@ -465,7 +465,8 @@ at_level() {
 }
 # The EXCHANGE key as long as the key it carries: no command and no answer is longer.
 longest_by_rsa() {
-	voyage "$level-longest" rsa rsa4096 --exchange-type rsa4096
+	[ -e mail/longest ] || with_pin container create --type rsa4096 --usage exchange --container 10 >mail/longest
+	voyage "$level-longest" rsa rsa4096 --exchange-container 10
 }
 every_method_works_at_level_short() { at_level short; }
 every_method_works_at_level_tpdu_t0_and_with_rsa4096() { at_level tpdu-t0 rsa4096 && longest_by_rsa; }

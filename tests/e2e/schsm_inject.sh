@@ -326,6 +326,10 @@ bend() {
 	$python "$KF_SRC/tests/e2e/dkek_bend.py" server/dkek "$1" bent >rows
 	[ "$(grep -c . rows)" -ge "$2" ] || fail "only $(grep -c . rows) bends: $(cat rows)"
 	echo "$(grep -c ^before rows) told before the card is asked, $(grep -c ^card rows) that it alone can know"
+	if sanitized && [ -z "${KF_FULL:-}" ]; then	# each is a whole injection, and slow there
+		awk "NR % 3 == 1" rows >third
+		mv third rows
+	fi
 	sha256sum card/state >before
 	before
 	while read -r when name why; do
