@@ -123,7 +123,7 @@ keys_are_prepared() { started prepare; }
 
 the_projects_card_is_served() { started serve_projects_card; }
 rsa2048_sign_arrives() { voyage carry rsa2048 sign; }
-rsa3072_decrypt_arrives() { voyage carry rsa3072 decrypt rsa rsa3072; }
+rsa3072_decrypt_arrives() { voyage carry rsa3072 decrypt; }
 rsa4096_sign_arrives() { voyage carry rsa4096 sign; }
 p256_sign_arrives() { voyage carry p256 sign; }
 p384_derive_arrives() { voyage carry p384 derive; }

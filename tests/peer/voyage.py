@@ -69,7 +69,7 @@ def server_for(card="card"):
     return server
 
 
-def offer(server, container, *options, method="rsa", kind="rsa2048"):
+def offer(server, container, *options, method="rsa", kind="rsa3072"):
     """container: a number, or an option of keyferry offer in its place."""
     serial = next(iter(server.devices))
     write("challenge", server.challenge(serial))
@@ -134,7 +134,7 @@ def delete(container):
 # Tests: this server, the project's card.
 
 
-def carry(kind, purpose, method="rsa", exchange="rsa2048"):
+def carry(kind, purpose, method="rsa", exchange="rsa3072"):
     """A key of this server arrives in the card, is receipted, and works."""
     server, key = server_for(), new_key(kind)
     inject(server.seal(offer(server, 0, method=method, kind=exchange), (key, PURPOSES[purpose])))
@@ -323,7 +323,7 @@ def batch_to_python():
         keyferry("container", "delete", number, socket="py.broker")
 
 
-def to_python(kind, purpose, *options, method=("rsa", "rsa2048")):
+def to_python(kind, purpose, *options, method=("rsa", "rsa3072")):
     """A key sealed by the project arrives in the Python card, is receipted, and works."""
     key = new_key(kind)
     write("voyage.pem", key.private_bytes(
