@@ -96,6 +96,7 @@ cut_off_anywhere_it_goes_on_where_it_was() {
 	halves=''
 	for n in 20 23 26 29 32; do
 		rewind base
+		stage_service_anew	# to which this is no reader that dies again and again
 		new_batch
 		stage_unplug card
 		stage_reader card reader --misbehave "die=$n"
