@@ -100,7 +100,41 @@ a_guest_that_dies_is_reported_with_its_console() {
 	grep -q 'Kernel panic' "$dir/console"
 }
 
-plan 10
+# with_kvm SAYS WANTED: which accelerators QEMU is asked for where a kernel on KVM SAYS that on its console: in the
+# first run there is the question, and the second one knows.
+with_kvm() {
+	rm -rf "$dir/kvm"
+	mkdir -p "$dir/kvm/bin" "$dir/kvm/cache"
+	ln -s "$("$vm" cache)"/kernel-* "$dir/kvm/cache/"
+	cat >"$dir/kvm/bin/qemu-system-x86_64" <<-END
+		#!/bin/sh
+		for word; do
+			case \$word in
+			file:*) console=\${word#file:} ;;
+			*accel=*) echo "\${word#*accel=}" >>"$dir/kvm/asked" ;;
+			esac
+		done
+		[ -z "\${console:-}" ] || echo "$1" >"\$console"
+	END
+	chmod 755 "$dir/kvm/bin/qemu-system-x86_64"
+	for _ in first second; do
+		PATH=$dir/kvm/bin:$PATH KF_VM_ACCEL='' KF_VM_KVM=$dir/kvm/bin KF_VM_CACHE=$dir/kvm/cache \
+			"$vm" run --script "$dir/inside" 2>"$dir/kvm/err" || [ $? = 125 ] || fail "$(cat "$dir/kvm/err")"
+	done
+	tr '\n' ' ' <"$dir/kvm/asked" >"$dir/kvm/was"
+	[ "$(cat "$dir/kvm/was")" = "$2 " ] || fail "$(cat "$dir/kvm/was")"
+}
+
+kvm_is_used_where_a_kernel_comes_up_on_it() {
+	with_kvm '[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)' \
+		'kvm kvm:tcg kvm:tcg'
+}
+
+a_kvm_on_which_no_kernel_gets_anywhere_is_left_alone() {
+	with_kvm 'Probing EDD (edd=off to disable)... ok' 'kvm tcg tcg'
+}
+
+plan 12
 t the_exit_status_of_the_script_comes_back
 t arguments_keep_their_blanks
 t a_folder_is_taken_along
@@ -111,4 +145,6 @@ t the_script_plugs_and_unplugs_a_device
 t what_qemu_refuses_is_an_error
 t a_run_out_of_time_is_ended
 t a_guest_that_dies_is_reported_with_its_console
+t kvm_is_used_where_a_kernel_comes_up_on_it
+t a_kvm_on_which_no_kernel_gets_anywhere_is_left_alone
 finish
