@@ -233,19 +233,15 @@ nothing_changed() {
 
 unchanged() { nothing_changed || fail "something changed"; }
 
-# The broker is done with the old card before the new one comes, else that could pass for it.
+# The service is started anew, too: to one that stays, a reader that is replaced this quickly has failed, and the
+# next driver has to wait.
 replug() {
 	socket=$(socket_of "$1")
 	stage_unplug "$1"
-	while :; do
-		case $(card reader list) in
-		*"virtual:$socket "*KF-STAGE*) sleep 0.01 ;;
-		*) break ;;
-		esac
-	done
 	rm -rf "$1"
 	cp -a "$2" "$1"
 	stage_reader "$1" "$socket"
+	stage_service_anew
 	reader=$socket card reader wait >mail/log
 }
 

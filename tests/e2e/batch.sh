@@ -254,6 +254,7 @@ assert {i['outcome'] for i in d['items']} == {'installed before'} and d['sender 
 of_what_was_sent_and_not_answered_nothing_is_claimed() {
 	for n in 27 28 26; do
 		rewind base
+		stage_service_anew	# to which this is no reader that dies again and again
 		new_batch
 		stage_unplug card
 		stage_reader card reader --misbehave "die=$n"
