@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * daemon/broker/client.c - Reads a few packets a turn so that one client cannot keep the loop,
- * writes what the socket takes and keeps a bounded rest. A client is freed only from its own
- * callback or by the broker, never below somebody who still looks at it.
+ * daemon/broker/client.c - Reads one packet a turn: no client can keep the loop, and for one that waits for
+ * its answer no second recv() is spent on nothing. Writes what the socket takes and keeps a bounded rest. A
+ * client is freed only from its own callback or by the broker, never below somebody who still looks at it.
  */
 #include "daemon/broker/client.h"
 
@@ -20,8 +20,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-
-#define PACKETS_A_TURN 8
 
 struct frame {
 	struct list link;
@@ -59,12 +57,12 @@ static void client_read(struct client *client)
 {
 	struct broker *broker = client->broker;
 	struct bytes frame;
-	int r = 0;
+	int r;
 
-	for (int i = 0; i < PACKETS_A_TURN && r == 0 && !client->leaving; i++) {
-		r = wire_recv(client->source.fd, broker->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
-		if (r < 0)
-			break;
+	if (client->leaving)	/* what it had sent before it was cut off is not done any more */
+		return;
+	r = wire_recv(client->source.fd, broker->rx, KF_PACKET_MAX, MSG_DONTWAIT, &frame);
+	if (r == 0) {
 		r = request_serve(client, frame);
 		wipe(broker->rx, frame.n);
 	}

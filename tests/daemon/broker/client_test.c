@@ -260,6 +260,48 @@ TEST_F(client, those_whom_no_rule_admits_take_no_more_than_half_of_the_places)
 	peer_deinit(&b);
 }
 
+static unsigned int answers(struct peer *peer)
+{
+	struct packet reply;
+	unsigned int n = 0;
+
+	while (peer_get(peer, &reply))
+		n++;
+	return n;
+}
+
+TEST_F(client, of_many_requests_one_is_served_before_the_next_client_has_its_turn)
+{
+	struct packet p = ask(KF_STATUS, 0);
+	struct peer b;
+
+	(void)peer_init(&self->rig, &b);
+	for (int i = 0; i < 3; i++)
+		peer_send(&self->a, &p);
+	ASSERT_EQ(0, loop_turn(&self->rig.broker.loop, 0));
+	EXPECT_EQ(1u, answers(&self->a));
+	peer_send(&b, &p);
+	ASSERT_EQ(0, loop_turn(&self->rig.broker.loop, 0));
+	EXPECT_EQ(1u, answers(&self->a));
+	EXPECT_EQ(1u, answers(&b));
+	rig_run(&self->rig);
+	EXPECT_EQ(1u, answers(&self->a));
+	peer_deinit(&b);
+}
+
+TEST_F(client, what_one_had_sent_before_it_was_cut_off_is_not_done)
+{
+	struct packet sign = ask(KF_SIGN, self->context), status = ask(KF_STATUS, 0);
+	struct packet unheard = packet_reply(&status, 0);
+
+	peer_send(&self->a, &sign);
+	ASSERT_EQ(0, shutdown(self->a.fd, SHUT_RD));
+	client_send(self->a.client, &unheard);
+	rig_run(&self->rig);
+	EXPECT_EQ(0u, self->rig.broker.n_clients);
+	EXPECT_EQ(0u, self->rig.n_asked);
+}
+
 TEST_F(client, one_that_closed_its_ears_leaves)
 {
 	struct packet p = ask(KF_STATUS, 0);

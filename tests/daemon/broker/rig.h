@@ -170,7 +170,7 @@ static inline bool driver_turn(struct rig *rig)
 
 static inline void rig_run(struct rig *rig)
 {
-	for (int idle = 0; idle < 8;) {	/* a client is read a few packets a turn */
+	for (int idle = 0; idle < 64;) {	/* one packet of a client a turn, and tests send up to 64 at once */
 		ASSERT_EQ(0, loop_turn(&rig->broker.loop, 0));
 		idle = driver_turn(rig) ? 0 : idle + 1;
 	}
