@@ -141,17 +141,18 @@ static int take_packet(struct kf_client *client, const struct packet *asked, str
 	return 1;
 }
 
+/* An answer takes its time: to look before waiting is to keep the broker from the processor it may share with us. */
 static int receive_reply(struct call *call, int64_t until)
 {
 	int r;
 
 	for (;;) {
-		r = take_packet(call->client, &call->request, &call->reply);
+		r = wait_for(call->client, POLLIN, until);
+		if (r == 0)
+			r = take_packet(call->client, &call->request, &call->reply);
 		if (r > 0)
 			return 0;
-		if (r == -EAGAIN)
-			r = wait_for(call->client, POLLIN, until);
-		if (r < 0)
+		if (r < 0 && r != -EAGAIN)
 			return r;
 	}
 }
