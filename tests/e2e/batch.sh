@@ -79,7 +79,6 @@ assert sorted(c) == [2, 4, 5, 7, 9], c"
 	cmp mail/receipt mail/first
 }
 
-# The reader and its card die at that command, in the middle of the fifth, the seventh, ...
 under_an_rsa_key_they_come_too() {
 	rewind base
 	server server methods --state server --set rsa >mail/log
@@ -92,6 +91,7 @@ under_an_rsa_key_they_come_too() {
 	all_proved
 }
 
+# The reader and its card die at that command, before the first key, between two of them, after the last.
 cut_off_anywhere_it_goes_on_where_it_was() {
 	halves=''
 	for n in 20 23 26 29 32; do
